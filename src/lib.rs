@@ -1,0 +1,1 @@
+//! Threaded servers after Python's `socketserver`.
