@@ -1,0 +1,161 @@
+//! What students write: the handler.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::event::HandlerError;
+use crate::tcp::TcpRequest;
+
+/// Serves one client.
+///
+/// It mirrors `BaseRequestHandler` of Python's `socketserver`: the three methods are
+/// called in the order `setup`, `handle`, `finish`, and only `handle` must be written.
+///
+/// # A handler of its own for each connection
+///
+/// The handler that is given to the server is a *prototype*. Each connection gets a
+/// clone of it, as each request gets a new handler object in Python. So a plain field
+/// belongs to one connection, and what all of them share stands in the type as an
+/// `Arc<Mutex<..>>`.
+///
+/// ```
+/// use std::io::{self, Write};
+/// use std::sync::Arc;
+///
+/// use parking_lot::Mutex;
+/// use socketserver::{RequestHandler, TcpRequest};
+///
+/// #[derive(Clone, Default)]
+/// struct Greeter {
+///     lines: usize,                // this client's
+///     visitors: Arc<Mutex<usize>>, // everybody's
+/// }
+///
+/// impl RequestHandler for Greeter {
+///     fn setup(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+///         let number = {
+///             let mut visitors = self.visitors.lock();
+///             *visitors += 1;
+///             *visitors // and the lock is free again before anything is sent
+///         };
+///         writeln!(request, "you are visitor {number}")
+///     }
+///
+///     fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+///         for line in request.lines() {
+///             line?;
+///             self.lines += 1;
+///         }
+///         Ok(())
+///     }
+///
+///     fn finish(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+///         writeln!(request, "you said {} lines", self.lines)
+///     }
+/// }
+/// ```
+///
+/// # Which kind of request
+///
+/// `impl RequestHandler for Echo` handles TCP connections. `impl
+/// RequestHandler<UdpRequest> for Echo` handles datagrams. One type may do both.
+///
+/// # Closures
+///
+/// A closure is a handler too, if it can be cloned. It must name the type of its
+/// argument:
+///
+/// ```no_run
+/// use std::io::Write;
+/// use socketserver::{TcpRequest, ThreadedServer};
+///
+/// let server = ThreadedServer::tcp("127.0.0.1:1234", |request: &mut TcpRequest| {
+///     request.write_all(b"Thank you for connecting")
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// # Errors and panics
+///
+/// An error or a panic in one of the methods ends this connection and no other. The
+/// server counts it and tells its
+/// [`handle_error`](crate::ServerBuilder::handle_error) hook, once. (A program that is
+/// built with `panic = "abort"` ends at a panic; no library can help that.)
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler for requests of type `{R}`",
+    label = "this cannot handle a `{R}`",
+    note = "a TCP server wants `impl RequestHandler for ..` (or `RequestHandler<TcpRequest>`), \
+            a UDP server `impl RequestHandler<UdpRequest> for ..`",
+    note = "a closure must name its argument, `|request: &mut TcpRequest| ..`, and be `Clone`: \
+            each connection gets its own clone"
+)]
+pub trait RequestHandler<R = TcpRequest>: Clone + Send + 'static {
+    /// Called first. When it fails, the connection ends: `handle` and `finish` are not
+    /// called.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the connection.
+    fn setup(&mut self, request: &mut R) -> io::Result<()> {
+        let _ = request;
+        Ok(())
+    }
+
+    /// Does the work: reads what the client says and answers.
+    ///
+    /// A TCP handler reads until the client has nothing more to say. When the server
+    /// stops, that comes early: reads then return end of file.
+    ///
+    /// # Errors
+    ///
+    /// Any error ends the connection, so `?` is the right answer to most.
+    fn handle(&mut self, request: &mut R) -> io::Result<()>;
+
+    /// Called last, whenever `setup` succeeded: also when `handle` failed or panicked.
+    ///
+    /// # Errors
+    ///
+    /// An error is counted and reported, unless `handle` has failed already.
+    fn finish(&mut self, request: &mut R) -> io::Result<()> {
+        let _ = request;
+        Ok(())
+    }
+}
+
+impl<R, F> RequestHandler<R> for F
+where
+    F: FnMut(&mut R) -> io::Result<()> + Clone + Send + 'static,
+{
+    fn handle(&mut self, request: &mut R) -> io::Result<()> {
+        self(request)
+    }
+}
+
+/// Serves one request from `setup` to the handler's drop. The first thing that goes
+/// wrong is the result.
+pub(crate) fn run<R>(
+    mut handler: impl RequestHandler<R>,
+    request: &mut R,
+) -> Result<(), HandlerError> {
+    let served = guard(|| handler.setup(request)).and_then(|()| {
+        let handled = guard(|| handler.handle(request));
+        let finished = guard(|| handler.finish(request));
+        handled.and(finished)
+    });
+    let dropped = catch(|| drop(handler));
+    served.and(dropped)
+}
+
+/// Runs code that is not ours and may fail.
+fn guard(code: impl FnOnce() -> io::Result<()>) -> Result<(), HandlerError> {
+    catch(code).and_then(|result| result.map_err(HandlerError::Io))
+}
+
+/// Runs code that is not ours: a panic in it becomes an error like any other.
+///
+/// `AssertUnwindSafe` says that nobody looks at what a panic may have left half done.
+/// That holds: a handler and its request are dropped soon after.
+pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, HandlerError> {
+    catch_unwind(AssertUnwindSafe(code))
+        .map_err(|payload| HandlerError::from_panic(&*payload))
+}

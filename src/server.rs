@@ -1,0 +1,232 @@
+//! The server itself: it lets clients in, and stops well.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::builder::{Actions, ServerBuilder};
+use crate::event::Event;
+use crate::handle::{RunningServer, ServerHandle};
+use crate::handler::{RequestHandler, catch};
+use crate::shared::{Shared, complain};
+use crate::tcp::TcpRequest;
+use crate::udp::UdpRequest;
+
+/// A server with a thread for each connection.
+///
+/// It is bound when it has been made, and serves when it is told to: with
+/// [`serve_forever`](Self::serve_forever) on this thread, with [`spawn`](Self::spawn) in
+/// the background, or one client at a time with
+/// [`handle_request`](Self::handle_request). It mirrors `ThreadingTCPServer` and its
+/// sisters of Python's `socketserver`.
+///
+/// `A` is the kind of address it listens on: [`SocketAddr`] for TCP and UDP,
+/// [`PathBuf`](std::path::PathBuf) for Unix sockets. You seldom need to write it.
+pub struct ThreadedServer<A = SocketAddr> {
+    handle: ServerHandle<A>,
+    service: Box<dyn Service>,
+}
+
+/// Which of three things [`ThreadedServer::handle_request`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handled {
+    /// One client has been served, well or not.
+    Served,
+    /// Nobody came in time. Python calls `handle_timeout` then.
+    TimedOut,
+    /// The server was stopped.
+    Stopped,
+}
+
+/// The part that differs between streams and datagrams. Dropping it closes the socket.
+pub(crate) trait Service: Send {
+    /// Serves until the server is stopped.
+    fn serve(&mut self) -> io::Result<()>;
+
+    /// Serves one client, if one comes before `until`.
+    fn serve_one(&mut self, until: Option<Instant>) -> io::Result<Handled>;
+}
+
+impl ThreadedServer {
+    /// A TCP server with the default options.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the address cannot be resolved or bound, and says which address.
+    pub fn tcp<A, H>(address: A, handler: H) -> io::Result<Self>
+    where
+        A: ToSocketAddrs + fmt::Debug,
+        H: RequestHandler<TcpRequest>,
+    {
+        Self::builder().tcp(address, handler)
+    }
+
+    /// A UDP server with the default options.
+    ///
+    /// # Errors
+    ///
+    /// As for [`tcp`](Self::tcp).
+    pub fn udp<A, H>(address: A, handler: H) -> io::Result<Self>
+    where
+        A: ToSocketAddrs + fmt::Debug,
+        H: RequestHandler<UdpRequest>,
+    {
+        Self::builder().udp(address, handler)
+    }
+
+    /// A server of any kind, with options of your own.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+}
+
+impl<A: Clone + Send + 'static> ThreadedServer<A> {
+    /// Serves until somebody calls [`ServerHandle::shutdown`]; then drains and returns.
+    ///
+    /// Draining: the listening socket is closed, so new clients are refused. Open
+    /// connections see end of file on their next read, so their handlers come to an
+    /// end; what they still write goes out. After `drain_timeout` the rest is cut off.
+    /// [`ServerHandle::stats`] tells how many finished and how many were cut off.
+    /// (A thread cannot be killed: a handler that neither reads nor writes is left to
+    /// itself.)
+    ///
+    /// # Errors
+    ///
+    /// Fails if the listening socket is of no use any more, which does not happen to
+    /// one that this library bound. Being out of descriptors or threads is no reason:
+    /// the server says so, waits a little, and goes on.
+    pub fn serve_forever(mut self) -> io::Result<()> {
+        let result = self.service.serve();
+        let shared = self.handle.shared();
+        shared.shutdown(); // if it was an error that ended it
+        drop(self.service);
+        shared.drain();
+        result
+    }
+
+    /// Serves in the background, on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the system has no thread for it.
+    pub fn spawn(self) -> io::Result<RunningServer<A>> {
+        let handle = self.handle();
+        let name = format!("{}-serve", handle.shared().threads.prefix());
+        let thread =
+            thread::Builder::new().name(name).spawn(move || self.serve_forever())?;
+        Ok(RunningServer::new(handle, thread))
+    }
+
+    /// Serves exactly one client, and waits until it has been served.
+    ///
+    /// Waits for at most `timeout` for a client to come; for ever, with `None`. A client
+    /// that `verify_request` turns away does not count.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`serve_forever`](Self::serve_forever).
+    pub fn handle_request(
+        &mut self,
+        timeout: impl Into<Option<Duration>>,
+    ) -> io::Result<Handled> {
+        let until = timeout.into().map(|time| Instant::now() + time);
+        self.service.serve_one(until)
+    }
+}
+
+impl<A: Clone> ThreadedServer<A> {
+    /// Puts a server together. `service` makes the part that differs.
+    pub(crate) fn new<S: Service + 'static>(
+        address: A,
+        thread_name: String,
+        builder: ServerBuilder,
+        service: impl FnOnce(ServerHandle<A>, Option<Actions>) -> S,
+    ) -> io::Result<Self> {
+        let handle =
+            ServerHandle::new(Shared::new(builder.options, thread_name)?, address);
+        let service = Box::new(service(handle.clone(), builder.actions));
+        Ok(Self { handle, service })
+    }
+
+    /// A handle to stop the server and to look at it, for any thread.
+    pub fn handle(&self) -> ServerHandle<A> {
+        self.handle.clone()
+    }
+
+    /// The address the server really listens on, see [`ServerHandle::local_addr`].
+    pub fn local_addr(&self) -> A {
+        self.handle.local_addr()
+    }
+}
+
+impl<A: fmt::Debug> fmt::Debug for ThreadedServer<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadedServer")
+            .field("handle", &self.handle)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits longer and longer as long as the system has no descriptor or thread for us.
+#[derive(Default)]
+pub(crate) struct BackOff {
+    /// How long the last wait was; zero when all is well.
+    last: Duration,
+}
+
+impl BackOff {
+    const SHORTEST: Duration = Duration::from_millis(5);
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    /// Says what is missing and waits: from 5 milliseconds up to a second. A connection
+    /// that ends before that gives back what it had, and ends the wait. So does a
+    /// shutdown.
+    pub(crate) fn wait(&mut self, shared: &Shared, error: &io::Error) {
+        self.last = (self.last * 2).clamp(Self::SHORTEST, Self::LONGEST);
+        if shared.options.on_event.is_none() {
+            complain(format_args!("cannot take another client now: {error}"));
+        }
+        shared.event(|| Event::Exhausted {
+            error: error.to_string(),
+            retry_in: self.last,
+        });
+        shared.connections.wait_for_change(Instant::now() + self.last);
+    }
+
+    /// All is well again.
+    pub(crate) fn reset(&mut self) {
+        self.last = Duration::ZERO;
+    }
+}
+
+/// Calls the `service_actions` hook when it is due.
+pub(crate) struct Ticker {
+    actions: Option<Actions>,
+    due: Instant,
+}
+
+impl Ticker {
+    pub(crate) fn new(actions: Option<Actions>) -> Self {
+        Self { actions, due: Instant::now() }
+    }
+
+    /// Calls the hook if it is time, and returns when the next time is.
+    pub(crate) fn tick(&mut self) -> Option<Instant> {
+        let actions = self.actions.as_mut()?;
+        let now = Instant::now();
+        if now >= self.due {
+            self.due = now + actions.period;
+            if let Err(error) = catch(|| (actions.action)()) {
+                complain(format_args!("service_actions: {error}"));
+            }
+        }
+        Some(self.due)
+    }
+}
+
+/// The earlier of two times, where `None` is never.
+pub(crate) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    [a, b].into_iter().flatten().min()
+}

@@ -1,0 +1,164 @@
+//! TCP: the listener, and what a TCP request is called.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::acceptor::Acceptor;
+use crate::builder::{Options, ServerBuilder};
+use crate::connections::ShutDown;
+use crate::handler::RequestHandler;
+use crate::server::ThreadedServer;
+use crate::stream::{StreamRequest, StreamWriter};
+use crate::transport::{
+    ACCEPT_INHERITS_NONBLOCKING, Listener, Sealed, Stream, Transport,
+};
+
+/// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
+/// [`client_address`](Self::client_address).
+pub type TcpRequest = StreamRequest<TcpStream>;
+
+/// Writes to a TCP connection from another thread, see [`StreamRequest::writer`].
+pub type TcpWriter = StreamWriter<TcpStream>;
+
+impl TcpRequest {
+    /// The client's address and port. Python's `self.client_address`.
+    pub fn client_address(&self) -> SocketAddr {
+        *self.client()
+    }
+}
+
+/// Makes a listening socket: `socket`, `bind` and `listen`.
+pub(crate) fn bind(
+    address: &(impl ToSocketAddrs + fmt::Debug),
+    options: &Options,
+) -> io::Result<TcpListener> {
+    let socket = bind_first(address, |address| {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // On Windows this would let another program take the port from us.
+        let reuse = options.reuse_address.unwrap_or(cfg!(unix));
+        set_options(&socket, address, options, reuse)?;
+        socket.bind(&address.into())?;
+        socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+        Ok(socket)
+    })?;
+    Ok(socket.into())
+}
+
+/// Binds to the first of the addresses that a name stands for where that is possible.
+/// Errors name the address.
+pub(crate) fn bind_first(
+    name: &(impl ToSocketAddrs + fmt::Debug),
+    bind: impl Fn(SocketAddr) -> io::Result<Socket>,
+) -> io::Result<Socket> {
+    let addresses = name.to_socket_addrs().map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot find the address {name:?}: {error}"),
+        )
+    })?;
+    let mut failure = None;
+    for address in addresses {
+        match bind(address) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => {
+                let message = format!("cannot listen on {address}: {error}");
+                failure = Some(io::Error::new(error.kind(), message));
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| {
+        let message = format!("{name:?} stands for no address");
+        io::Error::new(io::ErrorKind::InvalidInput, message)
+    }))
+}
+
+/// The options that TCP and UDP sockets have in common.
+pub(crate) fn set_options(
+    socket: &Socket,
+    address: SocketAddr,
+    options: &Options,
+    reuse_address: bool,
+) -> io::Result<()> {
+    if reuse_address {
+        socket.set_reuse_address(true)?;
+    }
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+    if options.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if let (Some(yes), true) = (options.only_v6, address.is_ipv6()) {
+        socket.set_only_v6(yes)?;
+    }
+    Ok(())
+}
+
+impl Transport for TcpListener {
+    type Request = TcpRequest;
+    type Address = SocketAddr;
+
+    fn into_server<H: RequestHandler<TcpRequest>>(
+        self,
+        handler: H,
+        builder: ServerBuilder,
+    ) -> io::Result<ThreadedServer> {
+        self.set_nonblocking(true)?;
+        let address = self.local_addr()?;
+        let name = format!("tcp-{}", address.port());
+        ThreadedServer::new(address, name, builder, |server, actions| {
+            Acceptor::new(self, None, handler, server, actions)
+        })
+    }
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.accept()
+    }
+}
+
+impl Stream for TcpStream {
+    type Address = SocketAddr;
+    type Client = SocketAddr;
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&mut &*self).read(buffer)
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&mut &*self).write(bytes)
+    }
+
+    fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(time)
+    }
+
+    fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        self.set_write_timeout(time)
+    }
+
+    fn prepare(&self, nodelay: bool) -> io::Result<()> {
+        if ACCEPT_INHERITS_NONBLOCKING {
+            self.set_nonblocking(false)?;
+        }
+        if nodelay {
+            // Some systems refuse when the client has gone already; reading will tell.
+            let _ = self.set_nodelay(true);
+        }
+        Ok(())
+    }
+}
+
+impl ShutDown for TcpStream {
+    fn shut_down(&self, how: Shutdown) {
+        let _ = self.shutdown(how); // the client may have gone already
+    }
+}
+
+impl Sealed for TcpListener {}
+impl Sealed for TcpStream {}

@@ -1,0 +1,82 @@
+//! What a server needs from a kind of socket.
+//!
+//! There are two families. A *stream* socket has a listener, and each client gets a
+//! connection (TCP, Unix). A *datagram* socket is one for all clients (UDP, Unix). The
+//! rest of the library is written once for each family, in terms of these traits.
+
+use std::fmt::Debug;
+use std::io;
+use std::time::Duration;
+
+use rustix::fd::AsFd;
+
+use crate::builder::ServerBuilder;
+use crate::connections::ShutDown;
+use crate::event::ClientAddress;
+use crate::handler::RequestHandler;
+use crate::server::ThreadedServer;
+
+/// Nobody outside this crate can name it, so nobody else can have it.
+pub trait Sealed {}
+
+/// A socket that a server can be made from.
+///
+/// The trait is sealed: only the standard library's sockets have it.
+pub trait Transport: Sealed + Sized {
+    /// What the handler is given.
+    type Request;
+    /// What the server's address is.
+    type Address: Clone;
+
+    #[doc(hidden)]
+    fn into_server<H: RequestHandler<Self::Request>>(
+        self,
+        handler: H,
+        builder: ServerBuilder,
+    ) -> io::Result<ThreadedServer<Self::Address>>;
+}
+
+/// A listening socket.
+pub(crate) trait Listener: AsFd + Send + 'static {
+    type Stream: Stream;
+
+    /// Takes the next client from the queue. Does not wait for one.
+    fn accept(&self) -> io::Result<(Self::Stream, <Self::Stream as Stream>::Client)>;
+}
+
+/// A connection, of whatever kind. The trait is sealed. All methods take `&self`: several threads may use it.
+pub trait Stream: Sealed + ShutDown + AsFd + Debug + Send + Sync + 'static {
+    /// What the address of the server is.
+    type Address: Clone + Debug + Send + Sync + 'static;
+    /// What the address of a client is.
+    type Client: Clone + Debug + Send + Into<ClientAddress> + 'static;
+
+    #[doc(hidden)]
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    #[doc(hidden)]
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+    #[doc(hidden)]
+    fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()>;
+    #[doc(hidden)]
+    fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()>;
+    /// Makes it a blocking socket, and sends small writes at once if `nodelay`.
+    #[doc(hidden)]
+    fn prepare(&self, nodelay: bool) -> io::Result<()>;
+}
+
+/// A non-blocking socket for datagrams, of whatever kind. The trait is sealed.
+pub trait Datagrams: Sealed + AsFd + Debug + Send + Sync + 'static {
+    /// What the address of the server is.
+    type Address: Clone + Debug + Send + Sync + 'static;
+    /// What the address of a client is.
+    type Client: Clone + Debug + Send + Into<ClientAddress> + 'static;
+
+    #[doc(hidden)]
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Self::Client)>;
+    #[doc(hidden)]
+    fn send(&self, bytes: &[u8], client: &Self::Client) -> io::Result<usize>;
+}
+
+/// `accept` need not do this on Linux, where a new connection is always a blocking one.
+/// Elsewhere it inherits what its listener is.
+pub(crate) const ACCEPT_INHERITS_NONBLOCKING: bool = !cfg!(target_os = "linux");
