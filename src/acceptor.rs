@@ -131,8 +131,9 @@ where
             }
             Err(error) => {
                 // The job was dropped, and with it the seat and the connection.
+                let error = HandlerError::Spawn(error);
+                shared.report(&address, &error);
                 self.back_off.wait(shared, &error);
-                shared.report(&address, &HandlerError::Spawn(error));
                 false
             }
         }

@@ -183,7 +183,7 @@ impl BackOff {
     /// Says what is missing and waits: from 5 milliseconds up to a second. A connection
     /// that ends before that gives back what it had, and ends the wait. So does a
     /// shutdown.
-    pub(crate) fn wait(&mut self, shared: &Shared, error: &io::Error) {
+    pub(crate) fn wait(&mut self, shared: &Shared, error: &impl fmt::Display) {
         self.last = (self.last * 2).clamp(Self::SHORTEST, Self::LONGEST);
         if shared.options.on_event.is_none() {
             complain(format_args!("cannot take another client now: {error}"));

@@ -28,8 +28,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// How long the drain waits for handlers whose connections have been cut off. They
-    /// need only a moment, unless they do something else than read or write.
+    /// How long the end of the drain waits for handlers whose connections have been cut
+    /// off, and for threads to end. A moment is enough for those who read or write.
     const GRACE: Duration = Duration::from_millis(250);
 
     /// `thread_name` is for threads whose name the user left to us.
@@ -72,12 +72,13 @@ impl Shared {
     /// Waits until everybody has left, and cuts off those who take too long.
     pub(crate) fn drain(&self) {
         let until = self.options.drain_timeout.map(|time| Instant::now() + time);
-        if !self.connections.wait_until_empty(Stage::Draining, until) {
+        let all_left = self.connections.wait_until_empty(Stage::Draining, until);
+        let until = Instant::now() + Self::GRACE;
+        if !all_left {
             self.cut();
-            let until = Instant::now() + Self::GRACE;
             self.connections.wait_until_empty(Stage::Cut, Some(until));
         }
-        self.threads.close(Instant::now() + Self::GRACE);
+        self.threads.close(until);
     }
 
     /// Asks the `verify_request` hook about a client. A hook that panics says no.

@@ -113,15 +113,14 @@ impl<S: Stream> StreamRequest<S> {
             bytes.extend_from_slice(&waiting[..count]);
             self.consume(count);
 
+            if self.in_long_line {
+                bytes.truncate(begin); // it has been reported already
+                self.in_long_line = !is_complete;
+                continue;
+            }
             let length = bytes.len() - begin - usize::from(place.is_some());
-            let is_too_long = length > self.max_line;
-            if is_too_long || self.in_long_line {
+            if length > self.max_line {
                 bytes.truncate(begin);
-            }
-            if is_complete && std::mem::take(&mut self.in_long_line) {
-                continue; // that was the rest of a line that was too long
-            }
-            if is_too_long {
                 self.in_long_line = !is_complete;
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
