@@ -32,9 +32,9 @@ pub struct StreamRequest<S: Stream> {
     client: S::Client,
     server: ServerHandle<S::Address>,
     limits: Limits,
-    /// Bytes that were read for a line and not used yet: `buffer[used..filled]`. It is
-    /// empty until the first line is asked for.
-    buffer: Box<[u8]>,
+    /// Bytes that were read for a line and not used yet: `buffer[used..filled]`. It has
+    /// no memory until the first line is asked for, and holds a line at the most.
+    buffer: Vec<u8>,
     used: usize,
     filled: usize,
     /// The longest line, in bytes.
@@ -45,7 +45,7 @@ pub struct StreamRequest<S: Stream> {
     at_end: bool,
 }
 
-/// The size of the buffer for lines.
+/// By how much the buffer for lines grows.
 const BUFFER_SIZE: usize = 8 * 1024;
 
 /// How long closing waits for a client that is still sending.
@@ -62,7 +62,7 @@ impl<S: Stream> StreamRequest<S> {
             stream,
             client,
             limits: Limits::from_options(options),
-            buffer: Box::default(),
+            buffer: Vec::new(),
             used: 0,
             filled: 0,
             max_line: options.max_line,
@@ -101,37 +101,27 @@ impl<S: Stream> StreamRequest<S> {
     /// # Errors
     ///
     /// [`InvalidData`](io::ErrorKind::InvalidData) when it is longer than `max_line`,
-    /// the `end` not counted; `bytes` is as it was then, and the next call begins behind
-    /// the next `end`. Then the errors of [reading](StreamRequest#errors).
+    /// the `end` not counted; the next call begins behind the next `end`. Then the
+    /// errors of [reading](StreamRequest#errors). After any error `bytes` is as it was,
+    /// and after a timeout you may try again: no byte is lost.
     pub fn read_until(&mut self, end: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let begin = bytes.len();
+        let mut searched = 0; // so many of the waiting bytes are not `end`
         loop {
-            let waiting = self.fill_buf()?;
-            let place = waiting.iter().position(|byte| *byte == end);
-            let count = place.map_or(waiting.len(), |place| place + 1);
-            let is_complete = place.is_some() || count == 0;
-            bytes.extend_from_slice(&waiting[..count]);
-            self.consume(count);
-
-            if self.in_long_line {
-                bytes.truncate(begin); // it has been reported already
-                self.in_long_line = !is_complete;
-                continue;
+            let waiting = self.waiting();
+            let place = waiting[searched..].iter().position(|byte| *byte == end);
+            let length = place.map_or(waiting.len(), |place| searched + place);
+            if self.in_long_line || length > self.max_line {
+                self.skip(length, place.is_some())?;
+                searched = 0;
+            } else if place.is_some() {
+                return Ok(self.hand_over(length + 1, bytes));
+            } else {
+                searched = length;
             }
-            let length = bytes.len() - begin - usize::from(place.is_some());
-            if length > self.max_line {
-                bytes.truncate(begin);
-                self.in_long_line = !is_complete;
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!(
-                        "the client sent a line longer than {} bytes",
-                        self.max_line
-                    ),
-                ));
-            }
-            if is_complete {
-                return Ok(bytes.len() - begin);
+            // A part of a line stays in the buffer: if this fails, no byte is lost.
+            if place.is_none() && self.read_more()? == 0 {
+                self.in_long_line = false;
+                return Ok(self.hand_over(searched, bytes));
             }
         }
     }
@@ -196,6 +186,37 @@ impl<S: Stream> StreamRequest<S> {
         while let Ok(1..) = limits.read(&*self.stream, &mut discarded) {}
     }
 
+    /// Appends the first `count` bytes of the buffer to `bytes`.
+    fn hand_over(&mut self, count: usize, bytes: &mut Vec<u8>) -> usize {
+        bytes.extend_from_slice(&self.waiting()[..count]);
+        self.consume(count);
+        count
+    }
+
+    /// Throws away `length` bytes of a line that is too long, and its end if `ends`. An
+    /// error when it is the first that we see of this line.
+    fn skip(&mut self, length: usize, ends: bool) -> io::Result<()> {
+        self.consume(length + usize::from(ends));
+        if std::mem::replace(&mut self.in_long_line, !ends) {
+            return Ok(());
+        }
+        let message = format!("the client sent a line of over {} bytes", self.max_line);
+        Err(io::Error::new(io::ErrorKind::InvalidData, message))
+    }
+
+    /// Reads once and adds what has come to the bytes in the buffer. Returns how many.
+    fn read_more(&mut self) -> io::Result<usize> {
+        self.buffer.copy_within(self.used..self.filled, 0);
+        self.filled -= std::mem::take(&mut self.used);
+        if self.filled == self.buffer.len() {
+            self.buffer.resize(self.filled + BUFFER_SIZE, 0);
+        }
+        let count = self.limits.read(&*self.stream, &mut self.buffer[self.filled..])?;
+        self.filled += count;
+        self.at_end |= count == 0;
+        Ok(count)
+    }
+
     /// The part of the buffer that has not been used yet.
     fn waiting(&self) -> &[u8] {
         &self.buffer[self.used..self.filled]
@@ -221,12 +242,7 @@ impl<S: Stream> Read for StreamRequest<S> {
 impl<S: Stream> BufRead for StreamRequest<S> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.used == self.filled {
-            if self.buffer.is_empty() {
-                self.buffer = vec![0; BUFFER_SIZE].into();
-            }
-            (self.used, self.filled) = (0, 0);
-            self.filled = self.limits.read(&*self.stream, &mut self.buffer)?;
-            self.at_end |= self.filled == 0;
+            self.read_more()?;
         }
         Ok(self.waiting())
     }
