@@ -59,6 +59,7 @@ fn client(args: &Args) -> io::Result<()> {
 fn ask(address: &str, message: &str) -> io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(5)))?;
     stream.write_all(message.as_bytes())?;
     say!("sent     {message}");
 

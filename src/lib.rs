@@ -1,1 +1,4 @@
 //! Threaded servers after Python's `socketserver`.
+
+#[cfg(any(doc, doctest))]
+pub mod lessons;

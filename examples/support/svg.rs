@@ -75,7 +75,7 @@ fn draw_lane(
             escaped(&name)
         ),
     );
-    for bar in &lane.bars {
+    for (bar, seen) in lane.bars.iter().zip(lane.visible()) {
         let from = x(bar.from);
         let width = (x(bar.to) - from).max(1.5); // what happened must be seen
         let label = escaped(&bar.label);
@@ -90,8 +90,9 @@ fn draw_lane(
             ),
         );
         let length = LETTER * bar.label.chars().count() as f64;
-        if !label.is_empty() && length + 8.0 <= width {
-            let (middle, ink) = (from + width / 2.0, ink(bar.doing));
+        let (from, to) = (x(seen.0), x(seen.1));
+        if !label.is_empty() && from + length + 8.0 <= to {
+            let (middle, ink) = (f64::midpoint(from, to), ink(bar.doing));
             line(
                 svg,
                 format_args!(
@@ -124,8 +125,8 @@ fn draw_legend(svg: &mut String, used: &[Doing], left: f64, top: f64) {
 /// The picture in one sentence, for who cannot see it.
 fn in_words(lanes: &[Lane]) -> String {
     let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
-    let end = total(lanes);
-    format!("{} threads over {}: {}.", lanes.len(), moment(end, end), names.join(", "))
+    let millis = total(lanes).as_millis();
+    format!("{} threads over {millis} ms: {}.", lanes.len(), names.join(", "))
 }
 
 /// The colour of a bar: told apart by people who see red and green alike, too.
