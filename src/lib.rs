@@ -197,6 +197,8 @@ pub use udp::{DatagramRequest, UdpRequest};
 pub use unix::{UnixDatagramRequest, UnixRequest, UnixWriter};
 
 #[cfg(any(doc, doctest))]
+pub mod lessons;
+#[cfg(any(doc, doctest))]
 mod pages;
 #[cfg(any(doc, doctest))]
 pub use pages::{coming_from_python, platforms};

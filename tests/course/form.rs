@@ -1,0 +1,115 @@
+//! The form of a note and of an example: the ten parts, and the sizes one can read.
+
+use std::path::Path;
+
+use super::files::{lessons, numbered, read};
+
+/// The headings of a note, in order. The first part stands under the title.
+const PARTS: [&str; 9] = [
+    "Run it",
+    "Predict",
+    "Python beside Rust",
+    "Walk through",
+    "Picture",
+    "Break it",
+    "By hand",
+    "Exercises",
+    "You can now",
+];
+
+/// Everything that is wrong with the form of the notes and the examples.
+pub(crate) fn form(root: &Path) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let notes = numbered(&root.join("lessons"), "md");
+    for (index, name) in notes.iter().enumerate() {
+        let Ok(text) = read(&root.join(format!("lessons/{name}.md"))) else { continue };
+        let before = index.checked_sub(1).map(|before| &notes[before]);
+        let neighbours = before.into_iter().chain(notes.get(index + 1));
+        complaints.extend(
+            note(&text, neighbours)
+                .map(|complaint| format!("lessons/{name}.md: {complaint}")),
+        );
+    }
+    for name in lessons(root) {
+        let Ok(text) = read(&root.join(format!("examples/{name}.rs"))) else { continue };
+        complaints.extend(
+            example(&text).map(|complaint| format!("examples/{name}.rs: {complaint}")),
+        );
+    }
+    complaints
+}
+
+/// What is wrong with a note's form.
+fn note<'a>(
+    text: &'a str,
+    neighbours: impl Iterator<Item = &'a String>,
+) -> impl Iterator<Item = String> {
+    let mut complaints = Vec::new();
+    let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+    let headings: Vec<&str> = headings.collect();
+    if headings != PARTS {
+        complaints.push(format!(
+            "the parts of a note are, in this order: {}. This one has: {}.",
+            PARTS.join(", "),
+            headings.join(", ")
+        ));
+    }
+    for neighbour in neighbours {
+        let label = format!("lesson_{}", &neighbour[..2]);
+        if !text.contains(&format!("][{label}]")) {
+            complaints.push(format!(
+                "it does not lead to its neighbour: link {neighbour} with [..][{label}] \
+                 under the title, and define `[{label}]: {neighbour}.md` at the end."
+            ));
+        }
+    }
+    for label in ["example", "python", "index"] {
+        if !text.contains(&format!("][{label}]")) {
+            complaints.push(format!("link [..][{label}] under the title."));
+        }
+    }
+    let mut fence = None;
+    for (index, line) in text.lines().enumerate() {
+        if let Some(language) = line.strip_prefix("```") {
+            fence = if fence.is_some() { None } else { Some(language) };
+        }
+        if fence == Some("text") && line.chars().count() > 72 {
+            complaints.push(format!("line {}: a drawing has 72 columns.", index + 1));
+        }
+    }
+    for unknown in ["> [!", "{{#", "```mermaid"] {
+        if text.contains(unknown) {
+            complaints
+                .push(format!("`{unknown}` is not shown everywhere: write it plainly."));
+        }
+    }
+    complaints.into_iter()
+}
+
+/// What is wrong with an example's form.
+fn example(text: &str) -> impl Iterator<Item = String> {
+    let mut complaints = Vec::new();
+    let is_code =
+        |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+    let count = text.lines().filter(is_code).count();
+    if count >= 80 {
+        complaints.push(format!(
+            "{count} lines of code: a lesson has fewer than 80. Leave something out, or \
+             move what is not the lesson to examples/support."
+        ));
+    }
+    for (index, line) in text.lines().enumerate() {
+        if line.chars().count() >= 90 {
+            complaints.push(format!("line {} has 90 columns or more.", index + 1));
+        }
+        for word in [".unwrap()", ".expect(", "todo!(", "unsafe "] {
+            if line.contains(word) {
+                complaints.push(format!(
+                    "line {}: no `{word}` in a lesson: use `?`.",
+                    index + 1
+                ));
+            }
+        }
+    }
+    complaints.into_iter()
+}
