@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::builder::Options;
+use crate::options::Options;
 use crate::transport::Stream;
 
 /// The timeouts of one connection.

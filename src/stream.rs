@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,7 +11,14 @@ use crate::limits::Limits;
 use crate::transport::Stream;
 use crate::wake;
 
-/// A connection, as its handler sees it: a [`TcpRequest`](crate::TcpRequest), or a
+/// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
+/// [`client_address`](Self::client_address).
+pub type TcpRequest = StreamRequest<TcpStream>;
+
+/// Writes to a TCP connection from another thread, see [`StreamRequest::writer`].
+pub type TcpWriter = StreamWriter<TcpStream>;
+
+/// A connection, as its handler sees it: a [`TcpRequest`], or a
 /// `UnixRequest`.
 ///
 /// It is what Python calls `self.request`, and `self.rfile` and `self.wfile` as well:
@@ -223,6 +230,13 @@ impl<S: Stream> StreamRequest<S> {
     }
 }
 
+impl TcpRequest {
+    /// The client's address and port. Python's `self.client_address`.
+    pub fn client_address(&self) -> SocketAddr {
+        *self.client()
+    }
+}
+
 impl<S: Stream> Read for StreamRequest<S> {
     /// Reads what has come, or waits for something to come. 0 means that the client has
     /// nothing more to say, or that the server stops. Python's `recv`.
@@ -287,7 +301,7 @@ impl<S: Stream> fmt::Debug for StreamRequest<S> {
     }
 }
 
-/// Writes to a connection from another thread: a [`TcpWriter`](crate::TcpWriter), or a
+/// Writes to a connection from another thread: a [`TcpWriter`], or a
 /// `UnixWriter`. See [`StreamRequest::writer`].
 pub struct StreamWriter<S: Stream> {
     /// Weak, so that a forgotten writer keeps no connection open.
