@@ -115,8 +115,8 @@ impl ServerBuilder {
     }
 
     /// The largest datagram in bytes: 65,535 by default, which is all that UDP can
-    /// carry. A larger one is cut, and `is_truncated()` says so. In Python it is 8192,
-    /// and nobody says so.
+    /// carry; Unix sockets carry more. A larger one is cut, and `is_truncated()` says so.
+    /// In Python it is 8192, and nobody says so.
     pub fn max_packet_size(mut self, bytes: usize) -> Self {
         self.options.max_packet_size = bytes;
         self
@@ -125,7 +125,8 @@ impl ServerBuilder {
 
 /// # Timeouts
 ///
-/// They take a [`Duration`] greater than zero, or `None` for "never".
+/// They take a [`Duration`], or `None` for "never". Zero makes sense for `drain_timeout`
+/// (nobody may go on) and `idle_thread_timeout` only.
 impl ServerBuilder {
     /// The default of [`read_timeout`](Self::read_timeout): five minutes.
     pub const DEFAULT_READ_TIMEOUT: Duration = Options::READ_TIMEOUT;

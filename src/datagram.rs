@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::handle::ServerHandle;
 use crate::transport::Datagrams;
@@ -101,7 +100,7 @@ impl<S: Datagrams> DatagramRequest<S> {
     /// answered.
     pub fn reply(&self, bytes: &[u8]) -> io::Result<()> {
         let timeout = self.server.shared().options.write_timeout;
-        let until = timeout.map(|time| Instant::now() + time);
+        let until = timeout.and_then(wake::after);
         loop {
             match self.socket.send(bytes, &self.client) {
                 Ok(_) => return Ok(()), // a datagram is sent as a whole or not at all

@@ -57,18 +57,21 @@ impl Options {
     pub(crate) const MAX_PACKET_SIZE: usize = 65_535;
     pub(crate) const IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(5);
 
+    /// No datagram is larger, on any kind of socket.
+    const LARGEST_PACKET: usize = 16 * 1024 * 1024;
+
     /// Refuses what makes no sense, before a server does something strange with it.
     pub(crate) fn check(&self) -> io::Result<()> {
+        let period = self.service_actions.as_ref().map(|actions| actions.period);
         let timeouts = [
+            ("the period of service_actions", period),
             ("read_timeout", self.read_timeout),
             ("write_timeout", self.write_timeout),
             ("session_timeout", self.session_timeout),
         ];
         for (name, time) in timeouts {
             if time == Some(Duration::ZERO) {
-                return invalid(format!(
-                    "{name} must not be zero; None switches it off"
-                ));
+                return invalid(format!("{name} must not be zero"));
             }
         }
         let sizes = [
@@ -80,6 +83,9 @@ impl Options {
             if size == 0 {
                 return invalid(format!("{name} must not be zero"));
             }
+        }
+        if self.max_packet_size > Self::LARGEST_PACKET {
+            return invalid("max_packet_size must not be over 16 MiB".to_owned());
         }
         if self.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
             return invalid("thread_name must not contain a zero byte".to_owned());

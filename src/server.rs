@@ -12,6 +12,7 @@ use crate::handler::RequestHandler;
 use crate::options::Options;
 use crate::shared::{Shared, complain};
 use crate::transport::Sealed;
+use crate::wake::after;
 
 /// A server with a thread for each connection.
 ///
@@ -114,7 +115,7 @@ impl<A: Clone + Send + 'static> ThreadedServer<A> {
         &mut self,
         timeout: impl Into<Option<Duration>>,
     ) -> io::Result<Handled> {
-        let until = timeout.into().map(|time| Instant::now() + time);
+        let until = timeout.into().and_then(after);
         self.service.serve_one(until)
     }
 }
@@ -189,12 +190,15 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
+    /// A longer period is none at all.
+    const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
     /// Calls the hook if it is time, and returns when the next time is.
     pub(crate) fn tick(&mut self, shared: &Shared) -> Option<Instant> {
         let actions = shared.options.service_actions.as_ref()?;
         let now = Instant::now();
         if now >= self.due {
-            self.due = now + actions.period;
+            self.due = now + actions.period.min(Self::LONGEST);
             if let Err(error) = HandlerError::catch(|| (actions.action.lock())()) {
                 complain(format_args!("service_actions: {error}"));
             }

@@ -1,7 +1,7 @@
 //! What all threads of one server share, and a client's seat in it.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::connections::{Connections, Entry, ShutDown, Stage};
 use crate::event::{ClientAddress, Event, HandlerError, Outcome};
 use crate::options::Options;
 use crate::threads::Threads;
-use crate::wake::Wake;
+use crate::wake::{Wake, after};
 
 /// What all threads of one server share.
 pub(crate) struct Shared {
@@ -70,7 +70,7 @@ impl Shared {
 
     /// Waits until everybody has left, and cuts off those who take too long.
     pub(crate) fn drain(&self) {
-        let until = self.options.drain_timeout.map(|time| Instant::now() + time);
+        let until = self.options.drain_timeout.and_then(after);
         let all_left = self.connections.wait_until_empty(Stage::Draining, until);
         let until = Instant::now() + Self::GRACE;
         if !all_left {
@@ -167,7 +167,8 @@ impl Drop for Seat {
 /// program that keeps no log. A student must not have to guess why nothing comes back.
 pub(crate) fn complain(what: fmt::Arguments<'_>) {
     if log::max_level() == log::LevelFilter::Off {
-        eprintln!("socketserver: {what}");
+        // `eprintln!` would panic if nobody can read it.
+        let _ = writeln!(io::stderr(), "socketserver: {what}");
     } else {
         log::error!("{what}");
     }
