@@ -162,7 +162,8 @@
 //! - `threads.rs`: the threads, started when needed, used again, counted.
 //! - `handler.rs`: [`RequestHandler`], and how it is called.
 //! - `stream.rs`: a connection as its handler sees it. `limits.rs`: how long reading and
-//!   writing may take. `datagram.rs`: a datagram as its handler sees it.
+//!   writing may take. `lines.rs`: how lines are found. `datagram.rs`: a datagram as its
+//!   handler sees it.
 //! - `handle.rs`: [`ServerHandle`] and [`RunningServer`], the server from outside.
 //! - `event.rs`: what happens in a server, for hooks, logs and statistics.
 
@@ -174,6 +175,7 @@ mod event;
 mod handle;
 mod handler;
 mod limits;
+mod lines;
 mod options;
 mod receivers;
 mod server;
