@@ -19,6 +19,14 @@ mod support;
 /// The conversations that Python and Rust must hold alike. A new lesson adds its own.
 const TALKS: &[Talk] = &[
     Talk {
+        lesson: "01_greeting",
+        over: Over::Tcp,
+        words: &[],
+        typed: "",
+        sends: b"",
+        answers: b"Thank you for connecting",
+    },
+    Talk {
         lesson: "02_echo",
         over: Over::Tcp,
         words: &["Hello,", "world"],
@@ -33,6 +41,22 @@ const TALKS: &[Talk] = &[
         typed: "",
         sends: "h\u{e9}, \u{4e16}\u{754c}".as_bytes(),
         answers: "h\u{e9}, \u{4e16}\u{754c}".as_bytes(),
+    },
+    Talk {
+        lesson: "03_udp",
+        over: Over::Udp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"OK...Hello, world",
+    },
+    Talk {
+        lesson: "03_udp",
+        over: Over::Udp,
+        words: &[""],
+        typed: "",
+        sends: b"<empty>", // this is how the relay writes it down
+        answers: b"OK...",
     },
 ];
 
@@ -305,8 +329,8 @@ fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
         &files::completeness(&copy.0),
         &["src/lessons.rs does not name lesson 98"],
     );
-    copy.change("lessons/README.md", "](02_echo.md) | ", "](02_echo.md) |  | ")?;
-    complains(&files::completeness(&copy.0), &["a row needs", "02_echo.md"]);
+    copy.change("lessons/README.md", "][lesson_02] | ", "][lesson_02] |  | ")?;
+    complains(&files::completeness(&copy.0), &["a row needs", "lesson_02"]);
     Ok(())
 }
 
@@ -366,6 +390,9 @@ fn a_program_that_hangs_or_fails_is_noticed() -> Result<(), String> {
 
 #[test]
 fn other_bytes_are_noticed() {
-    let wrong = Talk { sends: b"Hello, moon", ..TALKS[0] };
-    complains(&talk(&wrong), &["02_echo", "other bytes than agreed", "Hello, moon"]);
+    let wrong = Talk { answers: b"Thank you", ..TALKS[0] };
+    complains(
+        &talk(&wrong),
+        &["01_greeting", "other bytes than agreed", "agreed: Thank you"],
+    );
 }

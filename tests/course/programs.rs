@@ -297,17 +297,24 @@ pub(crate) fn listening(line: &str) -> Option<SocketAddr> {
     word.parse().ok()
 }
 
-/// Sockets that hold a port on which nobody listens; a connection to it is refused for as
-/// long as they live, and no other test can get that port.
-pub(crate) fn deaf_port() -> Result<(socket2::Socket, SocketAddr), String> {
-    let hold = || {
+/// Two sockets, for TCP and for UDP, that hold a port on which nobody listens. For as long
+/// as they live, who asks there is refused, and no other test can get that port.
+pub(crate) type Deaf = (socket2::Socket, UdpSocket);
+
+/// A port on which nobody listens.
+pub(crate) fn deaf_port() -> Result<(Deaf, SocketAddr), String> {
+    let hold = || -> std::io::Result<(Deaf, SocketAddr)> {
+        // Bound, but not listening; and bound, but hearing one other port only.
         let tcp =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
         tcp.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         let addr = tcp.local_addr()?.as_socket().ok_or(std::io::ErrorKind::NotFound)?;
-        Ok((tcp, addr))
+        let udp = UdpSocket::bind(addr)?;
+        udp.connect((Ipv4Addr::LOCALHOST, 9))?;
+        Ok(((tcp, udp), addr))
     };
-    hold().map_err(|error: std::io::Error| format!("no port to be had: {error}"))
+    // Somebody else may have that port for UDP.
+    (0..20).find_map(|_| hold().ok()).ok_or_else(|| "no port is to be had".to_owned())
 }
 
 /// A port that is taken, for TCP and for UDP, for as long as the sockets live.

@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::files::{pages, read, short};
+use super::files::{fence, pages, read, short};
 use super::programs::{self, DEADLINE, Program, deaf_port, listening};
 
 /// One `console` block of a page.
@@ -99,11 +99,11 @@ fn blocks_of(text: &str, name: &str) -> Vec<Block> {
                 Some(("not run", _)) => next.skipped = true,
                 _ => {}
             }
-        } else if let Some(fence) = line.strip_prefix("```") {
+        } else if let Some((ticks, language)) = fence(line) {
             let body = lines.by_ref().map(|(_, line)| line.to_owned());
             let body: Vec<String> =
-                body.take_while(|line| !line.starts_with("```")).collect();
-            if fence == "console" {
+                body.take_while(|line| !line.starts_with(ticks)).collect();
+            if language == "console" {
                 next.at = format!("{name}:{}", index + 2);
                 next.lines = body;
                 blocks.push(std::mem::take(&mut next));
@@ -188,8 +188,8 @@ struct Stage {
     actors: Vec<Actor>,
     /// The addresses of the servers.
     addresses: Vec<Address>,
-    /// The socket whose port stands for an address where nobody listens.
-    deaf: Option<socket2::Socket>,
+    /// The sockets whose port stands for an address where nobody listens.
+    deaf: Option<programs::Deaf>,
     /// When all must be over.
     end: Instant,
 }
