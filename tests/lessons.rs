@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use course::interop::{Over, Talk, talk};
@@ -64,8 +65,16 @@ const TALKS: &[Talk] = &[
 
 #[test]
 fn every_excerpt_is_the_code() {
-    let overwrite = std::env::var("LESSONS").is_ok_and(|value| value == "overwrite");
-    nothing_to_complain(&excerpts::excerpts(&files::root(), overwrite));
+    nothing_to_complain(current_excerpts());
+}
+
+/// The complaints about excerpts, once they are overwritten if that is wanted.
+fn current_excerpts() -> &'static [String] {
+    static COMPLAINTS: OnceLock<Vec<String>> = OnceLock::new();
+    COMPLAINTS.get_or_init(|| {
+        let overwrite = std::env::var("LESSONS").is_ok_and(|value| value == "overwrite");
+        excerpts::excerpts(&files::root(), overwrite)
+    })
 }
 
 #[test]
@@ -246,6 +255,7 @@ fn complains(complaints: &[String], words: &[&str]) {
 
 #[test]
 fn a_changed_excerpt_is_noticed_and_overwritten() -> std::io::Result<()> {
+    current_excerpts();
     let copy = Copy::new("excerpt")?;
     assert_eq!(excerpts::excerpts(&copy.0, false), [""; 0]);
     let before = fs::read_to_string(copy.0.join("lessons/02_echo.md"))?;
@@ -305,6 +315,32 @@ fn a_changed_line_of_output_is_noticed() -> std::io::Result<()> {
     let text = "```console\n$ nc 127.0.0.1 65432\n```\n";
     fs::write(copy.0.join(note), text)?;
     complains(&transcripts::transcripts(&copy.0), &["cannot run `nc", "not run: WHY"]);
+    Ok(())
+}
+
+#[test]
+fn what_is_typed_is_typed_at_its_prompt() -> std::io::Result<()> {
+    if programs::python().is_none() {
+        return Ok(());
+    }
+    let copy = Copy::new("typed")?;
+    for page in files::pages(&copy.0) {
+        fs::remove_file(page)?;
+    }
+    let script = "name = input('Your name: ')\nprint('Hello', name)\nwhile True:\n    \
+                  try:\n        print('more', input())\n    except EOFError:\n        break\n";
+    fs::write(copy.0.join("lessons/python/98_typed.py"), script)?;
+    let note = copy.0.join("lessons/98_typed.md");
+    let text = "```console\nclient$ python3 lessons/python/98_typed.py\n\
+                client< Your name: Ada\nHello Ada\nclient<< and more\nmore and more\n\
+                client^D\n```\n";
+    fs::write(&note, text)?;
+    assert_eq!(transcripts::transcripts(&copy.0), [""; 0]);
+    fs::write(&note, text.replace("Your name:", "Name:"))?;
+    complains(
+        &transcripts::transcripts(&copy.0),
+        &["98_typed.md:2", "the prompt is `Your name: `"],
+    );
     Ok(())
 }
 

@@ -110,12 +110,14 @@ pub(crate) struct Program {
 impl Program {
     /// Starts a program with all of its three streams in our hands.
     pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
+        if command.get_current_dir().is_none() {
+            command.current_dir(root());
+        }
         let piped =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped
             .env_remove("RUST_BACKTRACE")
             .env("PYTHONUNBUFFERED", "1")
-            .current_dir(root())
             .spawn()
             .map_err(|error| format!("{command:?} does not start: {error}"))?;
         let printed = Arc::default();
@@ -169,8 +171,8 @@ impl Program {
         self.wait_for("a prompt", end, |printed| {
             let shown = text_of(&printed.text[0]);
             // A prompt may come in pieces: it is whole when a space ends it.
-            let whole = shown.ends_with(' ') && line.starts_with(&shown);
-            (whole || (printed.ended > 0)).then(|| {
+            let whole = shown.ends_with(' ') || !line.starts_with(&shown);
+            (whole || printed.ended > 0).then(|| {
                 printed.text[0].clear();
                 shown
             })
@@ -209,8 +211,15 @@ impl Program {
         self.input = None;
     }
 
+    /// Presses Ctrl-C. (Where there are no signals, the program is killed.)
+    #[cfg(not(unix))]
+    pub(crate) fn interrupt(&mut self) -> Result<(), String> {
+        self.child.kill().map_err(|error| format!("Ctrl-C cannot be sent: {error}"))
+    }
+
     /// Presses Ctrl-C.
-    pub(crate) fn interrupt(&self) -> Result<(), String> {
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&mut self) -> Result<(), String> {
         // A shell starts programs in the background with SIGINT ignored, and a program
         // inherits that. Then SIGTERM takes its place, which ends a program as well.
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -289,6 +298,31 @@ pub(crate) fn run(
     let took = begin.elapsed();
     let out = program.rest(end)?.join("\n").into_bytes();
     Ok((Output { status, stdout: out, stderr: Vec::new() }, took))
+}
+
+/// The lanes of a `--timeline` drawing in what a program printed: names, and bars with
+/// one character for each moment.
+pub(crate) fn lanes(printed: &[String]) -> Vec<(String, String)> {
+    let is_axis =
+        |line: &&String| line.trim_start().starts_with('├') && line.ends_with('┤');
+    let Some(axis) = printed.iter().position(|line| is_axis(&line)) else {
+        return vec![];
+    };
+    let indent = printed[axis].chars().take_while(|letter| *letter == ' ').count();
+    let lanes = printed[axis + 1..].iter().take_while(|line| !line.trim().is_empty());
+    let split = |line: &String| {
+        let name: String = line.chars().take(indent).collect();
+        (name.trim().to_owned(), line.chars().skip(indent).collect())
+    };
+    lanes.map(split).collect()
+}
+
+#[test]
+fn lanes_are_read_from_a_drawing() {
+    let drawing = ["hello", "", "     0  1 s", "     ├────┤", "  me  ░░█", "you    ██"];
+    let lanes = lanes(&drawing.map(str::to_owned));
+    assert_eq!(lanes[0], ("me".to_owned(), " ░░█".to_owned()));
+    assert_eq!(lanes[1], ("you".to_owned(), "  ██".to_owned()));
 }
 
 /// The address in a server's first line.

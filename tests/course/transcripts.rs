@@ -69,7 +69,7 @@ pub(crate) fn transcripts(root: &Path) -> Vec<String> {
             scope.spawn(|| {
                 while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    if let Err(complaint) = play(block) {
+                    if let Err(complaint) = play(root, block) {
                         let complaint = format!("{}: {complaint}", block.at);
                         complaints.lock().push(complaint);
                     }
@@ -168,6 +168,8 @@ struct Actor {
     serves: bool,
     /// Whether Ctrl-C was pressed.
     interrupted: bool,
+    /// Whether it shows what is typed into it from a pipe (see `support::ask`).
+    echoes: bool,
     /// A line that was read already, to learn the address.
     first: Option<String>,
 }
@@ -183,7 +185,9 @@ struct Address {
 }
 
 /// A block while it runs.
-struct Stage {
+struct Stage<'a> {
+    /// The project whose page this is.
+    root: &'a Path,
     /// The programs that were started, in that order.
     actors: Vec<Actor>,
     /// The addresses of the servers.
@@ -195,12 +199,12 @@ struct Stage {
 }
 
 /// Runs one block.
-fn play(block: &Block) -> Result<(), String> {
+fn play(root: &Path, block: &Block) -> Result<(), String> {
     if block.skipped {
         return Ok(());
     }
     let end = Instant::now() + DEADLINE;
-    let mut stage = Stage { actors: vec![], addresses: vec![], deaf: None, end };
+    let mut stage = Stage { root, actors: vec![], addresses: vec![], deaf: None, end };
     let mut speaker = String::new();
     let mut lines = block.lines.iter();
     while let Some(line) = lines.next() {
@@ -242,8 +246,9 @@ fn play(block: &Block) -> Result<(), String> {
                     ));
                 };
                 program.type_line(typed)?;
-                // From a pipe, the program shows the line itself (see `support::ask`).
-                stage.see(name, vec![typed])?;
+                if stage.actor(name)?.echoes {
+                    stage.see(name, vec![typed])?;
+                }
             }
             Step::Type(name, text) => {
                 speaker = name.to_owned();
@@ -262,7 +267,7 @@ fn play(block: &Block) -> Result<(), String> {
     stage.finish(block.status)
 }
 
-impl Stage {
+impl Stage<'_> {
     /// Starts a program; `false` if it needs Python and there is none.
     fn start(&mut self, name: &str, line: &str) -> Result<bool, String> {
         let words = split_words(line);
@@ -290,6 +295,8 @@ impl Stage {
             }
         };
         let serves = args.first() == Some(&"serve");
+        let echoes = words[0] == "cargo";
+        command.current_dir(self.root);
         let shown = shown_address(lesson, args);
         command.args(self.mapped(args, serves, shown.as_ref())?);
         let mut actor = Actor {
@@ -297,6 +304,7 @@ impl Stage {
             program: Program::start(&mut command)?,
             serves,
             interrupted: false,
+            echoes,
             first: None,
         };
         if serves {
@@ -425,8 +433,8 @@ impl Stage {
             } else {
                 let ended = actor.program.status(end)?;
                 rest.extend(actor.program.rest(end)?);
-                let by_signal =
-                    actor.interrupted && ended.code().is_none_or(|code| code == 130);
+                let by_signal = actor.interrupted
+                    && ended.code().is_none_or(|code| code == 130 || cfg!(not(unix)));
                 if !by_signal && ended.code() != Some(wanted) {
                     return Err(format!(
                         "`{}` ended with {ended}, not with {wanted}. It printed: {}\nCorrect \
