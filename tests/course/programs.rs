@@ -67,20 +67,21 @@ fn build(dir: &Path) {
 
 /// Python 3, if this machine has it. Says so, once, if it has not.
 pub(crate) fn python() -> Option<&'static str> {
-    static FOUND: OnceLock<Option<&'static str>> = OnceLock::new();
-    *FOUND.get_or_init(|| {
-        let works = |name: &&str| {
-            let check = "import sys; sys.exit(sys.version_info < (3, 8))";
-            let mut python = Command::new(name);
-            python.args(["-c", check]).stdout(Stdio::null()).stderr(Stdio::null());
-            python.status().is_ok_and(|status| status.success())
-        };
-        let found = ["python3", "python"].into_iter().find(works);
+    static FOUND: OnceLock<Option<String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        // The program itself: what is called `python3` may be a script that looks for it.
+        let ask = "import sys; assert sys.version_info >= (3, 8); print(sys.executable)";
+        let found = ["python3", "python"].into_iter().find_map(|name| {
+            let answer = Command::new(name).args(["-c", ask]).output().ok()?;
+            let path = String::from_utf8(answer.stdout).ok()?.trim().to_owned();
+            (answer.status.success() && !path.is_empty()).then_some(path)
+        });
         if found.is_none() {
             announce("SKIPPED: no python3 here, so nothing was tested against Python");
         }
         found
-    })
+    });
+    found.as_deref()
 }
 
 /// Writes a line past the test harness, which hides what a passing test prints.

@@ -254,7 +254,10 @@ fn play(root: &Path, block: &Block) -> Result<(), String> {
                 speaker = name.to_owned();
                 stage.actor(name)?.program.type_line(text)?;
             }
-            Step::End(name) => stage.actor(name)?.program.close_input(),
+            Step::End(name) => {
+                speaker = name.to_owned();
+                stage.actor(name)?.program.close_input();
+            }
             Step::Interrupt(name) => {
                 speaker = name.to_owned();
                 thread::sleep(Duration::from_millis(20)); // lines that nobody expects
