@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::builder::Options;
+use crate::server::deadline;
 use crate::transport::Stream;
 
 /// The timeouts of one connection.
@@ -25,7 +26,9 @@ impl Limits {
         Self {
             read_timeout: options.read_timeout,
             write_timeout: options.write_timeout,
-            session: options.session_timeout.map(|time| (time, Instant::now() + time)),
+            session: options
+                .session_timeout
+                .and_then(|time| Some((time, deadline(time)?))),
         }
     }
 

@@ -131,7 +131,7 @@ impl<A: Clone + Send + 'static> ThreadedServer<A> {
         &mut self,
         timeout: impl Into<Option<Duration>>,
     ) -> io::Result<Handled> {
-        let until = timeout.into().map(|time| Instant::now() + time);
+        let until = timeout.into().and_then(deadline);
         self.service.serve_one(until)
     }
 }
@@ -204,26 +204,32 @@ impl BackOff {
 /// Calls the `service_actions` hook when it is due.
 pub(crate) struct Ticker {
     actions: Option<Actions>,
-    due: Instant,
+    /// `None` is never.
+    due: Option<Instant>,
 }
 
 impl Ticker {
     pub(crate) fn new(actions: Option<Actions>) -> Self {
-        Self { actions, due: Instant::now() }
+        Self { actions, due: Some(Instant::now()) }
     }
 
     /// Calls the hook if it is time, and returns when the next time is.
     pub(crate) fn tick(&mut self) -> Option<Instant> {
         let actions = self.actions.as_mut()?;
         let now = Instant::now();
-        if now >= self.due {
-            self.due = now + actions.period;
+        if self.due.is_some_and(|due| now >= due) {
+            self.due = now.checked_add(actions.period);
             if let Err(error) = catch(|| (actions.action)()) {
                 complain(format_args!("service_actions: {error}"));
             }
         }
-        Some(self.due)
+        self.due
     }
+}
+
+/// When `time` will be over; `None`, which is never, if no clock goes that far.
+pub(crate) fn deadline(time: Duration) -> Option<Instant> {
+    Instant::now().checked_add(time)
 }
 
 /// The earlier of two times, where `None` is never.

@@ -12,6 +12,7 @@ use crate::builder::Options;
 use crate::connections::{Connections, Entry, ShutDown, Stage};
 use crate::event::{ClientAddress, Event, HandlerError, Outcome};
 use crate::handler::catch;
+use crate::server::deadline;
 use crate::threads::Threads;
 use crate::wake::Wake;
 
@@ -71,7 +72,7 @@ impl Shared {
 
     /// Waits until everybody has left, and cuts off those who take too long.
     pub(crate) fn drain(&self) {
-        let until = self.options.drain_timeout.map(|time| Instant::now() + time);
+        let until = self.options.drain_timeout.and_then(deadline);
         if !self.connections.wait_until_empty(Stage::Draining, until) {
             self.cut();
             let until = Instant::now() + Self::GRACE;

@@ -6,7 +6,6 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
-use std::time::Instant;
 
 use socket2::{Domain, Socket, Type};
 
@@ -14,7 +13,7 @@ use crate::builder::{Options, ServerBuilder};
 use crate::handle::ServerHandle;
 use crate::handler::RequestHandler;
 use crate::receivers::Receivers;
-use crate::server::ThreadedServer;
+use crate::server::{ThreadedServer, deadline};
 use crate::tcp::{bind_first, set_options};
 use crate::transport::{Datagrams, Sealed, Transport};
 use crate::wake;
@@ -110,7 +109,7 @@ impl<S: Datagrams> DatagramRequest<S> {
     /// answered.
     pub fn reply(&self, bytes: &[u8]) -> io::Result<()> {
         let timeout = self.server.shared().options.write_timeout;
-        let until = timeout.map(|time| Instant::now() + time);
+        let until = timeout.and_then(deadline);
         loop {
             match self.socket.send(bytes, &self.client) {
                 Ok(_) => return Ok(()), // a datagram is sent as a whole or not at all
