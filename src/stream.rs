@@ -114,7 +114,8 @@ impl<S: Stream> StreamRequest<S> {
             self.consume(count);
 
             let length = bytes.len() - begin - usize::from(place.is_some());
-            let is_too_long = length > self.max_line;
+            // The rest of a long line is longer still, but the error has been told.
+            let is_too_long = length > self.max_line && !self.in_long_line;
             if is_too_long || self.in_long_line {
                 bytes.truncate(begin);
             }
