@@ -6,5 +6,8 @@
 
 mod bind;
 mod drain;
+mod isolation;
+mod limits;
+mod lines;
 mod stopping;
 mod support;
