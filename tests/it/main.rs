@@ -7,7 +7,9 @@
 mod bind;
 mod drain;
 mod isolation;
+mod leaks;
 mod limits;
 mod lines;
+mod nothing_lost;
 mod stopping;
 mod support;
