@@ -6,17 +6,18 @@
 //! answered; and no thread and no descriptor is left. Two hundred times.
 
 use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::unbounded;
-use socketserver::{RequestHandler, RunningServer, Stream, StreamRequest};
+use socketserver::{RequestHandler, RunningServer, Stream, StreamRequest, TcpRequest};
 
 use crate::leaks::{Belongings, Random};
 use crate::support::{
-    PATIENCE, connect, in_own_process, options, stop, tcp, wait_until,
+    PATIENCE, connect, in_own_process, options, read_all, stop, tcp, wait_until,
 };
 
 const CLIENTS: usize = 32;
@@ -189,4 +190,56 @@ fn unix_clients_lose_nothing_whenever_the_server_is_stopped() {
             });
         }
     });
+}
+
+/// Less than the system buffers, so that writing it does not wait, and more than is sent
+/// at once to a client that does not read.
+const UNSENT: usize = 300_000;
+
+/// The client goes on sending while a large reply is on its way. What it sends comes too
+/// late to be read, and must not reset the connection before the whole reply is there.
+#[test]
+fn a_client_that_goes_on_sending_gets_the_whole_reply() {
+    let (replying, replied) = unbounded();
+    let server = tcp(options(), move |request: &mut TcpRequest| {
+        request.read_exact(&mut [0])?;
+        request.write_all(&[b'r'; UNSENT])?;
+        replying.send(()).unwrap();
+        Ok(())
+    });
+    let mut client = connect(server.local_addr());
+    client.write_all(b"?").unwrap();
+    replied.recv_timeout(PATIENCE).unwrap();
+    send_on(&client);
+    assert_eq!(read_all(client).len(), UNSENT);
+    assert_eq!(stop(server).finished, 1);
+}
+
+#[test]
+fn a_client_that_goes_on_sending_gets_the_whole_reply_of_a_server_that_stops() {
+    let (replying, replied) = unbounded();
+    let server = tcp(options(), move |request: &mut TcpRequest| {
+        request.read_exact(&mut [0])?;
+        request.write_all(&[b'r'; UNSENT])?;
+        replying.send(()).unwrap();
+        while request.read(&mut [0])? > 0 {}
+        replying.send(()).unwrap();
+        Ok(())
+    });
+    let mut client = connect(server.local_addr());
+    client.write_all(b"?").unwrap();
+    replied.recv_timeout(PATIENCE).unwrap();
+    server.shutdown();
+    replied.recv_timeout(PATIENCE).unwrap();
+    send_on(&client);
+    assert_eq!(read_all(client).len(), UNSENT);
+    assert_eq!(stop(server).finished, 1);
+}
+
+/// Sends for a moment. Whether that does any harm, reading will tell.
+fn send_on(mut client: &TcpStream) {
+    for _ in 0..30 {
+        let _ = client.write_all(b"and another thing");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
