@@ -234,7 +234,9 @@ struct Turn<'a>(&'a AtomicBool);
 impl<'a> Turn<'a> {
     /// Takes the turn, if it is free.
     fn take(taken: &'a AtomicBool) -> Option<Self> {
-        (!taken.swap(true, Ordering::SeqCst)).then_some(Self(taken))
+        // Not `then_some`: it would make a turn in any case, and its drop would give up
+        // the turn of another thread.
+        (!taken.swap(true, Ordering::SeqCst)).then(|| Self(taken))
     }
 }
 
