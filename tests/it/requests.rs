@@ -248,7 +248,8 @@ fn a_writer_may_end_the_connection() {
 #[test]
 fn a_formatted_text_is_one_write() {
     let server = tcp(options(), |request: &mut TcpRequest| {
-        writeln!(request, "{} {} {:>3}", "one", 2, "|")?;
+        let (one, two) = ("one", 2);
+        writeln!(request, "{one} {two} {:>3}", '|')?;
         request.read(&mut [0]).map(drop)
     });
     for _ in 0..20 {

@@ -65,7 +65,7 @@ fn visit(address: SocketAddr, count: usize) {
         }
     };
     let visitors = [(); 2].map(|()| thread::spawn(visitor));
-    visitors.map(|visitor| visitor.join().unwrap());
+    visitors.into_iter().for_each(|visitor| visitor.join().unwrap());
 }
 
 /// What this process has; nothing, where the system does not tell.

@@ -56,7 +56,7 @@ fn the_counts_agree_at_any_moment() {
                 }
             })
         });
-        visitors.map(|visitor| visitor.join().unwrap());
+        visitors.into_iter().for_each(|visitor| visitor.join().unwrap());
         done.store(true, Ordering::SeqCst);
     });
     // One of these two is served, whichever is refused, and it will be cut off.
