@@ -10,5 +10,15 @@ mod drain;
 mod isolation;
 mod limits;
 mod lines;
+mod one_request;
+mod requests;
+#[cfg(unix)]
+mod resources;
+#[cfg(unix)]
+mod signals;
+mod stats;
 mod stopping;
 mod support;
+mod udp;
+#[cfg(unix)]
+mod unix;
