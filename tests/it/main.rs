@@ -5,11 +5,22 @@
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 
 mod bind;
+mod cpython;
 mod drain;
 mod isolation;
 mod leaks;
 mod limits;
 mod lines;
 mod nothing_lost;
+mod one_request;
+mod requests;
+#[cfg(unix)]
+mod resources;
+#[cfg(unix)]
+mod signals;
+mod stats;
 mod stopping;
 mod support;
+mod udp;
+#[cfg(unix)]
+mod unix;
