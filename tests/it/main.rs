@@ -7,6 +7,7 @@
 mod bind;
 mod cpython;
 mod drain;
+mod faults;
 mod isolation;
 mod leaks;
 mod limits;
@@ -18,6 +19,7 @@ mod requests;
 mod resources;
 #[cfg(unix)]
 mod signals;
+mod states;
 mod stats;
 mod stopping;
 mod support;
