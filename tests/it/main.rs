@@ -19,6 +19,8 @@ mod requests;
 mod resources;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod signals_under_load;
 mod states;
 mod stats;
 mod stopping;
