@@ -419,3 +419,34 @@ fn clients_that_leave_while_they_wait_in_the_queue() {
     assert_eq!((stats.failed, stats.panicked), (0, 0), "{stats}");
     assert!(stats.finished >= 51, "{stats}");
 }
+
+/// A dead server has left its file behind, and eight start at the same moment. One of
+/// them gets the path, and keeps it.
+#[cfg(unix)]
+#[test]
+fn servers_that_race_for_a_file_left_behind() {
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::sync::Barrier;
+
+    let dir = crate::support::TempDir::new();
+    let path = dir.path("socket");
+    for round in 0..100 {
+        drop(UnixListener::bind(&path).unwrap()); // its file stays
+        let barrier = Barrier::new(8);
+        let servers: Vec<_> = thread::scope(|scope| {
+            let start = || {
+                barrier.wait();
+                ThreadedServer::unix(&path, Echo)
+            };
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        let mut winners: Vec<_> =
+            servers.into_iter().filter_map(io::Result::ok).collect();
+        assert_eq!(winners.len(), 1, "round {round}");
+        let server = winners.remove(0).spawn().unwrap();
+        assert_echo(UnixStream::connect(&path).unwrap(), b"hello");
+        stop(server);
+        assert!(!path.exists());
+    }
+}
