@@ -13,6 +13,10 @@
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_07]: lesson_07"]
+#![doc = "[lesson_08]: lesson_08"]
+#![doc = "[lesson_09]: lesson_09"]
+#![doc = "[lesson_10]: lesson_10"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -59,4 +63,8 @@ lessons! {
     lesson_01 "01_greeting";
     lesson_02 "02_echo";
     lesson_03 "03_udp";
+    lesson_07 "07_lift_off";
+    lesson_08 "08_named_threads";
+    lesson_09 "09_reverse";
+    lesson_10 "10_print_lock";
 }

@@ -21,6 +21,6 @@ pub(crate) mod timeline;
 
 pub(crate) use args::Args;
 pub(crate) use lesson::Lesson;
-pub(crate) use stage::{Actor, actor, say};
+pub(crate) use stage::{Actor, actor, say, say_error};
 pub(crate) use terminal::ask;
-pub(crate) use timeline::{Doing, span};
+pub(crate) use timeline::{Doing, during, span};
