@@ -14,6 +14,8 @@ use course::programs::{DEADLINE, Program, deaf_port, example};
 mod course;
 #[path = "aha/lesson_07.rs"]
 mod lesson_07;
+#[path = "aha/lesson_08.rs"]
+mod lesson_08;
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

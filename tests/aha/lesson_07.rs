@@ -1,7 +1,7 @@
 //! Lesson 07: threads, and what becomes of them.
 
 use super::course::compiler::refuses;
-use super::course::drawings::{as_in_the_note, extent, printed};
+use super::course::drawings::{as_in_the_note, as_in_the_picture, extent, printed};
 use super::course::programs::{python, run};
 use super::*;
 
@@ -81,6 +81,7 @@ fn a_thread_may_not_borrow_from_who_started_it() -> Outcome {
 
 #[test]
 fn seven_rockets_count_side_by_side() -> Outcome {
+    as_in_the_picture("07_lift_off")?;
     let lanes = as_in_the_note("07_lift_off")?;
     let rockets = (1..=7).map(|number| extent(&lanes, &format!("rocket {number}"), "▓"));
     let rockets: Vec<[usize; 2]> = rockets.collect::<Result<_, _>>()?;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::files::{read, root};
 use super::programs::{DEADLINE, example, lanes, run};
@@ -28,8 +28,8 @@ pub(crate) fn printed(lesson: &str, args: &[&str]) -> Result<Vec<String>, String
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Sees that the note of a lesson shows a drawing like that of a real run, as text and as
-/// an SVG file beside the note. Returns the lanes of the real one.
+/// Sees that the note of a lesson shows a drawing like that of a real run, and returns the
+/// lanes of the real one.
 pub(crate) fn as_in_the_note(lesson: &str) -> Result<Vec<Lane>, String> {
     let note = read(&root().join(format!("lessons/{lesson}.md")))?;
     let shown = lanes(&note.lines().map(str::to_owned).collect::<Vec<_>>());
@@ -39,15 +39,18 @@ pub(crate) fn as_in_the_note(lesson: &str) -> Result<Vec<Lane>, String> {
         &drawn.iter().map(outline).collect(),
         &format!("the drawing in lessons/{lesson}.md and that of `--timeline`"),
     )?;
+    Ok(drawn)
+}
 
+/// Sees that the SVG file beside a note is like the one that a real run saves.
+pub(crate) fn as_in_the_picture(lesson: &str) -> Result<(), String> {
     let file = format!("{}/{lesson}.svg", env!("CARGO_TARGET_TMPDIR"));
     printed(lesson, &[&format!("--timeline={file}")])?;
     same(
         &words(&read(&root().join(format!("lessons/{lesson}.svg")))?),
         &words(&read(file.as_ref())?),
         &format!("lessons/{lesson}.svg and the file of `--timeline=FILE.svg`"),
-    )?;
-    Ok(drawn)
+    )
 }
 
 /// Complains if two sets differ.
@@ -116,9 +119,6 @@ pub(crate) fn extent(
         _ => Err(format!("the lane `{name}` shows no {fills}: {bars}")),
     }
 }
-
-/// How long to wait before looking again, where there is nothing to wait for.
-pub(crate) const SOON: Duration = Duration::from_millis(5);
 
 #[test]
 fn drawings_are_alike_whatever_their_lengths() {
