@@ -8,10 +8,12 @@
 //! - [`hints`]: errors in words
 //! - [`stage`]: who speaks (`say!`), the actors of a demonstration, the watchdog
 //! - [`terminal`]: a question, and the line that answers it
+//! - [`held_lock`]: no support, but the server that lesson 10 warns of
 //! - [`timeline`]: what each thread did when, as a drawing; [`svg`]: the same as a file
 #![allow(dead_code, unused_imports, unused_macros, reason = "each lesson uses a part")]
 
 pub(crate) mod args;
+pub(crate) mod held_lock;
 pub(crate) mod hints;
 pub(crate) mod lesson;
 pub(crate) mod stage;
@@ -21,6 +23,6 @@ pub(crate) mod timeline;
 
 pub(crate) use args::Args;
 pub(crate) use lesson::Lesson;
-pub(crate) use stage::{Actor, actor, say, say_error};
+pub(crate) use stage::{Actor, actor, report, say};
 pub(crate) use terminal::ask;
 pub(crate) use timeline::{Doing, during, span};
