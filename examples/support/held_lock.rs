@@ -12,16 +12,16 @@ use super::{Doing, during, report, say};
 
 // [serve]
 pub(crate) fn serve(listener: &TcpListener, count: usize) -> io::Result<()> {
-    let (give_back, lock) = bounded(1);
-    let _ = give_back.send("the token"); // nobody has it: the lock is free
+    let (free, take) = bounded(1); // a channel with room for one token
+    let _ = free.send(()); // the token is there: the lock is free
     thread::scope(|scope| {
         for (number, stream) in (1..=count).zip(listener.incoming()) {
             let thread = Builder::new().name(format!("original {number}"));
             let visit = |stream| {
-                let token = during(Doing::Waiting, || lock.recv()); // take the lock here ..
+                let _ = during(Doing::Waiting, || take.recv()); // take the lock here ..
                 thread.spawn_scoped(scope, || {
                     report(during(Doing::Holding, || attend(stream)));
-                    let _ = token.map(|token| give_back.send(token)); // .. free it there
+                    let _ = free.send(()); // .. and free it there
                 })
             };
             report(stream.and_then(visit));
