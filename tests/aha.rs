@@ -16,6 +16,10 @@ mod course;
 mod lesson_07;
 #[path = "aha/lesson_08.rs"]
 mod lesson_08;
+#[path = "aha/lesson_09.rs"]
+mod lesson_09;
+#[path = "aha/lesson_10.rs"]
+mod lesson_10;
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -59,6 +59,30 @@ const TALKS: &[Talk] = &[
         sends: b"<empty>", // this is how the relay writes it down
         answers: b"OK...",
     },
+    Talk {
+        lesson: "09_reverse",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "y\nabc\nn\n",
+        sends: b"Hello, worldabc",
+        answers: b"dlrow ,olleHcba",
+    },
+    Talk {
+        lesson: "09_reverse",
+        over: Over::Tcp,
+        words: &["\u{e9}"],
+        typed: "n\n",
+        sends: b"\xc3\xa9",
+        answers: b"\xa9\xc3",
+    },
+    Talk {
+        lesson: "10_print_lock",
+        over: Over::Tcp,
+        words: &["Good", "morning"],
+        typed: "y\n",
+        sends: b"Good morning",
+        answers: b"gninrom dooG",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------
