@@ -116,7 +116,7 @@ fn a_guard_cannot_travel_to_another_thread() -> Outcome {
         &[
             "MutexGuard<'_, ()>` cannot be sent between threads safely",
             "required by a bound introduced by this call",
-            "the trait `Send` is not implemented for `std::sync::MutexGuard<'_, ()>`",
+            "the trait `Send` is not implemented for",
             "required because it's used within this closure",
             "required by a bound in `spawn`",
         ],
