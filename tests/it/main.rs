@@ -11,6 +11,7 @@ mod isolation;
 mod limits;
 mod lines;
 mod one_request;
+mod reliability;
 mod requests;
 #[cfg(unix)]
 mod resources;
