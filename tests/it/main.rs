@@ -8,14 +8,15 @@ mod bind;
 mod cpython;
 mod drain;
 mod isolation;
+mod leaks;
 mod limits;
 mod lines;
+#[cfg(unix)]
+mod nothing_lost;
 mod one_request;
 mod reliability;
 mod requests;
-#[cfg(unix)]
 mod resources;
-#[cfg(unix)]
 mod signals;
 mod stats;
 mod stopping;
