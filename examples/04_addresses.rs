@@ -1,7 +1,7 @@
 //! Lesson 04: what this machine makes of names, addresses and ports.
 
 use std::io;
-use std::net::{IpAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 
 use support::{Args, Lesson, host_name, mistake, show};
@@ -76,11 +76,13 @@ fn kind(address: IpAddr) -> &'static str {
 
 // [bytes]
 fn show_bytes() {
+    let address = Ipv4Addr::from([192, 168, 1, 10]);
+    show!("the bytes {:?} are written {address}", address.octets());
     let port: u16 = 8080;
     let [first, second] = port.to_be_bytes(); // big end first: the order of the network
-    show!("port {port} goes out as the bytes {first}, {second}");
+    show!("the port {port} is sent as the bytes {first}, {second}");
     let swapped = u16::from_le_bytes([first, second]);
-    show!("  read in the wrong order, it is port {swapped}");
+    show!("  read in the other order, they are {swapped}");
 }
 // [/bytes]
 
@@ -90,7 +92,7 @@ fn show_ports() -> io::Result<()> {
     let server = listener.local_addr()?;
     for number in [1, 2] {
         let stream = TcpStream::connect(server)?;
-        show!("client {number} of {server} has the address {}", stream.local_addr()?);
+        show!("client {number} of {server} is {}", stream.local_addr()?);
     }
     Ok(())
 }

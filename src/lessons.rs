@@ -13,6 +13,7 @@
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_04]: lesson_04"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -59,4 +60,5 @@ lessons! {
     lesson_01 "01_greeting";
     lesson_02 "02_echo";
     lesson_03 "03_udp";
+    lesson_04 "04_addresses";
 }

@@ -54,11 +54,13 @@ def kind(address):
 
 # [bytes]
 def show_bytes():
+    address = ipaddress.ip_address(bytes([192, 168, 1, 10]))
+    print("the bytes", list(address.packed), "are written", address)
     port = 8080
     first, second = port.to_bytes(2, "big")  # big end first: the order of the network
-    print(f"port {port} goes out as the bytes {first}, {second}")
+    print(f"the port {port} is sent as the bytes {first}, {second}")
     swapped = int.from_bytes([first, second], "little")
-    print(f"  read in the wrong order, it is port {swapped}")
+    print(f"  read in the other order, they are {swapped}")
 # [/bytes]
 
 
@@ -68,7 +70,7 @@ def show_ports():
         for number in [1, 2]:
             with socket.create_connection(server) as stream:
                 own = "{}:{}".format(*stream.getsockname())
-                print("client", number, "of {}:{}".format(*server), "has the address", own)
+                print("client", number, "of {}:{}".format(*server), "is", own)
 
 
 def main():
