@@ -45,7 +45,7 @@ pub(crate) fn links(root: &Path) -> Vec<String> {
                     dead(&page, &text, target).or_else(|| {
                         lesson
                             .filter(|_| is_relative(target))
-                            .and_then(|page| known(page, label, target))
+                            .and_then(|page| known(root, page, label, target))
                     })
                 }
             };
@@ -77,8 +77,15 @@ fn dead(page: &Path, text: &str, target: &str) -> Option<String> {
 }
 
 /// The documentation site knows these labels only (see `src/lessons.rs`), so a note may
-/// define no others, and gives each its one meaning.
-fn known(note: &str, label: &str, target: &str) -> Option<String> {
+/// define no others, and gives each its one meaning. The long pages say for themselves
+/// what their labels mean there (see `src/pages.rs`).
+fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
+    let of_pages = read(&root.join("src/pages.rs")).unwrap_or_default();
+    if of_pages.contains(&format!("\"{note}.md\""))
+        && of_pages.contains(&format!("\"{label}\" =>"))
+    {
+        return None;
+    }
     let expected = match label {
         "example" => format!("../examples/{note}.rs"),
         "python" => format!("python/{note}.py"),
@@ -91,7 +98,8 @@ fn known(note: &str, label: &str, target: &str) -> Option<String> {
             }
             return Some(format!(
                 "the documentation site does not know [{label}]: use example, python, \
-                 index, picture or lesson_NN, as src/lessons.rs defines them."
+                 index, picture or lesson_NN, as src/lessons.rs defines them (for a long \
+                 page: what src/pages.rs defines)."
             ));
         }
     };
