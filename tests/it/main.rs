@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 
 mod bind;
+mod compile_fail;
 mod drain;
 mod isolation;
 mod limits;

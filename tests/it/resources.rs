@@ -25,7 +25,7 @@ use crate::support::{
 };
 
 /// In a debug build each connection takes longer.
-const MANY: usize = if cfg!(debug_assertions) { 30_000 } else { 100_000 };
+const MANY: usize = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
 
 #[test]
 fn many_short_connections_leave_nothing_behind() {

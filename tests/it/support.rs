@@ -23,7 +23,7 @@ use socketserver::{
 
 /// How long anything may take before we call it hanging. Far more than it needs, so
 /// that a busy machine fails no test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A builder with the default options.
 pub(crate) fn options() -> ServerBuilder {
