@@ -10,7 +10,7 @@ use socketserver::{Stats, TcpRequest};
 
 use crate::process::{Child, is_child};
 use crate::support::{
-    Echo, assert_echo, connect, has_ended, options, read_all, tcp, udp,
+    Echo, assert_echo, connect, ended, has_ended, options, read_all, tcp, udp,
 };
 
 /// The child's part: serves without a limit on the drain, until signals have come.
@@ -36,11 +36,10 @@ fn serve_until_signals() -> Stats {
         let _ = handle.stopping().recv();
         eprintln!("stopping");
     });
-    let handle = server.handle();
-    server.join().unwrap();
-    other.join().unwrap(); // a signal is for all servers of a process
+    let stats = ended(server);
+    ended(other); // a signal is for all servers of a process
     eprintln!("ended");
-    handle.stats()
+    stats
 }
 
 /// The child, and where it listens.

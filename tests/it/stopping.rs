@@ -15,7 +15,7 @@ use socketserver::{Event, ServerHandle, TcpRequest, ThreadedServer, UdpRequest};
 
 use crate::support::{
     Echo, Notes, PATIENCE, ask, ask_udp, assert_echo, connect, connect_udp, cpu_time,
-    ended, gate, has_ended, in_time, options, read_all, stop, tcp, udp, wait_until,
+    ended, gate, has_ended, in_time, options, read_all, run, stop, tcp, udp, wait_until,
 };
 
 #[test]
@@ -69,7 +69,7 @@ fn shutdown_from_any_hook_stops_the_server() {
         let server = options.tcp("127.0.0.1:0", fails).unwrap();
         *slot.lock() = Some(server.handle());
         let client = connect(server.local_addr());
-        ended(server.spawn().unwrap());
+        ended(run(server));
         assert!(has_ended(client));
     }
 }
@@ -244,12 +244,13 @@ fn dropping_a_running_server_stops_it_and_waits_for_its_handlers() {
     let (key, gate) = gate();
     let finished = Arc::new(AtomicBool::new(false));
     let flag = finished.clone();
-    let server = tcp(options(), move |request: &mut TcpRequest| {
+    let handler = move |request: &mut TcpRequest| {
         assert_eq!(request.read(&mut [0])?, 0, "the end comes with the drop");
         gate.pass();
         flag.store(true, Ordering::SeqCst);
         Ok(())
-    });
+    };
+    let server = ThreadedServer::tcp("127.0.0.1:0", handler).unwrap().spawn().unwrap();
     let client = connect(server.local_addr());
     wait_until("it is served", || server.stats().active == 1);
     let handle = server.handle();

@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use socketserver::{
-    DatagramRequest, Datagrams, RequestHandler, RunningServer, ServerBuilder, Stats,
-    Stream, StreamRequest, TcpRequest, ThreadedServer, UdpRequest,
+    DatagramRequest, Datagrams, RequestHandler, RunningServer, ServerBuilder,
+    ServerHandle, Stats, Stream, StreamRequest, TcpRequest, ThreadedServer, UdpRequest,
 };
 
 /// How long anything may take before we call it hanging. Far more than it needs, so
@@ -27,20 +28,60 @@ pub(crate) fn options() -> ServerBuilder {
     ThreadedServer::builder()
 }
 
+/// A server that runs in the background and ends with the test, at the latest. Unlike
+/// the library's own, it does not wait for ever for that.
+pub(crate) struct Server<A: Clone + Send + 'static = SocketAddr> {
+    /// Taken by whoever waits for its end.
+    running: Option<RunningServer<A>>,
+    handle: ServerHandle<A>,
+}
+
+/// Runs a server in the background.
+pub(crate) fn run<A: Clone + Send + 'static>(server: ThreadedServer<A>) -> Server<A> {
+    let running = server.spawn().unwrap();
+    Server { handle: running.handle(), running: Some(running) }
+}
+
+impl<A: Clone + Send + 'static> Server<A> {
+    /// A handle that may outlive the server.
+    pub(crate) fn handle(&self) -> ServerHandle<A> {
+        self.handle.clone()
+    }
+}
+
+impl<A: Clone + Send + 'static> Deref for Server<A> {
+    type Target = ServerHandle<A>;
+
+    fn deref(&self) -> &ServerHandle<A> {
+        &self.handle
+    }
+}
+
+impl<A: Clone + Send + 'static> Drop for Server<A> {
+    fn drop(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        if thread::panicking() {
+            thread::spawn(|| drop(running)); // the test has failed already
+        } else {
+            in_time("the server's end", || drop(running));
+        }
+    }
+}
+
 /// A running TCP server on a port of its own, which ends with the test.
 pub(crate) fn tcp(
     options: ServerBuilder,
     handler: impl RequestHandler<TcpRequest>,
-) -> RunningServer {
-    options.tcp("127.0.0.1:0", handler).unwrap().spawn().unwrap()
+) -> Server {
+    run(options.tcp("127.0.0.1:0", handler).unwrap())
 }
 
 /// A running UDP server on a port of its own, which ends with the test.
 pub(crate) fn udp(
     options: ServerBuilder,
     handler: impl RequestHandler<UdpRequest>,
-) -> RunningServer {
-    options.udp("127.0.0.1:0", handler).unwrap().spawn().unwrap()
+) -> Server {
+    run(options.udp("127.0.0.1:0", handler).unwrap())
 }
 
 /// A TCP client that waits for nothing longer than [`PATIENCE`].
@@ -128,22 +169,17 @@ pub(crate) fn in_time<T: Send + 'static>(
 }
 
 /// Stops the server, waits for its end and returns what it has done.
-pub(crate) fn stop<A>(server: RunningServer<A>) -> Stats
-where
-    A: Clone + Send + 'static,
-{
+pub(crate) fn stop<A: Clone + Send + 'static>(server: Server<A>) -> Stats {
     server.shutdown();
     ended(server)
 }
 
-/// Waits until the server, which somebody has stopped, has ended.
-pub(crate) fn ended<A>(server: RunningServer<A>) -> Stats
-where
-    A: Clone + Send + 'static,
-{
-    let handle = server.handle();
-    in_time("the server ends", move || server.join()).unwrap();
-    let stats = handle.stats();
+/// Waits for the end of a server that somebody has stopped, or will, and returns what it
+/// has done.
+pub(crate) fn ended<A: Clone + Send + 'static>(mut server: Server<A>) -> Stats {
+    let running = server.running.take().expect("nobody else has waited");
+    in_time("the server ends", || running.join()).unwrap();
+    let stats = server.stats();
     assert_balanced(&stats);
     stats
 }
