@@ -13,6 +13,9 @@
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_04]: lesson_04"]
+#![doc = "[lesson_05]: lesson_05"]
+#![doc = "[lesson_06]: lesson_06"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -59,4 +62,7 @@ lessons! {
     lesson_01 "01_greeting";
     lesson_02 "02_echo";
     lesson_03 "03_udp";
+    lesson_04 "04_addresses";
+    lesson_05 "05_closing";
+    lesson_06 "06_one_at_a_time";
 }

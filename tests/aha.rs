@@ -12,6 +12,12 @@ use std::time::{Duration, Instant};
 use course::programs::{DEADLINE, Program, deaf_port, example};
 
 mod course;
+#[path = "aha/lesson_04.rs"]
+mod lesson_04;
+#[path = "aha/lesson_05.rs"]
+mod lesson_05;
+#[path = "aha/lesson_06.rs"]
+mod lesson_06;
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -59,6 +59,30 @@ const TALKS: &[Talk] = &[
         sends: b"<empty>", // this is how the relay writes it down
         answers: b"OK...",
     },
+    Talk {
+        lesson: "05_closing",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"12 bytes", // only after the client has closed its half
+    },
+    Talk {
+        lesson: "06_one_at_a_time",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"Hello, world",
+    },
+    Talk {
+        lesson: "06_one_at_a_time",
+        over: Over::Tcp,
+        words: &[],
+        typed: "one\ntwo\n",
+        sends: b"onetwo",
+        answers: b"onetwo",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------
@@ -228,7 +252,15 @@ impl Copy {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        for dir in ["examples", "lessons", "lessons/python", "src", "tests"] {
+        for dir in [
+            "examples",
+            "examples/support",
+            "lessons",
+            "lessons/python",
+            "src",
+            "tests",
+            "tests/aha",
+        ] {
             fs::create_dir_all(copy.join(dir))?;
             for entry in fs::read_dir(files::root().join(dir))? {
                 let entry = entry?;
