@@ -130,7 +130,8 @@ fn trouble_in_a_udp_handler_costs_one_datagram() {
         let handler = Trouble::new(place, panics);
         let ahead = handler.ahead.clone();
         ahead.store(false, Ordering::SeqCst);
-        let server = udp(options, handler);
+        // One receiver only: each one has a clone of the handler too.
+        let server = udp(options.max_connections(1), handler);
         let client = connect_udp(server.local_addr());
         assert_eq!(ask_udp(&client, b"first"), b"first");
         wait_until("it has left", || server.stats().finished == 1);
@@ -150,6 +151,44 @@ fn trouble_in_a_udp_handler_costs_one_datagram() {
         assert_eq!(counts, (u64::from(panics), u64::from(!panics), 2), "{what}");
         assert_eq!(errors.len(), 1, "{what}");
     }
+}
+
+/// Each clone's drop panics, the prototype's too: where no thread can be had, where one
+/// could, and at the end.
+#[test]
+fn a_handler_whose_drop_always_panics_does_not_end_the_server() {
+    #[derive(Clone)]
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("trouble in drop");
+        }
+    }
+    impl RequestHandler for Fragile {
+        fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+            Echo.handle(request)
+        }
+    }
+    let (options, errors) = listening();
+    let server = tcp(options, Fragile);
+    let stays = connect(server.local_addr());
+    assert_echo(&stays, b"hello");
+    let leaves = connect(server.local_addr());
+    assert_echo(&leaves, b"hello");
+    drop(leaves);
+    errors.wait_for(1);
+    assert_eq!(stop(server).panicked, 2);
+    assert!(read_all(stays).is_empty(), "the server still drains");
+
+    let (options, errors) = listening();
+    let no_thread_has_such_a_stack = 1 << 46;
+    let server = tcp(options.stack_size(no_thread_has_such_a_stack), Fragile);
+    for count in 1..=3 {
+        assert!(has_ended(connect(server.local_addr())));
+        errors.wait_for(count);
+    }
+    let stats = stop(server);
+    assert_eq!((stats.accepted, stats.failed, stats.threads), (3, 3, 0));
 }
 
 /// Trouble in every method of one connection is one error: the first.

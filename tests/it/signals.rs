@@ -8,8 +8,9 @@ use std::thread;
 use rustix::process::Signal;
 use socketserver::{Stats, TcpRequest};
 
+use crate::process::{Child, is_child};
 use crate::support::{
-    Child, assert_echo, connect, has_ended, is_child, options, read_all, tcp, udp,
+    Echo, assert_echo, connect, ended, has_ended, options, read_all, tcp, udp,
 };
 
 /// The child's part: serves without a limit on the drain, until signals have come.
@@ -26,7 +27,7 @@ fn serve_until_signals() -> Stats {
         }
         request.write_all(b"bye")
     });
-    let other = udp(options(), crate::support::Echo);
+    let other = udp(options(), Echo);
     server.shutdown_on_ctrl_c().unwrap();
     other.shutdown_on_ctrl_c().unwrap();
     let handle = server.handle();
@@ -35,11 +36,10 @@ fn serve_until_signals() -> Stats {
         let _ = handle.stopping().recv();
         eprintln!("stopping");
     });
-    let handle = server.handle();
-    server.join().unwrap();
-    other.join().unwrap(); // a signal is for all servers of a process
+    let stats = ended(server);
+    ended(other); // a signal is for all servers of a process
     eprintln!("ended");
-    handle.stats()
+    stats
 }
 
 /// The child, and where it listens.
