@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::files::{lessons, numbered, read};
+use super::files::{fence, lessons, numbered, read};
 
 /// The headings of a note, in order. The first part stands under the title.
 const PARTS: [&str; 9] = [
@@ -68,12 +68,16 @@ fn note<'a>(
             complaints.push(format!("link [..][{label}] under the title."));
         }
     }
-    let mut fence = None;
+    let mut open = None;
     for (index, line) in text.lines().enumerate() {
-        if let Some(language) = line.strip_prefix("```") {
-            fence = if fence.is_some() { None } else { Some(language) };
+        match (open, fence(line)) {
+            (None, opened) => open = opened,
+            (Some((ticks, _)), Some((other, _))) if other == ticks => open = None,
+            _ => {}
         }
-        if fence == Some("text") && line.chars().count() > 72 {
+        if open.is_some_and(|(_, language)| language == "text")
+            && line.chars().count() > 72
+        {
             complaints.push(format!("line {}: a drawing has 72 columns.", index + 1));
         }
     }
