@@ -7,11 +7,13 @@
 //! - [`args`]: the command line
 //! - [`hints`]: errors in words
 //! - [`stage`]: who speaks (`say!`), the actors of a demonstration, the watchdog
+//! - [`events`]: what happens in a server of the library
 //! - [`terminal`]: a question, and the line that answers it
 //! - [`timeline`]: what each thread did when, as a drawing; [`svg`]: the same as a file
 #![allow(dead_code, unused_imports, unused_macros, reason = "each lesson uses a part")]
 
 pub(crate) mod args;
+pub(crate) mod events;
 pub(crate) mod hints;
 pub(crate) mod lesson;
 pub(crate) mod stage;
