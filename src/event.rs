@@ -113,7 +113,7 @@ impl fmt::Display for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
-            Self::Panic(message) => write!(f, "the handler panicked: {message}"),
+            Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Spawn(error) => {
                 write!(f, "no thread left for the connection: {error}")
             }

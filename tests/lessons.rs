@@ -228,7 +228,7 @@ impl Copy {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        for dir in ["examples", "lessons", "lessons/python", "src"] {
+        for dir in ["examples", "lessons", "lessons/python", "src", "tests"] {
             fs::create_dir_all(copy.join(dir))?;
             for entry in fs::read_dir(files::root().join(dir))? {
                 let entry = entry?;
@@ -392,6 +392,12 @@ fn a_broken_link_is_noticed() -> std::io::Result<()> {
 fn a_note_or_an_example_out_of_form_is_noticed() -> std::io::Result<()> {
     let copy = Copy::new("form")?;
     assert_eq!(form::form(&copy.0), [""; 0]);
+    copy.change(
+        "lessons/02_echo.md",
+        "two_writes_may_be_one_read",
+        "two_writes_are_one",
+    )?;
+    complains(&form::form(&copy.0), &["02_echo.md", "no test `two_writes_are_one`"]);
     copy.change("lessons/02_echo.md", "## Predict", "## Guess")?;
     complains(&form::form(&copy.0), &["02_echo.md", "in this order", "Guess"]);
     copy.change("examples/02_echo.rs", "fn main", "//\nlet x = y.unwrap();\nfn main")?;

@@ -92,10 +92,10 @@ fn announce(line: &str) {
 /// What a program has printed and nobody has read yet.
 #[derive(Default)]
 struct Printed {
-    /// On its standard output, and on its standard error.
-    text: [Vec<u8>; 2],
-    /// How many of the two have ended.
-    ended: usize,
+    /// Its output and its errors, in the order in which it wrote them.
+    text: Vec<u8>,
+    /// How many streams may still bring more.
+    open: usize,
 }
 
 /// A running program.
@@ -104,7 +104,7 @@ pub(crate) struct Program {
     child: Child,
     /// Where to type.
     input: Option<ChildStdin>,
-    /// Filled by two threads that read what it prints.
+    /// Filled while it prints.
     printed: Arc<(Mutex<Printed>, Condvar)>,
 }
 
@@ -116,17 +116,13 @@ impl Program {
         }
         let piped =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped
-            .env_remove("RUST_BACKTRACE")
-            .env("PYTHONUNBUFFERED", "1")
-            .spawn()
+        piped.env_remove("RUST_BACKTRACE").env("PYTHONUNBUFFERED", "1");
+        let (mut child, streams) = spawn(piped)
             .map_err(|error| format!("{command:?} does not start: {error}"))?;
-        let printed = Arc::default();
-        if let Some(stream) = child.stdout.take() {
-            follow(stream, 0, Arc::clone(&printed));
-        }
-        if let Some(stream) = child.stderr.take() {
-            follow(stream, 1, Arc::clone(&printed));
+        let printed = Printed { text: Vec::new(), open: streams.len() };
+        let printed = Arc::new((Mutex::new(printed), Condvar::new()));
+        for stream in streams {
+            follow(stream, Arc::clone(&printed));
         }
         let input = child.stdin.take();
         Ok(Self { child, input, printed })
@@ -153,28 +149,24 @@ impl Program {
     /// The next whole line (or the rest, at the end); `None` if there will be none.
     pub(crate) fn line(&mut self, end: Instant) -> Result<Option<String>, String> {
         self.wait_for("a line", end, |printed| {
-            for stream in &mut printed.text {
-                if let Some(at) = stream.iter().position(|byte| *byte == b'\n') {
-                    let line: Vec<u8> = stream.drain(..=at).collect();
-                    return Some(Some(text_of(&line)));
-                }
-            }
-            if printed.ended < 2 {
+            let end = printed.text.iter().position(|byte| *byte == b'\n');
+            if end.is_none() && printed.open > 0 {
                 return None;
             }
-            let rest = printed.text.iter_mut().find(|stream| !stream.is_empty());
-            Some(rest.map(|rest| text_of(&std::mem::take(rest))))
+            let end = end.map_or(printed.text.len(), |at| at + 1);
+            let line: Vec<u8> = printed.text.drain(..end).collect();
+            Some((!line.is_empty()).then(|| text_of(&line)))
         })
     }
 
     /// Waits until the unfinished line begins `line`, and takes it: a prompt.
     pub(crate) fn prompt(&mut self, line: &str, end: Instant) -> Result<String, String> {
         self.wait_for("a prompt", end, |printed| {
-            let shown = text_of(&printed.text[0]);
+            let shown = text_of(&printed.text);
             // A prompt may come in pieces: it is whole when a space ends it.
             let whole = shown.ends_with(' ') || !line.starts_with(&shown);
-            (whole || printed.ended > 0).then(|| {
-                printed.text[0].clear();
+            (whole || printed.open == 0).then(|| {
+                printed.text.clear();
                 shown
             })
         })
@@ -192,12 +184,8 @@ impl Program {
     /// The whole lines that are there already.
     pub(crate) fn lines_now(&mut self) -> Vec<String> {
         let mut printed = self.printed.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines = Vec::new();
-        for stream in &mut printed.text {
-            lines.extend(text_of(stream).lines().map(str::to_owned));
-            stream.clear();
-        }
-        lines
+        let text = std::mem::take(&mut printed.text);
+        text_of(&text).lines().map(str::to_owned).collect()
     }
 
     /// Types a line.
@@ -364,20 +352,42 @@ pub(crate) fn taken_port() -> Result<(TcpListener, UdpSocket, SocketAddr), Strin
     Err("no port is free for TCP and UDP at once".to_owned())
 }
 
+/// A stream of what a program prints.
+type Stream = Box<dyn Read + Send>;
+
+/// Starts a program whose output and errors go into one stream, so that their order is
+/// kept.
+#[cfg(unix)]
+fn spawn(command: &mut Command) -> std::io::Result<(Child, Vec<Stream>)> {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    let (ours, theirs) = UnixStream::pair()?;
+    command.stdout(OwnedFd::from(theirs.try_clone()?)).stderr(OwnedFd::from(theirs));
+    let child = command.spawn();
+    command.stdout(Stdio::null()).stderr(Stdio::null()); // closes our copies of their end
+    Ok((child?, vec![Box::new(ours)]))
+}
+
+/// Starts a program; its output and its errors may mix in any order.
+#[cfg(not(unix))]
+fn spawn(command: &mut Command) -> std::io::Result<(Child, Vec<Stream>)> {
+    let mut child = command.spawn()?;
+    let out = child.stdout.take().map(|stream| Box::new(stream) as Stream);
+    let errors = child.stderr.take().map(|stream| Box::new(stream) as Stream);
+    Ok((child, out.into_iter().chain(errors).collect()))
+}
+
 /// Carries what a program prints to where the test reads it.
-fn follow(
-    mut stream: impl Read + Send + 'static,
-    which: usize,
-    printed: Arc<(Mutex<Printed>, Condvar)>,
-) {
+fn follow(mut stream: Stream, printed: Arc<(Mutex<Printed>, Condvar)>) {
     thread::spawn(move || {
         let mut data = [0; 4096];
         loop {
             let count = stream.read(&mut data).unwrap_or(0);
             let mut all = printed.0.lock().unwrap_or_else(PoisonError::into_inner);
-            all.text[which].extend_from_slice(&data[..count]);
+            all.text.extend_from_slice(&data[..count]);
             if count == 0 {
-                all.ended += 1;
+                all.open -= 1;
             }
             drop(all);
             printed.1.notify_all();
