@@ -13,6 +13,9 @@
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_11]: lesson_11"]
+#![doc = "[lesson_12]: lesson_12"]
+#![doc = "[lesson_13]: lesson_13"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -59,4 +62,7 @@ lessons! {
     lesson_01 "01_greeting";
     lesson_02 "02_echo";
     lesson_03 "03_udp";
+    lesson_11 "11_threaded_server";
+    lesson_12 "12_threaded_udp";
+    lesson_13 "13_graceful_shutdown";
 }

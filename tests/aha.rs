@@ -12,6 +12,12 @@ use std::time::{Duration, Instant};
 use course::programs::{DEADLINE, Program, deaf_port, example};
 
 mod course;
+#[path = "aha/lesson_11.rs"]
+mod lesson_11;
+#[path = "aha/lesson_12.rs"]
+mod lesson_12;
+#[path = "aha/lesson_13.rs"]
+mod lesson_13;
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
