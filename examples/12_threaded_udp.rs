@@ -1,4 +1,4 @@
-//! Lesson 12: the library on UDP. A handler for each datagram; a slow one delays no other.
+//! Lesson 12: the library on UDP. A handler for each datagram, and no connection.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};

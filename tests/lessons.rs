@@ -260,7 +260,15 @@ impl Copy {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        for dir in ["examples", "lessons", "lessons/python", "src", "tests"] {
+        for dir in [
+            "examples",
+            "examples/support",
+            "lessons",
+            "lessons/python",
+            "src",
+            "tests",
+            "tests/aha",
+        ] {
             fs::create_dir_all(copy.join(dir))?;
             for entry in fs::read_dir(files::root().join(dir))? {
                 let entry = entry?;

@@ -1,9 +1,11 @@
 //! Lesson 12: a handler for each datagram.
 
+use std::collections::HashMap;
 use std::panic::resume_unwind;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use crossbeam_channel::{Receiver, bounded};
+use parking_lot::Mutex;
 use socketserver::{RequestHandler, ThreadedServer, UdpRequest};
 
 use super::*;
@@ -68,6 +70,36 @@ fn nothing_is_kept_from_one_datagram_to_the_next() -> Outcome {
     let client = datagrams()?;
     for _ in 0..3 {
         assert_eq!(asked(&client, server.local_addr(), b"count")?, [1]);
+    }
+    Ok(())
+}
+
+// [by_address]
+#[derive(Clone, Default)]
+struct Counts {
+    counts: Arc<Mutex<HashMap<SocketAddr, u8>>>,
+}
+
+impl RequestHandler<UdpRequest> for Counts {
+    fn handle(&mut self, request: &mut UdpRequest) -> io::Result<()> {
+        let count = {
+            let mut counts = self.counts.lock();
+            let count = counts.entry(request.client_address()).or_default();
+            *count += 1;
+            *count
+        }; // the lock is free again
+        request.reply(&[count])
+    }
+}
+// [/by_address]
+
+#[test]
+fn a_map_by_address_remembers() -> Outcome {
+    let server = ThreadedServer::udp("127.0.0.1:0", Counts::default())?.spawn()?;
+    let (ada, bob) = (datagrams()?, datagrams()?);
+    for count in 1..=3 {
+        assert_eq!(asked(&ada, server.local_addr(), b"count")?, [count]);
+        assert_eq!(asked(&bob, server.local_addr(), b"count")?, [count]);
     }
     Ok(())
 }
@@ -143,6 +175,56 @@ for data in (b'hello udp\\n', b' \\t\\x0b\\n'):
     command.args(["-c", program, &addr.port().to_string()]);
     let (output, _) = run(&mut command, Instant::now() + DEADLINE)?;
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), "True\nTrue");
+    Ok(())
+}
+
+#[test]
+fn python_cuts_a_long_datagram_in_silence() -> Outcome {
+    let Some(python) = python() else { return Ok(()) };
+    let program = "
+import socket, socketserver
+class Handler(socketserver.BaseRequestHandler):
+    def handle(self):
+        print(len(self.request[0]))
+with socketserver.UDPServer(('127.0.0.1', 0), Handler) as server:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(bytes(9000), server.server_address)
+        server.timeout = 5
+        server.handle_request()
+";
+    let mut command = Command::new(python);
+    let (output, _) = run(command.args(["-c", program]), Instant::now() + DEADLINE)?;
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), "8192");
+    Ok(())
+}
+
+#[test]
+fn one_type_may_serve_tcp_and_udp_on_one_port() -> Outcome {
+    use socketserver::TcpRequest;
+
+    #[derive(Clone)]
+    struct Both;
+    impl RequestHandler for Both {
+        fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+            request.write_all(b"tcp")
+        }
+    }
+    impl RequestHandler<UdpRequest> for Both {
+        fn handle(&mut self, request: &mut UdpRequest) -> io::Result<()> {
+            request.reply(b"udp")
+        }
+    }
+    let tcp = ThreadedServer::tcp("127.0.0.1:0", Both)?.spawn()?;
+    // (Some other program may have this port's UDP side: then there is nothing to see.)
+    let Ok(udp) = ThreadedServer::udp(tcp.local_addr(), Both) else { return Ok(()) };
+    let udp = udp.spawn()?;
+    assert_eq!(udp.local_addr(), tcp.local_addr());
+    let mut text = String::new();
+    connect(tcp.local_addr())?.read_to_string(&mut text)?;
+    assert_eq!(
+        (text.as_str(), asked(&datagrams()?, udp.local_addr(), b"")?),
+        ("tcp", b"udp".to_vec())
+    );
     Ok(())
 }
 

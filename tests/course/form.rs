@@ -70,7 +70,8 @@ fn named_tests(root: &Path, name: &str, text: &str) -> Vec<String> {
 
 /// The files of tests.
 fn tests(root: &Path) -> impl Iterator<Item = PathBuf> {
-    let files = std::fs::read_dir(root.join("tests")).into_iter().flatten();
+    let dirs = ["tests", "tests/aha"].map(|dir| root.join(dir));
+    let files = dirs.into_iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten();
     files.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file())
 }
 
