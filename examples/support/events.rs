@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use socketserver::Event;
+use socketserver::{Event, Outcome};
 
 use super::stage::say;
 use super::timeline::{Doing, Span, labelled, span};
@@ -21,6 +21,8 @@ pub(crate) fn tell(event: &Event) {
     match event {
         Event::Draining { active } => say!("draining: {active} may finish"),
         Event::CutOff { connections } => say!("cut off: {connections}"),
+        // These have been told of. Their handlers end a moment later, or with the program.
+        Event::Ended { outcome: Outcome::CutOff, .. } => {}
         Event::Ended { client, outcome } => say!("{client}: {outcome:?}"),
         _ => {}
     }

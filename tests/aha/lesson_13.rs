@@ -128,19 +128,21 @@ fn what_has_arrived_is_still_read() -> Outcome {
     let handler = move |request: &mut TcpRequest| {
         let _ = arrived.send(());
         let _ = gate.recv_timeout(DEADLINE); // does not read yet
-        let mut line = String::new();
-        request.read_line(&mut line)?;
-        request.write_all(line.as_bytes())
+        let mut text = String::new();
+        while request.read_line(&mut text)? > 0 {
+            text.push('|');
+        }
+        request.write_all(text.as_bytes())
     };
     let server = ThreadedServer::tcp("127.0.0.1:0", handler)?.spawn()?;
     let mut client = connect(server.local_addr())?;
-    client.write_all(b"in time\n")?;
+    client.write_all(b"in time\nin ti")?;
     arrivals.recv_timeout(DEADLINE)?;
     server.shutdown();
     drop(open);
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
-    assert_eq!(answer, "in time\n");
+    assert_eq!(answer, "in time\n|in ti|");
     Ok(())
 }
 
