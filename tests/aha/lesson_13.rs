@@ -343,7 +343,6 @@ fn draining_is_told_before_anybody_leaves() -> Outcome {
 
 /// A program that is started in the background (`&` in a script, `nohup`) begins with
 /// Ctrl-C ignored. It must serve all the same.
-#[ignore = "a bug of `ServerHandle::shutdown_on_ctrl_c`: the server does not start"]
 #[cfg(unix)]
 #[test]
 fn a_server_in_the_background_of_a_script_starts() -> Outcome {
