@@ -20,6 +20,9 @@
 #![doc = "[lesson_08]: lesson_08"]
 #![doc = "[lesson_09]: lesson_09"]
 #![doc = "[lesson_10]: lesson_10"]
+#![doc = "[lesson_11]: lesson_11"]
+#![doc = "[lesson_12]: lesson_12"]
+#![doc = "[lesson_13]: lesson_13"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -73,4 +76,7 @@ lessons! {
     lesson_08 "08_named_threads";
     lesson_09 "09_reverse";
     lesson_10 "10_print_lock";
+    lesson_11 "11_threaded_server";
+    lesson_12 "12_threaded_udp";
+    lesson_13 "13_graceful_shutdown";
 }

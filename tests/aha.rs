@@ -26,6 +26,12 @@ mod lesson_08;
 mod lesson_09;
 #[path = "aha/lesson_10.rs"]
 mod lesson_10;
+#[path = "aha/lesson_11.rs"]
+mod lesson_11;
+#[path = "aha/lesson_12.rs"]
+mod lesson_12;
+#[path = "aha/lesson_13.rs"]
+mod lesson_13;
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

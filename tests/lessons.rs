@@ -107,6 +107,38 @@ const TALKS: &[Talk] = &[
         sends: b"Good morning",
         answers: b"gninrom dooG",
     },
+    Talk {
+        lesson: "11_threaded_server",
+        over: Over::Tcp,
+        words: &["Hello,", "w\u{f6}rld"],
+        typed: "",
+        sends: "Hello, w\u{f6}rld\n".as_bytes(),
+        answers: "HELLO, W\u{f6}RLD\n".as_bytes(), // ASCII letters only
+    },
+    Talk {
+        lesson: "12_threaded_udp",
+        over: Over::Udp,
+        words: &[" \t\x0b\x0c\r\nHello,", "w\u{f6}rld \x0b\n"],
+        typed: "",
+        sends: " \t\x0b\x0c\r\nHello, w\u{f6}rld \x0b\n".as_bytes(),
+        answers: "HELLO, W\u{f6}RLD".as_bytes(),
+    },
+    Talk {
+        lesson: "12_threaded_udp",
+        over: Over::Udp,
+        words: &[" \n\x0b"],
+        typed: "",
+        sends: b" \n\x0b",
+        answers: b"<empty>", // this is how the relay writes it down
+    },
+    Talk {
+        lesson: "13_graceful_shutdown",
+        over: Over::Tcp,
+        words: &["one", "two"],
+        typed: "",
+        sends: b"one two\n",
+        answers: b"one\ntwo\n",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------

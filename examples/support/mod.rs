@@ -9,12 +9,14 @@
 //! - [`mistake`]: an error that a lesson explains by itself
 //! - [`host_name`]: the name of this machine
 //! - [`stage`]: who speaks (`say!`, `show!`), the actors of a demonstration, the watchdog
+//! - [`events`]: what happens in a server of the library
 //! - [`terminal`]: a question, and the line that answers it
 //! - [`held_lock`]: no support, but the server that lesson 10 warns of
 //! - [`timeline`]: what each thread did when, as a drawing; [`svg`]: the same as a file
 #![allow(dead_code, unused_imports, unused_macros, reason = "each lesson uses a part")]
 
 pub(crate) mod args;
+pub(crate) mod events;
 pub(crate) mod held_lock;
 pub(crate) mod hints;
 pub(crate) mod host_name;
