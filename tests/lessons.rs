@@ -34,6 +34,21 @@ const TALKS: &[Talk] = &[
         sends: "h\u{e9}, \u{4e16}\u{754c}".as_bytes(),
         answers: "h\u{e9}, \u{4e16}\u{754c}".as_bytes(),
     },
+    Talk {
+        lesson: "14_chat",
+        over: Over::Tcp,
+        words: &[],
+        typed: "Is anybody here?\n/who\n/nick ada\n/nick h\u{e9} h\u{e9}\n/dance\n\n/quit\n",
+        sends:
+            "Is anybody here?\n/who\n/nick ada\n/nick h\u{e9} h\u{e9}\n/dance\n\n/quit\n"
+                .as_bytes(),
+        answers: b"-- you are guest-1: /nick NAME, /who, /quit\n\
+            -- here: guest-1\n\
+            -- guest-1 is now ada\n\
+            -- a name has 1 to 20 letters, digits, - or _\n\
+            -- there is no /dance, but /nick NAME, /who, /quit\n\
+            -- goodbye\n",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------
@@ -195,7 +210,14 @@ impl Copy {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        for dir in ["examples", "lessons", "lessons/python", "src"] {
+        for dir in [
+            "examples",
+            "examples/chat",
+            "examples/bot",
+            "lessons",
+            "lessons/python",
+            "src",
+        ] {
             fs::create_dir_all(copy.join(dir))?;
             for entry in fs::read_dir(files::root().join(dir))? {
                 let entry = entry?;

@@ -6,6 +6,8 @@
 //! - [`lesson`]: what an example is made of, and the three ways to run it
 //! - [`args`]: the command line
 //! - [`hints`]: errors in words
+//! - [`screen`]: a screen on which somebody types while lines arrive
+//! - [`script`]: an actor that answers by cues
 //! - [`stage`]: who speaks (`say!`), the actors of a demonstration, the watchdog
 //! - [`terminal`]: a question, and the line that answers it
 //! - [`timeline`]: what each thread did when, as a drawing; [`svg`]: the same as a file
@@ -14,6 +16,8 @@
 pub(crate) mod args;
 pub(crate) mod hints;
 pub(crate) mod lesson;
+pub(crate) mod screen;
+pub(crate) mod script;
 pub(crate) mod stage;
 pub(crate) mod svg;
 pub(crate) mod terminal;
