@@ -189,3 +189,8 @@ fn an_odd_client_costs_the_echo_server_nothing() -> Outcome {
     }
     Ok(())
 }
+
+// ---- Lesson 14 ------------------------------------------------------------------------
+
+#[path = "aha/lesson_14.rs"]
+mod lesson_14;

@@ -1,6 +1,6 @@
 //! The client: it reads and writes at the same time.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +13,9 @@ pub(crate) fn client(args: &Args) -> io::Result<()> {
     let server = Arc::new(TcpStream::connect(args.addr())?);
     let typed = Arc::clone(&server);
     thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin(), &mut &*typed);
+        for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            (&*typed).write_all(&[line, b"\n".to_vec()].concat())?;
+        }
         typed.shutdown(Shutdown::Write) // nothing more to say; the room says goodbye
     });
     for line in BufReader::new(&*server).split(b'\n') {

@@ -209,7 +209,9 @@ impl Room {
 
     /// Gives a member another name, or tells it why not.
     fn rename(&self, number: usize, wanted: &str) {
-        match self.members.lock().rename(number, wanted) {
+        // Not inside the `match`: there, the lock would be held as long as that lasts.
+        let renamed = self.members.lock().rename(number, wanted);
+        match renamed {
             Ok(old) => self.post(|_| true, &format!("-- {old} is now {wanted}")),
             Err(reason) => self.post(|other| other == number, &format!("-- {reason}")),
         }

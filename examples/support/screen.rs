@@ -89,3 +89,106 @@ fn ask_for_width() -> Option<usize> {
     let size = String::from_utf8(asked.ok()?.stdout).ok()?;
     size.split_whitespace().nth(1)?.parse().ok().filter(|width| *width > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As much of a terminal as these codes need.
+    struct Screen {
+        rows: Vec<Vec<char>>,
+        width: usize,
+        at: (usize, usize),
+        saved: (usize, usize),
+    }
+
+    impl Screen {
+        fn new(width: usize, height: usize) -> Self {
+            let rows = vec![vec![' '; width]; height];
+            Self { rows, width, at: (0, 0), saved: (0, 0) }
+        }
+
+        fn down(&mut self) {
+            if self.at.0 + 1 < self.rows.len() {
+                self.at.0 += 1;
+            } else {
+                self.rows.remove(0);
+                self.rows.push(vec![' '; self.width]);
+            }
+        }
+
+        fn shows(&mut self, text: &str) {
+            let mut letters = text.chars();
+            while let Some(letter) = letters.next() {
+                match letter {
+                    '\n' => {
+                        self.down();
+                        self.at.1 = 0;
+                    }
+                    '\x1b' => match letters.next() {
+                        Some('D') => self.down(),
+                        Some('7') => self.saved = self.at,
+                        Some('8') => self.at = self.saved,
+                        Some('[') => match letters.next() {
+                            Some('A') => self.at.0 = self.at.0.saturating_sub(1),
+                            Some('B') => {
+                                self.at.0 += usize::from(self.at.0 + 1 < self.rows.len())
+                            }
+                            Some('G') => self.at.1 = 0,
+                            Some('L') => {
+                                self.rows.pop();
+                                self.rows.insert(self.at.0, vec![' '; self.width]);
+                            }
+                            other => panic!("unknown code {other:?}"),
+                        },
+                        other => panic!("unknown code {other:?}"),
+                    },
+                    _ => {
+                        assert!(self.at.1 < self.width, "printed beyond the right edge");
+                        self.rows[self.at.0][self.at.1] = letter;
+                        self.at.1 += 1;
+                    }
+                }
+            }
+        }
+
+        fn lines(&self) -> Vec<String> {
+            let text =
+                |row: &Vec<char>| row.iter().collect::<String>().trim_end().to_owned();
+            self.rows.iter().map(text).collect()
+        }
+    }
+
+    #[test]
+    fn what_is_being_typed_stays() {
+        for height in [2, 3, 9] {
+            let mut screen = Screen::new(10, height);
+            screen.shows("typ");
+            screen.shows(&above("one", 10));
+            screen.shows("ing"); // the cursor is where it was
+            screen.shows(&above("two and a half", 10));
+            screen.shows("!");
+            let mut expected = vec!["one", "two and a", "half", "typing!"];
+            expected.drain(..expected.len().saturating_sub(height));
+            expected.resize(height, "");
+            assert_eq!(screen.lines(), expected, "{height} rows");
+        }
+    }
+
+    #[test]
+    fn rows_fit_and_nothing_is_lost() {
+        for line in [
+            "",
+            "short",
+            "exactly 10",
+            "\u{4e16}\u{754c}\u{4e16}\u{754c}\u{4e16}!",
+            "long ".repeat(9).trim(),
+        ] {
+            for width in [1, 2, 10, 80] {
+                let rows = rows(line, width);
+                assert_eq!(rows.concat(), line);
+                assert!(rows.iter().all(|row| row.chars().count() <= width.max(2)));
+            }
+        }
+    }
+}
