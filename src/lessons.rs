@@ -10,6 +10,10 @@
 //! stand before a note here make the same labels lead to this documentation's pages.
 
 #![doc = ""]
+#![doc = "[lesson_01]: lesson_01"]
+#![doc = "[lesson_02]: lesson_02"]
+#![doc = "[lesson_03]: lesson_03"]
+#![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
 /// Makes the lessons' pages from the list of all of them, in order.
@@ -52,6 +56,9 @@ macro_rules! lessons {
 }
 
 lessons! {
+    lesson_01 "01_greeting";
     lesson_02 "02_echo";
+    lesson_03 "03_udp";
     lesson_14 "14_chat";
+    lesson_15 "15_support_bot";
 }

@@ -14,18 +14,17 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::builder::Actions;
 use crate::connections::Stage;
-use crate::event::{ClientAddress, Event};
+use crate::datagram::DatagramRequest;
+use crate::event::{ClientAddress, Event, HandlerError};
 use crate::handle::ServerHandle;
-use crate::handler::{self, RequestHandler, catch};
+use crate::handler::{self, RequestHandler};
 use crate::server::{BackOff, Handled, Service, Ticker};
 use crate::shared::Seat;
 use crate::transport::Datagrams;
-use crate::udp::DatagramRequest;
 use crate::wake::is_readable;
 
 /// How often the supervisor looks while there is traffic.
@@ -52,6 +51,8 @@ struct Common<S: Datagrams> {
     server: ServerHandle<S::Address>,
     /// Whether somebody has the turn to receive.
     turn_taken: AtomicBool,
+    /// How many receivers there are.
+    receivers: AtomicUsize,
     /// How many datagrams have been received.
     received: AtomicU64,
 }
@@ -66,15 +67,15 @@ where
         file: Option<Box<dyn Send>>,
         prototype: H,
         server: ServerHandle<S::Address>,
-        actions: Option<Actions>,
     ) -> Self {
         let common = Common {
             socket: Arc::new(socket),
             server,
             turn_taken: AtomicBool::new(false),
+            receivers: AtomicUsize::new(0),
             received: AtomicU64::new(0),
         };
-        let (ticker, back_off) = (Ticker::new(actions), BackOff::default());
+        let (ticker, back_off) = (Ticker::default(), BackOff::default());
         Self { _file: file, common: Arc::new(common), prototype, ticker, back_off }
     }
 
@@ -84,7 +85,7 @@ where
         let mut quiet = 0;
         let mut received = self.common.received.load(Ordering::Relaxed);
         while quiet < QUIET_LOOKS && self.common.is_serving() {
-            self.ticker.tick();
+            self.ticker.tick(self.common.server.shared());
             self.common.server.shared().wake.pause(LOOK)?;
             let now = self.common.received.load(Ordering::Relaxed);
             if now != received {
@@ -104,15 +105,19 @@ where
     /// for it.
     fn add_receiver(&mut self) -> bool {
         let shared = self.common.server.shared();
-        if shared.connections.stats().active >= shared.options.max_connections {
+        // One that has just been added may not have begun: count the receivers, not the
+        // datagrams that are being handled.
+        let receivers = self.common.receivers.load(Ordering::SeqCst);
+        if receivers >= shared.options.max_connections {
             return false;
         }
-        let common = Arc::clone(&self.common);
-        let added = catch(|| self.prototype.clone()).map_err(io::Error::from).and_then(
-            |prototype| {
-                shared.threads.run(Box::new(move || common.receive_and_serve(prototype)))
-            },
-        );
+        let receiver = Receiver::new(&self.common);
+        let added = HandlerError::catch(|| self.prototype.clone())
+            .map_err(io::Error::from)
+            .and_then(|prototype| {
+                let work = move || receiver.0.receive_and_serve(prototype);
+                shared.threads.run(Box::new(work))
+            });
         match &added {
             Ok(()) => self.back_off.reset(),
             Err(error) => self.back_off.wait(shared, error),
@@ -179,7 +184,7 @@ impl<S: Datagrams> Common<S> {
         }
         let Some(seat) = Seat::take(shared, client, None) else { return false };
         seat.start();
-        let handler = catch(|| prototype.clone());
+        let handler = HandlerError::catch(|| prototype.clone());
         seat.leave(handler.and_then(|handler| handler::run(handler, request)));
         true
     }
@@ -207,7 +212,7 @@ where
     fn serve(&mut self) -> io::Result<()> {
         while self.common.is_serving() && !self.add_receiver() {}
         while self.common.is_serving() {
-            let pause = self.ticker.tick();
+            let pause = self.ticker.tick(self.common.server.shared());
             let shared = self.common.server.shared();
             if shared.wake.wait_readable(&*self.common.socket, pause)? {
                 self.supervise()?;
@@ -228,13 +233,32 @@ where
     }
 }
 
+/// A receiver, counted as long as this exists. Dropping it counts it off, whether it
+/// has left or never got a thread.
+struct Receiver<S: Datagrams>(Arc<Common<S>>);
+
+impl<S: Datagrams> Receiver<S> {
+    fn new(common: &Arc<Common<S>>) -> Self {
+        common.receivers.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(common))
+    }
+}
+
+impl<S: Datagrams> Drop for Receiver<S> {
+    fn drop(&mut self) {
+        self.0.receivers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// The turn to receive. Dropping it gives it up.
 struct Turn<'a>(&'a AtomicBool);
 
 impl<'a> Turn<'a> {
     /// Takes the turn, if it is free.
     fn take(taken: &'a AtomicBool) -> Option<Self> {
-        (!taken.swap(true, Ordering::SeqCst)).then_some(Self(taken))
+        // Not `then_some`: it would make a turn in any case, and its drop would give up
+        // the turn of another thread.
+        (!taken.swap(true, Ordering::SeqCst)).then(|| Self(taken))
     }
 }
 
