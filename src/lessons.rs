@@ -13,6 +13,8 @@
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_14]: lesson_14"]
+#![doc = "[lesson_15]: lesson_15"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 

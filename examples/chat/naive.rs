@@ -12,7 +12,6 @@ use socketserver::{RequestHandler, TcpRequest, TcpWriter};
 
 use crate::support::{Doing, span};
 
-// [naive]
 #[derive(Clone, Default)]
 pub(crate) struct NaiveChat {
     room: Arc<Mutex<Vec<(SocketAddr, TcpWriter)>>>,
@@ -38,6 +37,7 @@ impl RequestHandler for NaiveChat {
 }
 
 impl NaiveChat {
+    // [say]
     fn say(&self, me: SocketAddr, line: &str) {
         let waiting = span(Doing::Waiting);
         let mut room = self.room.lock();
@@ -47,5 +47,5 @@ impl NaiveChat {
             let _ = writeln!(client, "{me}: {line}"); // waits until this client reads
         }
     }
+    // [/say]
 }
-// [/naive]
