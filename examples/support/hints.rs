@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::ToSocketAddrs;
 
 use super::args::{Args, Role};
+use super::mistake;
 
 /// What to tell the student, and how the program ends.
 #[derive(Debug)]
@@ -16,6 +17,9 @@ pub(crate) struct Hint {
 
 /// Explains the error that ended a lesson's program.
 pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
+    if let Some(text) = mistake::sentences(error) {
+        return Hint { text, status: 2 };
+    }
     if args.role() == Role::Demonstration {
         return Hint { text: format!("The demonstration failed: {error}."), status: 1 };
     }

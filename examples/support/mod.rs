@@ -5,7 +5,7 @@
 //!
 //! - [`lesson`]: what an example is made of, and the three ways to run it
 //! - [`args`]: the command line
-//! - [`hints`]: errors in words
+//! - [`hints`]: errors in words; [`mistake`]: those that only a lesson can explain
 //! - [`screen`]: a screen on which somebody types while lines arrive
 //! - [`script`]: an actor that answers by cues
 //! - [`stage`]: who speaks (`say!`), the actors of a demonstration, the watchdog
@@ -16,6 +16,7 @@
 pub(crate) mod args;
 pub(crate) mod hints;
 pub(crate) mod lesson;
+pub(crate) mod mistake;
 pub(crate) mod screen;
 pub(crate) mod script;
 pub(crate) mod stage;

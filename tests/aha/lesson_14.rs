@@ -204,7 +204,7 @@ fn others_talk_while_somebody_waits_for_a_full_mailbox() -> Outcome {
 
 #[test]
 fn a_lock_in_a_match_lasts_as_long_as_the_match() {
-    let number = parking_lot::Mutex::new(1);
+    let number = parking_lot::Mutex::new(1_u8);
     let is_free = || number.try_lock().is_some();
     match number.lock().checked_add(1) {
         Some(_) => assert!(!is_free()), // the guard has no name, and is still there
