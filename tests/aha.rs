@@ -359,3 +359,8 @@ fn an_odd_datagram_costs_the_udp_server_nothing() -> Outcome {
 
 #[path = "aha/lesson_14.rs"]
 mod lesson_14;
+
+// ---- Lesson 15 ------------------------------------------------------------------------
+
+#[path = "aha/lesson_15.rs"]
+mod lesson_15;

@@ -25,7 +25,7 @@ pub(crate) fn client(args: &Args) -> io::Result<()> {
 pub(crate) fn two_customers(bot: SocketAddr) -> io::Result<()> {
     let answers = ["no", "banana", "Yes!"];
     actor("tcp", move || over_tcp(bot, scripted(&answers)))?.end()?;
-    let answers = ["yes", "green", "yes", "slow", "kitchen", "yes"];
+    let answers = ["yes", "red", "still red"];
     actor("udp", move || over_udp(bot, scripted(&answers)))?.end()
 }
 

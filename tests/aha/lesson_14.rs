@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use super::*;
 
+#[allow(dead_code, reason = "the example uses the rest")]
 #[path = "../../examples/chat/command.rs"]
 mod command;
 
