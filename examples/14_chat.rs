@@ -36,7 +36,9 @@ impl RequestHandler for Chat {
         self.seat = seat.clone();
         let (room, client) = (Arc::clone(&self.room), request.writer());
         let thread = thread::Builder::new().name(format!("writer-{seat}"));
-        thread.spawn(move || deliver(&room, &seat, mail, client)).map(drop)
+        let spawned =
+            thread.spawn(move || deliver(&room, &seat, mail, client)).map(drop);
+        spawned.inspect_err(|_| self.room.leave(&self.seat, Leaving::ByItself))
     }
 
     fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {

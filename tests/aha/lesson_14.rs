@@ -402,3 +402,19 @@ fn every_line_means_something_harmless() {
     assert_eq!(Said::parse(" /quit"), Said::Say(" /quit".to_owned()));
     assert_eq!(Said::parse("/quit now"), Said::Quit);
 }
+
+/// A script that starts a server with `&` starts it with SIGINT ignored, and `nohup` with
+/// SIGHUP ignored. The server should serve all the same.
+#[cfg(unix)]
+#[test]
+#[ignore = "fault of the library: shutdown_on_ctrl_c fails if the signal is ignored"]
+fn a_server_starts_where_ctrl_c_is_ignored() -> Outcome {
+    for signal in ["INT", "HUP"] {
+        let script = format!("trap '' {signal}; exec \"$0\" serve --addr 127.0.0.1:0");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(example("14_chat"));
+        let (_server, addr) = Program::server(&mut command)?;
+        Guest::arrives(addr)?;
+    }
+    Ok(())
+}
