@@ -36,6 +36,11 @@ impl Guest {
         Ok(guest)
     }
 
+    /// Can read fast from now on.
+    fn wakes_up(&self) -> io::Result<()> {
+        socket2::SockRef::from(self.stream.get_ref()).set_recv_buffer_size(1024 * 1024)
+    }
+
     /// Says a line.
     fn says(&mut self, line: &str) -> io::Result<()> {
         self.sends(format!("{line}\n").as_bytes())
@@ -100,11 +105,12 @@ fn writing_under_the_lock_freezes_the_room() -> Outcome {
 
     // One client reads, and the room lives.
     bob.set_read_timeout(Some(DEADLINE))?;
+    deaf.wakes_up()?;
+    let reading = deaf.stream.get_ref().try_clone()?;
     let greeted = thread::scope(|scope| {
         scope.spawn(|| while deaf.line().is_ok() {});
         let greeting = Guest { stream: BufReader::new(bob), name: String::new() }.line();
-        ada.stream.get_ref().shutdown(Shutdown::Both)?;
-        drop(_server);
+        reading.shutdown(Shutdown::Both)?; // the end of the loop above
         greeting
     })?;
     assert!(greeted.starts_with("-- you are "), "{greeted}");
@@ -120,19 +126,21 @@ fn who_does_not_read_is_disconnected_and_fifty_others_hear_everything() -> Outco
     let mut ada = Guest::arrives(addr)?;
     let news = format!("-- {} was disconnected: does not read", deaf.name);
     let goodbye = format!("-- {} left", ada.name);
-    let last = format!("{}: line {LINES}", ada.name);
+    let says = format!("{}: line ", ada.name);
+    let last = format!("{says}{LINES}");
 
     thread::scope(|scope| {
         let listeners: Vec<_> = crowd
             .into_iter()
             .map(|mut guest| {
                 scope.spawn({
-                    let (news, goodbye) = (news.clone(), goodbye.clone());
+                    let (news, goodbye, says) =
+                        (news.clone(), goodbye.clone(), says.clone());
                     let mut deaf_left = false;
                     let mut lines = 0;
                     move || loop {
                         let line = guest.line()?;
-                        lines += usize::from(line.contains(": line "));
+                        lines += usize::from(line.starts_with(&says));
                         deaf_left |= line == news;
                         if line == goodbye {
                             return io::Result::Ok((lines, deaf_left));
@@ -147,6 +155,7 @@ fn who_does_not_read_is_disconnected_and_fifty_others_hear_everything() -> Outco
             let (news, deaf, last) = (news.clone(), &mut deaf, &last);
             move || {
                 bob.hears(&news)?;
+                deaf.wakes_up()?;
                 let reason = deaf.hears_the_end()?;
                 bob.hears(last)?;
                 io::Result::Ok(reason)
