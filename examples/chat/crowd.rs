@@ -48,7 +48,9 @@ fn listen(room: BufReader<TcpStream>) -> io::Result<()> {
             Ok(line) if line.starts_with("-- ") => say!("{line}"),
             Ok(_) => heard += 1,
             Err(_) => {
-                say!("I have heard {heard} lines, then nothing for {PATIENCE:?}");
+                say!(
+                    "I have heard {heard} of {LINES} lines, then nothing for {PATIENCE:?}"
+                );
                 return Ok(());
             }
         }
@@ -56,7 +58,7 @@ fn listen(room: BufReader<TcpStream>) -> io::Result<()> {
             break;
         }
     }
-    say!("I have heard all {heard} lines");
+    say!("I have heard {heard} of {LINES} lines");
     Ok(())
 }
 
