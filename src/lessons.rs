@@ -13,6 +13,13 @@
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_04]: lesson_04"]
+#![doc = "[lesson_05]: lesson_05"]
+#![doc = "[lesson_06]: lesson_06"]
+#![doc = "[lesson_07]: lesson_07"]
+#![doc = "[lesson_08]: lesson_08"]
+#![doc = "[lesson_09]: lesson_09"]
+#![doc = "[lesson_10]: lesson_10"]
 #![doc = "[lesson_14]: lesson_14"]
 #![doc = "[lesson_15]: lesson_15"]
 #![doc = ""]
@@ -61,6 +68,13 @@ lessons! {
     lesson_01 "01_greeting";
     lesson_02 "02_echo";
     lesson_03 "03_udp";
+    lesson_04 "04_addresses";
+    lesson_05 "05_closing";
+    lesson_06 "06_one_at_a_time";
+    lesson_07 "07_lift_off";
+    lesson_08 "08_named_threads";
+    lesson_09 "09_reverse";
+    lesson_10 "10_print_lock";
     lesson_14 "14_chat";
     lesson_15 "15_support_bot";
 }

@@ -12,6 +12,20 @@ use std::time::{Duration, Instant};
 use course::programs::{DEADLINE, Program, deaf_port, example};
 
 mod course;
+#[path = "aha/lesson_04.rs"]
+mod lesson_04;
+#[path = "aha/lesson_05.rs"]
+mod lesson_05;
+#[path = "aha/lesson_06.rs"]
+mod lesson_06;
+#[path = "aha/lesson_07.rs"]
+mod lesson_07;
+#[path = "aha/lesson_08.rs"]
+mod lesson_08;
+#[path = "aha/lesson_09.rs"]
+mod lesson_09;
+#[path = "aha/lesson_10.rs"]
+mod lesson_10;
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

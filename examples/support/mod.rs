@@ -5,27 +5,32 @@
 //!
 //! - [`lesson`]: what an example is made of, and the three ways to run it
 //! - [`args`]: the command line
-//! - [`hints`]: errors in words; [`mistake`]: those that only a lesson can explain
+//! - [`hints`]: errors in words
+//! - [`mistake`]: an error that a lesson explains by itself
+//! - [`host_name`]: the name of this machine
 //! - [`screen`]: a screen on which somebody types while lines arrive
-//! - [`script`]: an actor that answers by cues
-//! - [`stage`]: who speaks (`say!`), the actors of a demonstration, the watchdog
+//! - [`stage`]: who speaks (`say!`, `show!`), the actors of a demonstration, the watchdog
 //! - [`terminal`]: a question, and the line that answers it
+//! - [`held_lock`]: no support, but the server that lesson 10 warns of
 //! - [`timeline`]: what each thread did when, as a drawing; [`svg`]: the same as a file
 #![allow(dead_code, unused_imports, unused_macros, reason = "each lesson uses a part")]
 
 pub(crate) mod args;
+pub(crate) mod held_lock;
 pub(crate) mod hints;
+pub(crate) mod host_name;
 pub(crate) mod lesson;
 pub(crate) mod mistake;
 pub(crate) mod screen;
-pub(crate) mod script;
 pub(crate) mod stage;
 pub(crate) mod svg;
 pub(crate) mod terminal;
 pub(crate) mod timeline;
 
 pub(crate) use args::Args;
+pub(crate) use host_name::host_name;
 pub(crate) use lesson::Lesson;
-pub(crate) use stage::{Actor, actor, say};
+pub(crate) use mistake::mistake;
+pub(crate) use stage::{Actor, actor, report, say, show};
 pub(crate) use terminal::ask;
-pub(crate) use timeline::{Doing, span};
+pub(crate) use timeline::{Doing, during, span};

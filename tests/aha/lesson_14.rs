@@ -416,7 +416,6 @@ fn every_line_means_something_harmless() {
 /// SIGHUP ignored. The server should serve all the same.
 #[cfg(unix)]
 #[test]
-#[ignore = "fault of the library: shutdown_on_ctrl_c fails if the signal is ignored"]
 fn a_server_starts_where_ctrl_c_is_ignored() -> Outcome {
     for signal in ["INT", "HUP"] {
         let script = format!("trap '' {signal}; exec \"$0\" serve --addr 127.0.0.1:0");

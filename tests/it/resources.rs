@@ -18,14 +18,15 @@ use socketserver::{
     Event, HandlerError, ServerBuilder, Stats, TcpRequest, ThreadedServer, UdpRequest,
 };
 
+use crate::process::in_own_process;
 use crate::support::{
     Echo, Notes, ask, ask_udp, assert_balanced, assert_echo, connect, connect_udp,
-    cpu_time, gate, has_ended, in_own_process, in_time, options, read_all, receive,
-    stop, tcp, udp, wait_until,
+    cpu_time, gate, has_ended, in_time, options, read_all, receive, stop, tcp, udp,
+    wait_until,
 };
 
 /// In a debug build each connection takes longer.
-const MANY: usize = if cfg!(debug_assertions) { 30_000 } else { 100_000 };
+const MANY: usize = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
 
 #[test]
 fn many_short_connections_leave_nothing_behind() {
