@@ -23,6 +23,8 @@
 #![doc = "[lesson_11]: lesson_11"]
 #![doc = "[lesson_12]: lesson_12"]
 #![doc = "[lesson_13]: lesson_13"]
+#![doc = "[lesson_14]: lesson_14"]
+#![doc = "[lesson_15]: lesson_15"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -79,4 +81,6 @@ lessons! {
     lesson_11 "11_threaded_server";
     lesson_12 "12_threaded_udp";
     lesson_13 "13_graceful_shutdown";
+    lesson_14 "14_chat";
+    lesson_15 "15_support_bot";
 }

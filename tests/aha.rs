@@ -374,3 +374,13 @@ fn an_odd_datagram_costs_the_udp_server_nothing() -> Outcome {
     assert_eq!(again.recv_from(&mut data)?.0, 10);
     Ok(())
 }
+
+// ---- Lesson 14 ------------------------------------------------------------------------
+
+#[path = "aha/lesson_14.rs"]
+mod lesson_14;
+
+// ---- Lesson 15 ------------------------------------------------------------------------
+
+#[path = "aha/lesson_15.rs"]
+mod lesson_15;

@@ -139,6 +139,49 @@ const TALKS: &[Talk] = &[
         sends: b"one two\n",
         answers: b"one\ntwo\n",
     },
+    Talk {
+        lesson: "14_chat",
+        over: Over::Tcp,
+        words: &[],
+        typed: "Is anybody here?\n/who\n/nick ada\n/nick h\u{e9} h\u{e9}\n/dance\n\n/quit\n",
+        sends:
+            "Is anybody here?\n/who\n/nick ada\n/nick h\u{e9} h\u{e9}\n/dance\n\n/quit\n"
+                .as_bytes(),
+        answers: b"-- you are guest-1: /nick NAME, /who, /quit\n\
+            -- here: guest-1\n\
+            -- guest-1 is now ada\n\
+            -- a name has 1 to 20 letters, digits, - or _\n\
+            -- there is no /dance, but /nick NAME, /who, /quit\n\
+            -- goodbye\n",
+    },
+    Talk {
+        lesson: "15_support_bot",
+        over: Over::Tcp,
+        words: &["no", "na \u{fffd}ve", "Yes!"],
+        typed: "",
+        sends: "no\nna \u{fffd}ve\nYes!\n".as_bytes(),
+        answers: "Hello! I am the support bot of Hillside Internet.\n\
+            Is the cable plugged in, at the router and at the wall? (yes, no)\n> \
+            Please plug it in, at both ends, and wait for two minutes.\n\
+            Does the internet work now? (yes, no)\n> \
+            I do not understand \"na \u{fffd}ve\". Please answer: yes, no.\n> \
+            I am glad to hear it. The diagnosis: a cable had come loose.\nGoodbye.\n"
+            .as_bytes(),
+    },
+    Talk {
+        lesson: "15_support_bot",
+        over: Over::Udp,
+        words: &["--udp", "yes", "off", "no"],
+        typed: "",
+        sends: b"helloyesoffno",
+        answers: b"Hello! I am the support bot of Hillside Internet.\n\
+            Is the cable plugged in, at the router and at the wall? (yes, no)\n> \
+            Look at the router. What colour are its lights? (green, red, off)\n> \
+            So it has no power. Please try another socket in the wall.\n\
+            Are there any lights now? (yes, no)\n> \
+            The diagnosis: the router is broken. I have opened ticket 1001: a new one will \
+            come\nby mail.\nGoodbye.\n",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------
@@ -311,6 +354,8 @@ impl Copy {
         for dir in [
             "examples",
             "examples/support",
+            "examples/chat",
+            "examples/bot",
             "lessons",
             "lessons/python",
             "src",

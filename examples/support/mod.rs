@@ -8,6 +8,7 @@
 //! - [`hints`]: errors in words
 //! - [`mistake`]: an error that a lesson explains by itself
 //! - [`host_name`]: the name of this machine
+//! - [`screen`]: a screen on which somebody types while lines arrive
 //! - [`stage`]: who speaks (`say!`, `show!`), the actors of a demonstration, the watchdog
 //! - [`events`]: what happens in a server of the library
 //! - [`terminal`]: a question, and the line that answers it
@@ -22,6 +23,7 @@ pub(crate) mod hints;
 pub(crate) mod host_name;
 pub(crate) mod lesson;
 pub(crate) mod mistake;
+pub(crate) mod screen;
 pub(crate) mod stage;
 pub(crate) mod svg;
 pub(crate) mod terminal;
