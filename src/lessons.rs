@@ -53,4 +53,5 @@ macro_rules! lessons {
 
 lessons! {
     lesson_02 "02_echo";
+    lesson_16 "16_http_get";
 }

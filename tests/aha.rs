@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use course::programs::{DEADLINE, Program, deaf_port, example};
 
+#[path = "aha/lesson_16.rs"]
+mod lesson_16;
+
 mod course;
 
 /// A test fails with whatever went wrong.

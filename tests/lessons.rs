@@ -195,7 +195,7 @@ impl Copy {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        for dir in ["examples", "lessons", "lessons/python", "src"] {
+        for dir in ["examples", "examples/support", "lessons", "lessons/python", "src"] {
             fs::create_dir_all(copy.join(dir))?;
             for entry in fs::read_dir(files::root().join(dir))? {
                 let entry = entry?;

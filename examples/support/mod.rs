@@ -8,12 +8,20 @@
 //! - [`hints`]: errors in words
 //! - [`stage`]: who speaks (`say!`), the actors of a demonstration, the watchdog
 //! - [`terminal`]: a question, and the line that answers it
+//! - [`crowd`]: the same work on several threads at once
+//! - [`http`]: a URL, and HTTP read from memory or from anything else; [`pages`]: what a
+//!   small web server answers
+//! - [`progress`]: a bar for what takes long
 //! - [`timeline`]: what each thread did when, as a drawing; [`svg`]: the same as a file
 #![allow(dead_code, unused_imports, unused_macros, reason = "each lesson uses a part")]
 
 pub(crate) mod args;
+pub(crate) mod crowd;
 pub(crate) mod hints;
+pub(crate) mod http;
 pub(crate) mod lesson;
+pub(crate) mod pages;
+pub(crate) mod progress;
 pub(crate) mod stage;
 pub(crate) mod svg;
 pub(crate) mod terminal;
@@ -21,6 +29,7 @@ pub(crate) mod timeline;
 
 pub(crate) use args::Args;
 pub(crate) use lesson::Lesson;
+pub(crate) use progress::Progress;
 pub(crate) use stage::{Actor, actor, say};
 pub(crate) use terminal::ask;
 pub(crate) use timeline::{Doing, span};
