@@ -10,6 +10,11 @@
 //! stand before a note here make the same labels lead to this documentation's pages.
 
 #![doc = ""]
+#![doc = "[lesson_01]: lesson_01"]
+#![doc = "[lesson_02]: lesson_02"]
+#![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_16]: lesson_16"]
+#![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
 /// Makes the lessons' pages from the list of all of them, in order.
@@ -52,6 +57,8 @@ macro_rules! lessons {
 }
 
 lessons! {
+    lesson_01 "01_greeting";
     lesson_02 "02_echo";
+    lesson_03 "03_udp";
     lesson_16 "16_http_get";
 }

@@ -151,27 +151,32 @@
 //!
 //! A request travels one way. The files, in the order in which it meets them:
 //!
-//! - `server.rs`: [`ThreadedServer`], which is bound, serves and stops. `builder.rs`: its
-//!   options. `handle.rs`: [`ServerHandle`] and [`RunningServer`], the server from
-//!   outside. `shared.rs`: what all its threads share.
-//! - `transport.rs`: what a server needs from a kind of socket. `tcp.rs`, `udp.rs`,
-//!   `unix.rs`: the kinds.
+//! - `builder.rs`: how a server is made. `options.rs`: what was asked for.
+//! - `tcp.rs`, `udp.rs`, `unix.rs`: the kinds of socket. `transport.rs`: what a server
+//!   needs from each of them.
+//! - `server.rs`: [`ThreadedServer`], which serves and stops.
 //! - `acceptor.rs`: the accept loop of stream servers. `receivers.rs`: its counterpart
 //!   for datagrams. `wake.rs`: how both wait, and how they are woken.
-//! - `connections.rs`: who is here; asks them, or makes them, leave.
+//! - `shared.rs`: what all threads of a server share, and a client's seat in it.
+//!   `connections.rs`: who is here; asks them, or makes them, leave.
 //! - `threads.rs`: the threads, started when needed, used again, counted.
 //! - `handler.rs`: [`RequestHandler`], and how it is called.
 //! - `stream.rs`: a connection as its handler sees it. `limits.rs`: how long reading and
-//!   writing may take.
+//!   writing may take. `lines.rs`: how lines are found. `datagram.rs`: a datagram as its
+//!   handler sees it.
+//! - `handle.rs`: [`ServerHandle`] and [`RunningServer`], the server from outside.
 //! - `event.rs`: what happens in a server, for hooks, logs and statistics.
 
 mod acceptor;
 mod builder;
 mod connections;
+mod datagram;
 mod event;
 mod handle;
 mod handler;
 mod limits;
+mod lines;
+mod options;
 mod receivers;
 mod server;
 mod shared;
@@ -185,14 +190,13 @@ mod unix;
 mod wake;
 
 pub use builder::ServerBuilder;
+pub use datagram::{DatagramRequest, UdpRequest};
 pub use event::{ClientAddress, Event, HandlerError, Outcome, Stats};
 pub use handle::{RunningServer, ServerHandle};
 pub use handler::RequestHandler;
-pub use server::{Handled, ThreadedServer};
-pub use stream::{Lines, StreamRequest, StreamWriter};
-pub use tcp::{TcpRequest, TcpWriter};
-pub use transport::{Datagrams, Stream, Transport};
-pub use udp::{DatagramRequest, UdpRequest};
+pub use server::{Handled, ThreadedServer, Transport};
+pub use stream::{Lines, StreamRequest, StreamWriter, TcpRequest, TcpWriter};
+pub use transport::{Datagrams, Stream};
 #[cfg(unix)]
 pub use unix::{UnixDatagramRequest, UnixRequest, UnixWriter};
 

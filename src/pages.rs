@@ -49,3 +49,8 @@ page!(
     "write_timeout" => "crate::ServerBuilder::write_timeout",
     "nodelay" => "crate::ServerBuilder::nodelay",
 );
+
+/// The README's program must compile.
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+mod readme {}

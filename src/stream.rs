@@ -2,16 +2,24 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::handle::ServerHandle;
 use crate::limits::Limits;
+use crate::lines::LineBuffer;
 use crate::transport::Stream;
 use crate::wake;
 
-/// A connection, as its handler sees it: a [`TcpRequest`](crate::TcpRequest), or a
+/// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
+/// [`client_address`](Self::client_address).
+pub type TcpRequest = StreamRequest<TcpStream>;
+
+/// Writes to a TCP connection from another thread, see [`StreamRequest::writer`].
+pub type TcpWriter = StreamWriter<TcpStream>;
+
+/// A connection, as its handler sees it: a [`TcpRequest`], or a
 /// `UnixRequest`.
 ///
 /// It is what Python calls `self.request`, and `self.rfile` and `self.wfile` as well:
@@ -32,21 +40,13 @@ pub struct StreamRequest<S: Stream> {
     client: S::Client,
     server: ServerHandle<S::Address>,
     limits: Limits,
-    /// Bytes that were read for a line and not used yet: `buffer[used..filled]`. It has
-    /// no memory until the first line is asked for, and holds a line at the most.
-    buffer: Vec<u8>,
-    used: usize,
-    filled: usize,
+    /// Bytes that were read for a line and not used yet.
+    buffer: LineBuffer,
     /// The longest line, in bytes.
     max_line: usize,
-    /// The last line was too long, and its rest has not been read yet.
-    in_long_line: bool,
     /// The client has nothing more to say.
     at_end: bool,
 }
-
-/// By how much the buffer for lines grows.
-const BUFFER_SIZE: usize = 8 * 1024;
 
 /// How long closing waits for a client that is still sending.
 const LINGER: Duration = Duration::from_secs(2);
@@ -62,11 +62,8 @@ impl<S: Stream> StreamRequest<S> {
             stream,
             client,
             limits: Limits::from_options(options),
-            buffer: Vec::new(),
-            used: 0,
-            filled: 0,
+            buffer: LineBuffer::default(),
             max_line: options.max_line,
-            in_long_line: false,
             at_end: false,
             server,
         }
@@ -105,25 +102,8 @@ impl<S: Stream> StreamRequest<S> {
     /// errors of [reading](StreamRequest#errors). After any error `bytes` is as it was,
     /// and after a timeout you may try again: no byte is lost.
     pub fn read_until(&mut self, end: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let mut searched = 0; // so many of the waiting bytes are not `end`
-        loop {
-            let waiting = self.waiting();
-            let place = waiting[searched..].iter().position(|byte| *byte == end);
-            let length = place.map_or(waiting.len(), |place| searched + place);
-            if self.in_long_line || length > self.max_line {
-                self.skip(length, place.is_some())?;
-                searched = 0;
-            } else if place.is_some() {
-                return Ok(self.hand_over(length + 1, bytes));
-            } else {
-                searched = length;
-            }
-            // A part of a line stays in the buffer: if this fails, no byte is lost.
-            if place.is_none() && self.read_more()? == 0 {
-                self.in_long_line = false;
-                return Ok(self.hand_over(searched, bytes));
-            }
-        }
+        let mut read = reader(&self.limits, &*self.stream, &mut self.at_end);
+        self.buffer.read_until(end, self.max_line, bytes, &mut read)
     }
 
     /// The lines that the client sends, without their `\n` or `\r\n`, until it has
@@ -185,41 +165,25 @@ impl<S: Stream> StreamRequest<S> {
         let mut discarded = [0; 4096];
         while let Ok(1..) = limits.read(&*self.stream, &mut discarded) {}
     }
+}
 
-    /// Appends the first `count` bytes of the buffer to `bytes`.
-    fn hand_over(&mut self, count: usize, bytes: &mut Vec<u8>) -> usize {
-        bytes.extend_from_slice(&self.waiting()[..count]);
-        self.consume(count);
-        count
-    }
-
-    /// Throws away `length` bytes of a line that is too long, and its end if `ends`. An
-    /// error when it is the first that we see of this line.
-    fn skip(&mut self, length: usize, ends: bool) -> io::Result<()> {
-        self.consume(length + usize::from(ends));
-        if std::mem::replace(&mut self.in_long_line, !ends) {
-            return Ok(());
-        }
-        let message = format!("the client sent a line of over {} bytes", self.max_line);
-        Err(io::Error::new(io::ErrorKind::InvalidData, message))
-    }
-
-    /// Reads once and adds what has come to the bytes in the buffer. Returns how many.
-    fn read_more(&mut self) -> io::Result<usize> {
-        self.buffer.copy_within(self.used..self.filled, 0);
-        self.filled -= std::mem::take(&mut self.used);
-        if self.filled == self.buffer.len() {
-            self.buffer.resize(self.filled + BUFFER_SIZE, 0);
-        }
-        let count = self.limits.read(&*self.stream, &mut self.buffer[self.filled..])?;
-        self.filled += count;
-        self.at_end |= count == 0;
+/// How a request reads from its socket: once, within its limits, and noticing the end.
+fn reader<S: Stream>(
+    limits: &Limits,
+    stream: &S,
+    at_end: &mut bool,
+) -> impl FnMut(&mut [u8]) -> io::Result<usize> {
+    move |buffer| {
+        let count = limits.read(stream, buffer)?;
+        *at_end |= count == 0 && !buffer.is_empty();
         Ok(count)
     }
+}
 
-    /// The part of the buffer that has not been used yet.
-    fn waiting(&self) -> &[u8] {
-        &self.buffer[self.used..self.filled]
+impl TcpRequest {
+    /// The client's address and port. Python's `self.client_address`.
+    pub fn client_address(&self) -> SocketAddr {
+        *self.client()
     }
 }
 
@@ -227,28 +191,27 @@ impl<S: Stream> Read for StreamRequest<S> {
     /// Reads what has come, or waits for something to come. 0 means that the client has
     /// nothing more to say, or that the server stops. Python's `recv`.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.used < self.filled {
-            let count = self.waiting().read(buffer)?;
-            self.consume(count);
+        if !self.buffer.waiting().is_empty() {
+            let count = self.buffer.waiting().read(buffer)?;
+            self.buffer.consume(count);
             return Ok(count);
         }
         // Straight into the caller's buffer: no copy, and no memory for one.
-        let count = self.limits.read(&*self.stream, buffer)?;
-        self.at_end |= count == 0 && !buffer.is_empty();
-        Ok(count)
+        reader(&self.limits, &*self.stream, &mut self.at_end)(buffer)
     }
 }
 
 impl<S: Stream> BufRead for StreamRequest<S> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.used == self.filled {
-            self.read_more()?;
+        if self.buffer.waiting().is_empty() {
+            let mut read = reader(&self.limits, &*self.stream, &mut self.at_end);
+            self.buffer.read_more(&mut read)?;
         }
-        Ok(self.waiting())
+        Ok(self.buffer.waiting())
     }
 
     fn consume(&mut self, count: usize) {
-        self.used = (self.used + count).min(self.filled);
+        self.buffer.consume(count);
     }
 
     // Code that knows only `BufRead` obeys `max_line` too.
@@ -287,7 +250,7 @@ impl<S: Stream> fmt::Debug for StreamRequest<S> {
     }
 }
 
-/// Writes to a connection from another thread: a [`TcpWriter`](crate::TcpWriter), or a
+/// Writes to a connection from another thread: a [`TcpWriter`], or a
 /// `UnixWriter`. See [`StreamRequest::writer`].
 pub struct StreamWriter<S: Stream> {
     /// Weak, so that a forgotten writer keeps no connection open.

@@ -1,4 +1,4 @@
-//! TCP: the listener, and what a TCP request is called.
+//! TCP: how its sockets are made, and what the library needs of them.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -8,28 +8,12 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use crate::acceptor::Acceptor;
-use crate::builder::{Options, ServerBuilder};
 use crate::connections::ShutDown;
 use crate::handler::RequestHandler;
-use crate::server::ThreadedServer;
-use crate::stream::{StreamRequest, StreamWriter};
-use crate::transport::{
-    ACCEPT_INHERITS_NONBLOCKING, Listener, Sealed, Stream, Transport,
-};
-
-/// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
-/// [`client_address`](Self::client_address).
-pub type TcpRequest = StreamRequest<TcpStream>;
-
-/// Writes to a TCP connection from another thread, see [`StreamRequest::writer`].
-pub type TcpWriter = StreamWriter<TcpStream>;
-
-impl TcpRequest {
-    /// The client's address and port. Python's `self.client_address`.
-    pub fn client_address(&self) -> SocketAddr {
-        *self.client()
-    }
-}
+use crate::options::Options;
+use crate::server::{ThreadedServer, Transport};
+use crate::stream::TcpRequest;
+use crate::transport::{ACCEPT_INHERITS_NONBLOCKING, Listener, Sealed, Stream};
 
 /// Makes a listening socket: `socket`, `bind` and `listen`.
 pub(crate) fn bind(
@@ -42,7 +26,7 @@ pub(crate) fn bind(
         let reuse = options.reuse_address.unwrap_or(cfg!(unix));
         set_options(&socket, address, options, reuse)?;
         socket.bind(&address.into())?;
-        socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+        socket.listen(options.system_backlog())?;
         Ok(socket)
     })?;
     Ok(socket.into())
@@ -103,13 +87,13 @@ impl Transport for TcpListener {
     fn into_server<H: RequestHandler<TcpRequest>>(
         self,
         handler: H,
-        builder: ServerBuilder,
+        options: Options,
     ) -> io::Result<ThreadedServer> {
         self.set_nonblocking(true)?;
         let address = self.local_addr()?;
         let name = format!("tcp-{}", address.port());
-        ThreadedServer::new(address, name, builder, |server, actions| {
-            Acceptor::new(self, None, handler, server, actions)
+        ThreadedServer::new(address, name, options, |server| {
+            Acceptor::new(self, None, handler, server)
         })
     }
 }

@@ -14,15 +14,16 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::acceptor::Acceptor;
 use crate::builder::ServerBuilder;
 use crate::connections::ShutDown;
+use crate::datagram::DatagramRequest;
 use crate::event::ClientAddress;
 use crate::handler::RequestHandler;
+use crate::options::Options;
 use crate::receivers::Receivers;
-use crate::server::ThreadedServer;
+use crate::server::{ThreadedServer, Transport};
 use crate::stream::{StreamRequest, StreamWriter};
 use crate::transport::{
-    ACCEPT_INHERITS_NONBLOCKING, Datagrams, Listener, Sealed, Stream, Transport,
+    ACCEPT_INHERITS_NONBLOCKING, Datagrams, Listener, Sealed, Stream,
 };
-use crate::udp::DatagramRequest;
 
 /// A Unix connection, as its handler sees it: what [`StreamRequest`] says, and
 /// [`client_address`](Self::client_address).
@@ -75,7 +76,7 @@ impl ThreadedServer<PathBuf> {
     where
         H: RequestHandler<UnixRequest>,
     {
-        ServerBuilder::new().unix(path, handler)
+        ThreadedServer::builder().unix(path, handler)
     }
 
     /// A Unix datagram server with the default options, see
@@ -88,7 +89,7 @@ impl ThreadedServer<PathBuf> {
     where
         H: RequestHandler<UnixDatagramRequest>,
     {
-        ServerBuilder::new().unix_datagram(path, handler)
+        ThreadedServer::builder().unix_datagram(path, handler)
     }
 }
 
@@ -112,10 +113,10 @@ impl ServerBuilder {
     where
         H: RequestHandler<UnixRequest>,
     {
-        self.check()?;
+        self.options.check()?;
         let (socket, file) = bind(path.as_ref(), Type::STREAM)?;
-        socket.listen(i32::try_from(self.options.backlog).unwrap_or(i32::MAX))?;
-        stream_server(OwnedFd::from(socket).into(), Some(file), handler, self)
+        socket.listen(self.options.system_backlog())?;
+        stream_server(OwnedFd::from(socket).into(), Some(file), handler, self.options)
     }
 
     /// A Unix datagram server (on Unix only). Python's `ThreadingUnixDatagramServer`.
@@ -133,9 +134,9 @@ impl ServerBuilder {
     where
         H: RequestHandler<UnixDatagramRequest>,
     {
-        self.check()?;
+        self.options.check()?;
         let (socket, file) = bind(path.as_ref(), Type::DGRAM)?;
-        datagram_server(OwnedFd::from(socket).into(), Some(file), handler, self)
+        datagram_server(OwnedFd::from(socket).into(), Some(file), handler, self.options)
     }
 }
 
@@ -205,13 +206,13 @@ fn stream_server<H: RequestHandler<UnixRequest>>(
     listener: UnixListener,
     file: Option<SocketFile>,
     handler: H,
-    builder: ServerBuilder,
+    options: Options,
 ) -> io::Result<ThreadedServer<PathBuf>> {
     listener.set_nonblocking(true)?;
     let (path, name) = name(&listener.local_addr()?);
     let file = file.map(|file| Box::new(file) as Box<dyn Send>);
-    ThreadedServer::new(path, name, builder, |server, actions| {
-        Acceptor::new(listener, file, handler, server, actions)
+    ThreadedServer::new(path, name, options, |server| {
+        Acceptor::new(listener, file, handler, server)
     })
 }
 
@@ -219,13 +220,13 @@ fn datagram_server<H: RequestHandler<UnixDatagramRequest>>(
     socket: UnixDatagram,
     file: Option<SocketFile>,
     handler: H,
-    builder: ServerBuilder,
+    options: Options,
 ) -> io::Result<ThreadedServer<PathBuf>> {
     socket.set_nonblocking(true)?;
     let (path, name) = name(&socket.local_addr()?);
     let file = file.map(|file| Box::new(file) as Box<dyn Send>);
-    ThreadedServer::new(path, name, builder, |server, actions| {
-        Receivers::new(socket, file, handler, server, actions)
+    ThreadedServer::new(path, name, options, |server| {
+        Receivers::new(socket, file, handler, server)
     })
 }
 
@@ -245,9 +246,9 @@ impl Transport for UnixListener {
     fn into_server<H: RequestHandler<UnixRequest>>(
         self,
         handler: H,
-        builder: ServerBuilder,
+        options: Options,
     ) -> io::Result<ThreadedServer<PathBuf>> {
-        stream_server(self, None, handler, builder)
+        stream_server(self, None, handler, options)
     }
 }
 
@@ -258,9 +259,9 @@ impl Transport for UnixDatagram {
     fn into_server<H: RequestHandler<UnixDatagramRequest>>(
         self,
         handler: H,
-        builder: ServerBuilder,
+        options: Options,
     ) -> io::Result<ThreadedServer<PathBuf>> {
-        datagram_server(self, None, handler, builder)
+        datagram_server(self, None, handler, options)
     }
 }
 

@@ -75,6 +75,73 @@ fn connect_succeeds_before_accept() -> Outcome {
     Ok(())
 }
 
+#[cfg(target_os = "linux")] // others answer a full queue in other ways
+#[test]
+fn a_full_queue_makes_connect_wait() -> Outcome {
+    let addr = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    listener.bind(&addr.into())?;
+    listener.listen(1)?;
+    let addr = listener.local_addr()?.as_socket().ok_or("no address")?;
+
+    let brief = Duration::from_millis(200);
+    let mut queued = Vec::new();
+    let error = loop {
+        match TcpStream::connect_timeout(&addr, brief) {
+            Ok(stream) => queued.push(stream),
+            Err(error) => break error,
+        }
+        assert!(queued.len() < 10, "the queue has no end");
+    };
+    assert_eq!(error.kind(), ErrorKind::TimedOut); // it waited: it was not refused
+
+    // Who is being served has left the queue: there is room again, as often as one likes.
+    let mut served = Vec::new();
+    for _ in 0..10 {
+        served.push(listener.accept()?);
+        queued.push(connect(addr)?);
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn rust_sets_reuse_address_by_itself() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    assert!(socket2::SockRef::from(&listener).reuse_address()?);
+    Ok(())
+}
+
+#[test]
+fn the_server_s_close_is_the_client_s_end_of_file() -> Outcome {
+    let (client, server) = connected()?;
+    (&server).write_all(b"last words")?;
+    drop(server);
+    let mut text = String::new();
+    (&client).read_to_string(&mut text)?; // ends, because there is an end
+    assert_eq!(text, "last words");
+    Ok(())
+}
+
+#[test]
+fn an_odd_client_costs_the_greeting_server_nothing() -> Outcome {
+    let (_server, addr) = server("01_greeting")?;
+    drop(connect(addr)?); // does not wait for the greeting
+
+    let mut talks = connect(addr)?; // says 10 MB that nobody wants to hear
+    let _ = talks.write_all(&vec![b'x'; 10_000_000]); // breaks off in the middle
+
+    let reset = connect(addr)?;
+    socket2::SockRef::from(&reset).set_linger(Some(Duration::ZERO))?;
+    drop(reset); // closed with a reset
+
+    let mut greeting = String::new();
+    connect(addr)?.read_to_string(&mut greeting)?;
+    assert_eq!(greeting, "Thank you for connecting");
+    Ok(())
+}
+
 // ---- Lesson 02 ------------------------------------------------------------------------
 
 #[test]
@@ -190,5 +257,103 @@ fn an_odd_client_costs_the_echo_server_nothing() -> Outcome {
     while !printed.iter().any(|line: &String| line.starts_with("error: ")) {
         printed.push(server.line(end)?.ok_or("the server has ended")?);
     }
+    Ok(())
+}
+
+// ---- Lesson 03 ------------------------------------------------------------------------
+
+#[test]
+fn datagrams_keep_their_edges() -> Outcome {
+    let (sender, receiver) = (datagrams()?, datagrams()?);
+    let to = receiver.local_addr()?;
+    sender.send_to(b"Hello, ", to)?;
+    sender.send_to(b"world", to)?;
+    let mut data = [0; 64];
+    assert_eq!(receiver.recv_from(&mut data)?.0, 7);
+    assert_eq!(receiver.recv_from(&mut data)?.0, 5);
+    Ok(())
+}
+
+#[test]
+fn an_empty_datagram_is_a_datagram() -> Outcome {
+    let (_server, addr) = server("03_udp")?;
+    let client = datagrams()?;
+    let mut data = [0; 64];
+    for message in ["", "still here"] {
+        client.send_to(message.as_bytes(), addr)?;
+        let (count, from) = client.recv_from(&mut data)?;
+        assert_eq!((&data[..count], from), (format!("OK...{message}").as_bytes(), addr));
+    }
+    Ok(())
+}
+
+#[cfg(not(windows))] // there, this is an error
+#[test]
+fn a_datagram_larger_than_the_buffer_is_cut() -> Outcome {
+    let (sender, receiver) = (datagrams()?, datagrams()?);
+    let to = receiver.local_addr()?;
+    sender.send_to(b"Hello", to)?;
+    sender.send_to(b"next", to)?;
+    let mut data = [0; 4];
+    assert_eq!(receiver.recv_from(&mut data)?.0, 4);
+    assert_eq!(&data, b"Hell");
+    assert_eq!(receiver.recv_from(&mut data)?.0, 4);
+    assert_eq!(&data, b"next"); // the `o` is gone
+    Ok(())
+}
+
+#[test]
+fn sending_to_nobody_succeeds() -> Outcome {
+    let (_deaf, nobody) = deaf_port()?;
+    let unconnected = datagrams()?;
+    assert_eq!(unconnected.send_to(b"hello?", nobody)?, 6);
+
+    let connected = datagrams()?;
+    connected.connect(nobody)?;
+    assert_eq!(connected.send(b"hello?")?, 6);
+    // Later, the connected socket hears of it (on this machine); the other one may not.
+    let error = connected.recv(&mut [0; 64]).expect_err("an answer from nobody");
+    let kinds = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];
+    assert!(kinds.contains(&error.kind()), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_sender_that_does_not_wait_loses_datagrams() -> Outcome {
+    const COUNT: usize = 2000;
+    let (sender, receiver) = (datagrams()?, datagrams()?);
+    socket2::SockRef::from(&receiver).set_recv_buffer_size(64 * 1024)?;
+    let to = receiver.local_addr()?;
+    for _ in 0..COUNT {
+        sender.send_to(&[0; 1000], to)?; // 2 MB for a buffer of 64 KiB: no error
+    }
+    receiver.set_nonblocking(true)?;
+    let mut arrived = 0;
+    while receiver.recv_from(&mut [0; 1000]).is_ok() {
+        arrived += 1;
+    }
+    assert!(arrived > 0 && arrived < COUNT, "{arrived} of {COUNT} arrived");
+    Ok(())
+}
+
+#[test]
+fn an_odd_datagram_costs_the_udp_server_nothing() -> Outcome {
+    let (mut server, addr) = server("03_udp")?;
+    let client = datagrams()?;
+    client.send_to(&[b'x'; 65_507], addr)?; // as long as can be: the answer is longer
+    client.send_to(b"\xff\xfe", addr)?;
+    let mut data = [0; 64];
+    let (count, _) = client.recv_from(&mut data)?;
+    assert_eq!(&data[..count], b"OK...\xff\xfe");
+    let end = Instant::now() + DEADLINE;
+    let mut printed = Vec::new();
+    while !printed.iter().any(|line: &String| line.starts_with("error: ")) {
+        printed.push(server.line(end)?.ok_or("the server has ended")?);
+    }
+    drop(client); // and one that does not wait for its answer
+    datagrams()?.send_to(b"gone", addr)?;
+    let again = datagrams()?;
+    again.send_to(b"again", addr)?;
+    assert_eq!(again.recv_from(&mut data)?.0, 10);
     Ok(())
 }

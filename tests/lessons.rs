@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use course::interop::{Over, Talk, talk};
@@ -18,6 +19,14 @@ mod support;
 
 /// The conversations that Python and Rust must hold alike. A new lesson adds its own.
 const TALKS: &[Talk] = &[
+    Talk {
+        lesson: "01_greeting",
+        over: Over::Tcp,
+        words: &[],
+        typed: "",
+        sends: b"",
+        answers: b"Thank you for connecting",
+    },
     Talk {
         lesson: "02_echo",
         over: Over::Tcp,
@@ -34,14 +43,38 @@ const TALKS: &[Talk] = &[
         sends: "h\u{e9}, \u{4e16}\u{754c}".as_bytes(),
         answers: "h\u{e9}, \u{4e16}\u{754c}".as_bytes(),
     },
+    Talk {
+        lesson: "03_udp",
+        over: Over::Udp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"OK...Hello, world",
+    },
+    Talk {
+        lesson: "03_udp",
+        over: Over::Udp,
+        words: &[""],
+        typed: "",
+        sends: b"<empty>", // this is how the relay writes it down
+        answers: b"OK...",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------
 
 #[test]
 fn every_excerpt_is_the_code() {
-    let overwrite = std::env::var("LESSONS").is_ok_and(|value| value == "overwrite");
-    nothing_to_complain(&excerpts::excerpts(&files::root(), overwrite));
+    nothing_to_complain(current_excerpts());
+}
+
+/// The complaints about excerpts, once they are overwritten if that is wanted.
+fn current_excerpts() -> &'static [String] {
+    static COMPLAINTS: OnceLock<Vec<String>> = OnceLock::new();
+    COMPLAINTS.get_or_init(|| {
+        let overwrite = std::env::var("LESSONS").is_ok_and(|value| value == "overwrite");
+        excerpts::excerpts(&files::root(), overwrite)
+    })
 }
 
 #[test]
@@ -195,7 +228,15 @@ impl Copy {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        for dir in ["examples", "examples/support", "lessons", "lessons/python", "src"] {
+        for dir in [
+            "examples",
+            "examples/support",
+            "lessons",
+            "lessons/python",
+            "src",
+            "tests",
+            "tests/aha",
+        ] {
             fs::create_dir_all(copy.join(dir))?;
             for entry in fs::read_dir(files::root().join(dir))? {
                 let entry = entry?;
@@ -222,6 +263,7 @@ fn complains(complaints: &[String], words: &[&str]) {
 
 #[test]
 fn a_changed_excerpt_is_noticed_and_overwritten() -> std::io::Result<()> {
+    current_excerpts();
     let copy = Copy::new("excerpt")?;
     assert_eq!(excerpts::excerpts(&copy.0, false), [""; 0]);
     let before = fs::read_to_string(copy.0.join("lessons/02_echo.md"))?;
@@ -285,6 +327,32 @@ fn a_changed_line_of_output_is_noticed() -> std::io::Result<()> {
 }
 
 #[test]
+fn what_is_typed_is_typed_at_its_prompt() -> std::io::Result<()> {
+    if programs::python().is_none() {
+        return Ok(());
+    }
+    let copy = Copy::new("typed")?;
+    for page in files::pages(&copy.0) {
+        fs::remove_file(page)?;
+    }
+    let script = "name = input('Your name: ')\nprint('Hello', name)\nwhile True:\n    \
+                  try:\n        print('more', input())\n    except EOFError:\n        break\n";
+    fs::write(copy.0.join("lessons/python/98_typed.py"), script)?;
+    let note = copy.0.join("lessons/98_typed.md");
+    let text = "```console\nclient$ python3 lessons/python/98_typed.py\n\
+                client< Your name: Ada\nHello Ada\nclient<< and more\nmore and more\n\
+                client^D\n```\n";
+    fs::write(&note, text)?;
+    assert_eq!(transcripts::transcripts(&copy.0), [""; 0]);
+    fs::write(&note, text.replace("Your name:", "Name:"))?;
+    complains(
+        &transcripts::transcripts(&copy.0),
+        &["98_typed.md:2", "the prompt is `Your name: `"],
+    );
+    Ok(())
+}
+
+#[test]
 fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
     let copy = Copy::new("missing")?;
     assert_eq!(files::completeness(&copy.0), [""; 0]);
@@ -305,8 +373,8 @@ fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
         &files::completeness(&copy.0),
         &["src/lessons.rs does not name lesson 98"],
     );
-    copy.change("lessons/README.md", "](02_echo.md) | ", "](02_echo.md) |  | ")?;
-    complains(&files::completeness(&copy.0), &["a row needs", "02_echo.md"]);
+    copy.change("lessons/README.md", "][lesson_02] | ", "][lesson_02] |  | ")?;
+    complains(&files::completeness(&copy.0), &["a row needs", "lesson_02"]);
     Ok(())
 }
 
@@ -332,6 +400,12 @@ fn a_broken_link_is_noticed() -> std::io::Result<()> {
 fn a_note_or_an_example_out_of_form_is_noticed() -> std::io::Result<()> {
     let copy = Copy::new("form")?;
     assert_eq!(form::form(&copy.0), [""; 0]);
+    copy.change(
+        "lessons/02_echo.md",
+        "two_writes_may_be_one_read",
+        "two_writes_are_one",
+    )?;
+    complains(&form::form(&copy.0), &["02_echo.md", "no test `two_writes_are_one`"]);
     copy.change("lessons/02_echo.md", "## Predict", "## Guess")?;
     complains(&form::form(&copy.0), &["02_echo.md", "in this order", "Guess"]);
     copy.change("examples/02_echo.rs", "fn main", "//\nlet x = y.unwrap();\nfn main")?;
@@ -366,6 +440,9 @@ fn a_program_that_hangs_or_fails_is_noticed() -> Result<(), String> {
 
 #[test]
 fn other_bytes_are_noticed() {
-    let wrong = Talk { sends: b"Hello, moon", ..TALKS[0] };
-    complains(&talk(&wrong), &["02_echo", "other bytes than agreed", "Hello, moon"]);
+    let wrong = Talk { answers: b"Thank you", ..TALKS[0] };
+    complains(
+        &talk(&wrong),
+        &["01_greeting", "other bytes than agreed", "agreed: Thank you"],
+    );
 }

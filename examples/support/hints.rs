@@ -103,3 +103,61 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     };
     Hint { text, status: 2 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::args::{Parsed, Spec};
+
+    /// What a client or a server on `addr` is told about an error.
+    fn told(error: io::Error, role: &str, addr: &str) -> Hint {
+        let mut spec = Spec::new("99_test", "nothing");
+        spec.default_addr = Some("127.0.0.1:4242");
+        let line = [role, "--addr", addr].map(Into::into);
+        match spec.parse(line.into_iter()) {
+            Ok(Parsed::Run(args)) => explain(&error, &args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_error_has_two_sentences_and_says_what_to_do() {
+        for (kind, role, what, cure) in [
+            (
+                ErrorKind::AddrInUse,
+                "serve",
+                "already listens",
+                "serve --addr 127.0.0.1:0",
+            ),
+            (ErrorKind::ConnectionRefused, "client", "Nobody listens", "-- serve"),
+            (
+                ErrorKind::PermissionDenied,
+                "serve",
+                "not let you listen",
+                "any free port",
+            ),
+            (ErrorKind::PermissionDenied, "client", "not let you send", "-- serve"),
+            (ErrorKind::AddrNotAvailable, "serve", "not an address of", "0.0.0.0"),
+            (ErrorKind::NetworkUnreachable, "client", "No way leads", "-- serve"),
+            (ErrorKind::TimedOut, "client", "did not answer", "-- serve"),
+            (ErrorKind::WouldBlock, "client", "did not answer", "-- serve"),
+            (ErrorKind::ConnectionReset, "client", "broke off", "run the client again"),
+            (ErrorKind::BrokenPipe, "client", "broke off", "run the client again"),
+            (ErrorKind::UnexpectedEof, "client", "before its answer", "client again"),
+        ] {
+            let hint = told(kind.into(), role, "127.0.0.1:4242");
+            let lines: Vec<&str> = hint.text.lines().collect();
+            assert_eq!((lines.len(), hint.status), (2, 2), "{kind}: {}", hint.text);
+            assert!(lines[0].contains(what) && lines[1].contains(cure), "{}", hint.text);
+        }
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_found_is_named() {
+        let hint = told(io::Error::other("no address"), "client", "no..host:80");
+        assert!(hint.text.contains("No host called `no..host`"), "{}", hint.text);
+        assert_eq!(hint.status, 2);
+        let hint = told(io::Error::other("strange"), "client", "127.0.0.1:80");
+        assert_eq!((hint.text.as_str(), hint.status), ("127.0.0.1:80: strange.", 1));
+    }
+}

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::files::{pages, read, short};
+use super::files::{fence, pages, read, short};
 
 /// Compares all excerpts of all pages with the code; with `overwrite`, puts the code in.
 pub(crate) fn excerpts(root: &Path, overwrite: bool) -> Vec<String> {
@@ -33,9 +33,9 @@ fn check_page(
     while let Some((number, line)) = lines.next() {
         fresh += &format!("{line}\n");
         let at = format!("{name}:{}", number + 1);
-        if let Some(fence) = line.trim_start().strip_prefix("```") {
+        if let Some((ticks, language)) = fence(line) {
             // A fence without a source: its body is only carried over.
-            if fence == "rust" {
+            if language == "rust" {
                 complaints.push(format!(
                     "{at}: a plain `rust` fence is run by `cargo test --doc`, and a server \
                      in it never ends. Write ```rust,ignore for an excerpt, ```rust,no_run \
@@ -44,22 +44,23 @@ fn check_page(
             }
             for (_, body) in lines.by_ref() {
                 fresh += &format!("{body}\n");
-                if body.trim_start().starts_with("```") {
+                if body.trim_start().starts_with(ticks) {
                     break;
                 }
             }
             continue;
         }
         let Some(source) = directive(line) else { continue };
-        let Some((_, fence)) = lines.next().filter(|(_, line)| line.starts_with("```"))
+        let Some((_, opening)) =
+            lines.next().filter(|(_, line)| line.starts_with("```"))
         else {
             return Err(format!(
                 "{at}: no code follows: put a ``` fence on the next line."
             ));
         };
-        if !["```rust,ignore", "```python"].contains(&fence) {
+        if !["```rust,ignore", "```python"].contains(&opening) {
             complaints.push(format!(
-                "{at}: an excerpt's fence is ```rust,ignore or ```python, not {fence}."
+                "{at}: an excerpt's fence is ```rust,ignore or ```python, not {opening}."
             ));
         }
         let body =
@@ -79,7 +80,7 @@ fn check_page(
                 first_difference(&shown, &code)
             ));
         }
-        fresh += &format!("{fence}\n{code}```\n");
+        fresh += &format!("{opening}\n{code}```\n");
     }
     if overwrite && fresh != text {
         fs::write(page, fresh).map_err(|error| format!("{name}: {error}"))?;

@@ -47,6 +47,14 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// The backticks (three or more) that open a fence on this line, and the words after them.
+/// A line that begins with the same backticks closes it.
+pub(crate) fn fence(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim_start();
+    let count = line.bytes().take_while(|byte| *byte == b'`').count();
+    (count >= 3).then(|| line.split_at(count))
+}
+
 /// `path` as a reader of this project calls it.
 pub(crate) fn short<'a>(path: &'a Path, root: &Path) -> std::borrow::Cow<'a, str> {
     path.strip_prefix(root).unwrap_or(path).to_string_lossy()
@@ -69,6 +77,7 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
 
     let mut complaints = Vec::new();
     for name in &all {
+        let number = &name[..2];
         for file in [
             format!("examples/{name}.rs"),
             format!("lessons/{name}.md"),
@@ -77,15 +86,16 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
             if !root.join(&file).exists() {
                 complaints.push(format!(
                     "{file} is missing: a lesson is an example, a note and a Python \
-                     version. Write it, or rename what has the number {}.",
-                    &name[..2]
+                     version. Write it, or rename what has the number {number}."
                 ));
             }
         }
         for (index, wanted) in [
-            ("lessons/README.md", format!("]({name}.md)")),
+            ("lessons/README.md", format!("[lesson_{number}]: {name}.md")),
+            ("lessons/README.md", format!("][lesson_{number}] |")),
             ("README.md", format!("lessons/{name}.md")),
-            ("src/lessons.rs", format!("\"{name}\"")),
+            ("src/lessons.rs", format!("lesson_{number} \"{name}\";")),
+            ("src/lessons.rs", format!("[lesson_{number}]: lesson_{number}\"")),
         ] {
             // The front page may not be written yet; the other two always are.
             let Ok(text) = read(&root.join(index)) else {
@@ -108,9 +118,7 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
 /// Each row of the index in `lessons/README.md` has all of its cells.
 fn rows(root: &Path) -> Vec<String> {
     let text = read(&root.join("lessons/README.md")).unwrap_or_default();
-    let row = |line: &str| {
-        line.starts_with("| ") && line.contains("_") && line.contains(".md)")
-    };
+    let row = |line: &str| line.starts_with("| ") && line.contains("][lesson_");
     let complete = |line: &str| {
         let cells: Vec<&str> =
             line.trim_matches('|').split('|').map(str::trim).collect();

@@ -1,8 +1,8 @@
 //! The form of a note and of an example: the ten parts, and the sizes one can read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::files::{lessons, numbered, read};
+use super::files::{fence, lessons, numbered, read};
 
 /// The headings of a note, in order. The first part stands under the title.
 const PARTS: [&str; 9] = [
@@ -30,6 +30,11 @@ pub(crate) fn form(root: &Path) -> Vec<String> {
                 .map(|complaint| format!("lessons/{name}.md: {complaint}")),
         );
     }
+    for name in &notes {
+        let Ok(text) = read(&root.join(format!("lessons/{name}.md"))) else { continue };
+        let unknown = named_tests(root, name, &text);
+        complaints.extend(unknown.iter().map(|why| format!("lessons/{name}.md: {why}")));
+    }
     for name in lessons(root) {
         let Ok(text) = read(&root.join(format!("examples/{name}.rs"))) else { continue };
         complaints.extend(
@@ -37,6 +42,35 @@ pub(crate) fn form(root: &Path) -> Vec<String> {
         );
     }
     complaints
+}
+
+/// The tests that a note names and that do not exist. A name is a word in backticks with
+/// two underscores or more that stands in none of the lesson's own programs.
+fn named_tests(root: &Path, name: &str, text: &str) -> Vec<String> {
+    let sources = [format!("examples/{name}.rs"), format!("lessons/python/{name}.py")];
+    let sources = sources.iter().map(|file| root.join(file)).chain(tests(root));
+    let known: String = sources.filter_map(|file| read(&file).ok()).collect();
+    let is_name = |word: &&str| {
+        word.matches('_').count() >= 2
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let spans = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    spans
+        .filter(is_name)
+        .filter(|word| !known.contains(&format!("{word}(")))
+        .map(|word| {
+            format!("there is no test `{word}`: write it in tests/aha.rs, or correct the name.")
+        })
+        .collect()
+}
+
+/// The files of tests.
+fn tests(root: &Path) -> impl Iterator<Item = PathBuf> {
+    let dirs = ["tests", "tests/aha"].map(|dir| root.join(dir));
+    let files = dirs.into_iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten();
+    files.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file())
 }
 
 /// What is wrong with a note's form.
@@ -68,12 +102,16 @@ fn note<'a>(
             complaints.push(format!("link [..][{label}] under the title."));
         }
     }
-    let mut fence = None;
+    let mut open = None;
     for (index, line) in text.lines().enumerate() {
-        if let Some(language) = line.strip_prefix("```") {
-            fence = if fence.is_some() { None } else { Some(language) };
+        match (open, fence(line)) {
+            (None, opened) => open = opened,
+            (Some((ticks, _)), Some((other, _))) if other == ticks => open = None,
+            _ => {}
         }
-        if fence == Some("text") && line.chars().count() > 72 {
+        if open.is_some_and(|(_, language)| language == "text")
+            && line.chars().count() > 72
+        {
             complaints.push(format!("line {}: a drawing has 72 columns.", index + 1));
         }
     }

@@ -111,7 +111,7 @@ fn pair(talk: &Talk, server: Language, client: Language) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "other bytes than agreed (DESIGN of the lessons: what goes over the wire).\n  \
+        "other bytes than agreed in the table of talks.\n  \
          client: {}\n  agreed: {}\n  server: {}\n  agreed: {}",
         came.0.escape_ascii(),
         expected.0.escape_ascii(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::files::{pages, read, short};
+use super::files::{fence, pages, read, short};
 
 /// One link, or one definition of a link, on a page.
 #[derive(Debug, PartialEq)]
@@ -24,13 +24,12 @@ pub(crate) fn links(root: &Path) -> Vec<String> {
         let found = links_of(&text);
         let lesson =
             name.strip_prefix("lessons/").and_then(|name| name.strip_suffix(".md"));
-        let note = lesson.filter(|name| name.as_bytes()[0].is_ascii_digit());
         for (line, link) in &found {
             let complaint = match link {
-                Link::Inline(target) if note.is_some() && is_relative(target) => {
+                Link::Inline(target) if lesson.is_some() && is_relative(target) => {
                     Some(format!(
                         "the link ({target}) breaks on the documentation site. Write \
-                     [text][label], and define the label at the end of the note."
+                     [text][label], and define the label at the end of the page."
                     ))
                 }
                 Link::Inline(target) => dead(&page, &text, target),
@@ -44,8 +43,9 @@ pub(crate) fn links(root: &Path) -> Vec<String> {
                 }
                 Link::Definition(label, target) => {
                     dead(&page, &text, target).or_else(|| {
-                        note.filter(|_| is_relative(target))
-                            .and_then(|note| known(note, label, target))
+                        lesson
+                            .filter(|_| is_relative(target))
+                            .and_then(|page| known(root, page, label, target))
                     })
                 }
             };
@@ -77,8 +77,15 @@ fn dead(page: &Path, text: &str, target: &str) -> Option<String> {
 }
 
 /// The documentation site knows these labels only (see `src/lessons.rs`), so a note may
-/// define no others, and gives each its one meaning.
-fn known(note: &str, label: &str, target: &str) -> Option<String> {
+/// define no others, and gives each its one meaning. The long pages say for themselves
+/// what their labels mean there (see `src/pages.rs`).
+fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
+    let of_pages = read(&root.join("src/pages.rs")).unwrap_or_default();
+    if of_pages.contains(&format!("\"{note}.md\""))
+        && of_pages.contains(&format!("\"{label}\" =>"))
+    {
+        return None;
+    }
     let expected = match label {
         "example" => format!("../examples/{note}.rs"),
         "python" => format!("python/{note}.py"),
@@ -91,7 +98,8 @@ fn known(note: &str, label: &str, target: &str) -> Option<String> {
             }
             return Some(format!(
                 "the documentation site does not know [{label}]: use example, python, \
-                 index, picture or lesson_NN, as src/lessons.rs defines them."
+                 index, picture or lesson_NN, as src/lessons.rs defines them (for a long \
+                 page: what src/pages.rs defines)."
             ));
         }
     };
@@ -118,13 +126,18 @@ fn slug(heading: &str) -> String {
 /// All links of a page with the number of their line; code is skipped.
 fn links_of(text: &str) -> Vec<(usize, Link)> {
     let mut found = Vec::new();
-    let mut in_code = false;
+    let mut open = None;
     for (index, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            in_code = !in_code;
-        }
-        if in_code {
-            continue;
+        match (open, fence(line)) {
+            (None, None) => {}
+            (None, opened) => {
+                open = opened.map(|(ticks, _)| ticks);
+                continue;
+            }
+            (Some(ticks), _) => {
+                open = Some(ticks).filter(|ticks| !line.trim_start().starts_with(ticks));
+                continue;
+            }
         }
         let plain: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
         let definition = plain.strip_prefix('[').and_then(|rest| rest.split_once("]: "));

@@ -67,20 +67,21 @@ fn build(dir: &Path) {
 
 /// Python 3, if this machine has it. Says so, once, if it has not.
 pub(crate) fn python() -> Option<&'static str> {
-    static FOUND: OnceLock<Option<&'static str>> = OnceLock::new();
-    *FOUND.get_or_init(|| {
-        let works = |name: &&str| {
-            let check = "import sys; sys.exit(sys.version_info < (3, 8))";
-            let mut python = Command::new(name);
-            python.args(["-c", check]).stdout(Stdio::null()).stderr(Stdio::null());
-            python.status().is_ok_and(|status| status.success())
-        };
-        let found = ["python3", "python"].into_iter().find(works);
+    static FOUND: OnceLock<Option<String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        // The program itself: what is called `python3` may be a script that looks for it.
+        let ask = "import sys; assert sys.version_info >= (3, 8); print(sys.executable)";
+        let found = ["python3", "python"].into_iter().find_map(|name| {
+            let answer = Command::new(name).args(["-c", ask]).output().ok()?;
+            let path = String::from_utf8(answer.stdout).ok()?.trim().to_owned();
+            (answer.status.success() && !path.is_empty()).then_some(path)
+        });
         if found.is_none() {
             announce("SKIPPED: no python3 here, so nothing was tested against Python");
         }
         found
-    })
+    });
+    found.as_deref()
 }
 
 /// Writes a line past the test harness, which hides what a passing test prints.
@@ -91,10 +92,10 @@ fn announce(line: &str) {
 /// What a program has printed and nobody has read yet.
 #[derive(Default)]
 struct Printed {
-    /// On its standard output, and on its standard error.
-    text: [Vec<u8>; 2],
-    /// How many of the two have ended.
-    ended: usize,
+    /// Its output and its errors, in the order in which it wrote them.
+    text: Vec<u8>,
+    /// How many streams may still bring more.
+    open: usize,
 }
 
 /// A running program.
@@ -103,27 +104,25 @@ pub(crate) struct Program {
     child: Child,
     /// Where to type.
     input: Option<ChildStdin>,
-    /// Filled by two threads that read what it prints.
+    /// Filled while it prints.
     printed: Arc<(Mutex<Printed>, Condvar)>,
 }
 
 impl Program {
     /// Starts a program with all of its three streams in our hands.
     pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
+        if command.get_current_dir().is_none() {
+            command.current_dir(root());
+        }
         let piped =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped
-            .env_remove("RUST_BACKTRACE")
-            .env("PYTHONUNBUFFERED", "1")
-            .current_dir(root())
-            .spawn()
+        piped.env_remove("RUST_BACKTRACE").env("PYTHONUNBUFFERED", "1");
+        let (mut child, streams) = spawn(piped)
             .map_err(|error| format!("{command:?} does not start: {error}"))?;
-        let printed = Arc::default();
-        if let Some(stream) = child.stdout.take() {
-            follow(stream, 0, Arc::clone(&printed));
-        }
-        if let Some(stream) = child.stderr.take() {
-            follow(stream, 1, Arc::clone(&printed));
+        let printed = Printed { text: Vec::new(), open: streams.len() };
+        let printed = Arc::new((Mutex::new(printed), Condvar::new()));
+        for stream in streams {
+            follow(stream, Arc::clone(&printed));
         }
         let input = child.stdin.take();
         Ok(Self { child, input, printed })
@@ -150,28 +149,24 @@ impl Program {
     /// The next whole line (or the rest, at the end); `None` if there will be none.
     pub(crate) fn line(&mut self, end: Instant) -> Result<Option<String>, String> {
         self.wait_for("a line", end, |printed| {
-            for stream in &mut printed.text {
-                if let Some(at) = stream.iter().position(|byte| *byte == b'\n') {
-                    let line: Vec<u8> = stream.drain(..=at).collect();
-                    return Some(Some(text_of(&line)));
-                }
-            }
-            if printed.ended < 2 {
+            let end = printed.text.iter().position(|byte| *byte == b'\n');
+            if end.is_none() && printed.open > 0 {
                 return None;
             }
-            let rest = printed.text.iter_mut().find(|stream| !stream.is_empty());
-            Some(rest.map(|rest| text_of(&std::mem::take(rest))))
+            let end = end.map_or(printed.text.len(), |at| at + 1);
+            let line: Vec<u8> = printed.text.drain(..end).collect();
+            Some((!line.is_empty()).then(|| text_of(&line)))
         })
     }
 
     /// Waits until the unfinished line begins `line`, and takes it: a prompt.
     pub(crate) fn prompt(&mut self, line: &str, end: Instant) -> Result<String, String> {
         self.wait_for("a prompt", end, |printed| {
-            let shown = text_of(&printed.text[0]);
+            let shown = text_of(&printed.text);
             // A prompt may come in pieces: it is whole when a space ends it.
-            let whole = shown.ends_with(' ') && line.starts_with(&shown);
-            (whole || (printed.ended > 0)).then(|| {
-                printed.text[0].clear();
+            let whole = shown.ends_with(' ') || !line.starts_with(&shown);
+            (whole || printed.open == 0).then(|| {
+                printed.text.clear();
                 shown
             })
         })
@@ -189,12 +184,8 @@ impl Program {
     /// The whole lines that are there already.
     pub(crate) fn lines_now(&mut self) -> Vec<String> {
         let mut printed = self.printed.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines = Vec::new();
-        for stream in &mut printed.text {
-            lines.extend(text_of(stream).lines().map(str::to_owned));
-            stream.clear();
-        }
-        lines
+        let text = std::mem::take(&mut printed.text);
+        text_of(&text).lines().map(str::to_owned).collect()
     }
 
     /// Types a line.
@@ -209,8 +200,15 @@ impl Program {
         self.input = None;
     }
 
+    /// Presses Ctrl-C. (Where there are no signals, the program is killed.)
+    #[cfg(not(unix))]
+    pub(crate) fn interrupt(&mut self) -> Result<(), String> {
+        self.child.kill().map_err(|error| format!("Ctrl-C cannot be sent: {error}"))
+    }
+
     /// Presses Ctrl-C.
-    pub(crate) fn interrupt(&self) -> Result<(), String> {
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&mut self) -> Result<(), String> {
         // A shell starts programs in the background with SIGINT ignored, and a program
         // inherits that. Then SIGTERM takes its place, which ends a program as well.
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -291,23 +289,55 @@ pub(crate) fn run(
     Ok((Output { status, stdout: out, stderr: Vec::new() }, took))
 }
 
+/// The lanes of a `--timeline` drawing in what a program printed: names, and bars with
+/// one character for each moment.
+pub(crate) fn lanes(printed: &[String]) -> Vec<(String, String)> {
+    let is_axis =
+        |line: &&String| line.trim_start().starts_with('├') && line.ends_with('┤');
+    let Some(axis) = printed.iter().position(|line| is_axis(&line)) else {
+        return vec![];
+    };
+    let indent = printed[axis].chars().take_while(|letter| *letter == ' ').count();
+    let lanes = printed[axis + 1..].iter().take_while(|line| !line.trim().is_empty());
+    let split = |line: &String| {
+        let name: String = line.chars().take(indent).collect();
+        (name.trim().to_owned(), line.chars().skip(indent).collect())
+    };
+    lanes.map(split).collect()
+}
+
+#[test]
+fn lanes_are_read_from_a_drawing() {
+    let drawing = ["hello", "", "     0  1 s", "     ├────┤", "  me  ░░█", "you    ██"];
+    let lanes = lanes(&drawing.map(str::to_owned));
+    assert_eq!(lanes[0], ("me".to_owned(), " ░░█".to_owned()));
+    assert_eq!(lanes[1], ("you".to_owned(), "  ██".to_owned()));
+}
+
 /// The address in a server's first line.
 pub(crate) fn listening(line: &str) -> Option<SocketAddr> {
     let word = line.strip_prefix("listening on ")?.split_whitespace().next()?;
     word.parse().ok()
 }
 
-/// Sockets that hold a port on which nobody listens; a connection to it is refused for as
-/// long as they live, and no other test can get that port.
-pub(crate) fn deaf_port() -> Result<(socket2::Socket, SocketAddr), String> {
-    let hold = || {
+/// Two sockets, for TCP and for UDP, that hold a port on which nobody listens. For as long
+/// as they live, who asks there is refused, and no other test can get that port.
+pub(crate) type Deaf = (socket2::Socket, UdpSocket);
+
+/// A port on which nobody listens.
+pub(crate) fn deaf_port() -> Result<(Deaf, SocketAddr), String> {
+    let hold = || -> std::io::Result<(Deaf, SocketAddr)> {
+        // Bound, but not listening; and bound, but hearing one other port only.
         let tcp =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
         tcp.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         let addr = tcp.local_addr()?.as_socket().ok_or(std::io::ErrorKind::NotFound)?;
-        Ok((tcp, addr))
+        let udp = UdpSocket::bind(addr)?;
+        udp.connect((Ipv4Addr::LOCALHOST, 9))?;
+        Ok(((tcp, udp), addr))
     };
-    hold().map_err(|error: std::io::Error| format!("no port to be had: {error}"))
+    // Somebody else may have that port for UDP.
+    (0..20).find_map(|_| hold().ok()).ok_or_else(|| "no port is to be had".to_owned())
 }
 
 /// A port that is taken, for TCP and for UDP, for as long as the sockets live.
@@ -322,20 +352,42 @@ pub(crate) fn taken_port() -> Result<(TcpListener, UdpSocket, SocketAddr), Strin
     Err("no port is free for TCP and UDP at once".to_owned())
 }
 
+/// A stream of what a program prints.
+type Stream = Box<dyn Read + Send>;
+
+/// Starts a program whose output and errors go into one stream, so that their order is
+/// kept.
+#[cfg(unix)]
+fn spawn(command: &mut Command) -> std::io::Result<(Child, Vec<Stream>)> {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    let (ours, theirs) = UnixStream::pair()?;
+    command.stdout(OwnedFd::from(theirs.try_clone()?)).stderr(OwnedFd::from(theirs));
+    let child = command.spawn();
+    command.stdout(Stdio::null()).stderr(Stdio::null()); // closes our copies of their end
+    Ok((child?, vec![Box::new(ours)]))
+}
+
+/// Starts a program; its output and its errors may mix in any order.
+#[cfg(not(unix))]
+fn spawn(command: &mut Command) -> std::io::Result<(Child, Vec<Stream>)> {
+    let mut child = command.spawn()?;
+    let out = child.stdout.take().map(|stream| Box::new(stream) as Stream);
+    let errors = child.stderr.take().map(|stream| Box::new(stream) as Stream);
+    Ok((child, out.into_iter().chain(errors).collect()))
+}
+
 /// Carries what a program prints to where the test reads it.
-fn follow(
-    mut stream: impl Read + Send + 'static,
-    which: usize,
-    printed: Arc<(Mutex<Printed>, Condvar)>,
-) {
+fn follow(mut stream: Stream, printed: Arc<(Mutex<Printed>, Condvar)>) {
     thread::spawn(move || {
         let mut data = [0; 4096];
         loop {
             let count = stream.read(&mut data).unwrap_or(0);
             let mut all = printed.0.lock().unwrap_or_else(PoisonError::into_inner);
-            all.text[which].extend_from_slice(&data[..count]);
+            all.text.extend_from_slice(&data[..count]);
             if count == 0 {
-                all.ended += 1;
+                all.open -= 1;
             }
             drop(all);
             printed.1.notify_all();

@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::files::{pages, read, short};
+use super::files::{fence, pages, read, short};
 use super::programs::{self, DEADLINE, Program, deaf_port, listening};
 
 /// One `console` block of a page.
@@ -69,7 +69,7 @@ pub(crate) fn transcripts(root: &Path) -> Vec<String> {
             scope.spawn(|| {
                 while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    if let Err(complaint) = play(block) {
+                    if let Err(complaint) = play(root, block) {
                         let complaint = format!("{}: {complaint}", block.at);
                         complaints.lock().push(complaint);
                     }
@@ -99,11 +99,11 @@ fn blocks_of(text: &str, name: &str) -> Vec<Block> {
                 Some(("not run", _)) => next.skipped = true,
                 _ => {}
             }
-        } else if let Some(fence) = line.strip_prefix("```") {
+        } else if let Some((ticks, language)) = fence(line) {
             let body = lines.by_ref().map(|(_, line)| line.to_owned());
             let body: Vec<String> =
-                body.take_while(|line| !line.starts_with("```")).collect();
-            if fence == "console" {
+                body.take_while(|line| !line.starts_with(ticks)).collect();
+            if language == "console" {
                 next.at = format!("{name}:{}", index + 2);
                 next.lines = body;
                 blocks.push(std::mem::take(&mut next));
@@ -168,6 +168,8 @@ struct Actor {
     serves: bool,
     /// Whether Ctrl-C was pressed.
     interrupted: bool,
+    /// Whether it shows what is typed into it from a pipe (see `support::ask`).
+    echoes: bool,
     /// A line that was read already, to learn the address.
     first: Option<String>,
 }
@@ -183,24 +185,26 @@ struct Address {
 }
 
 /// A block while it runs.
-struct Stage {
+struct Stage<'a> {
+    /// The project whose page this is.
+    root: &'a Path,
     /// The programs that were started, in that order.
     actors: Vec<Actor>,
     /// The addresses of the servers.
     addresses: Vec<Address>,
-    /// The socket whose port stands for an address where nobody listens.
-    deaf: Option<socket2::Socket>,
+    /// The sockets whose port stands for an address where nobody listens.
+    deaf: Option<programs::Deaf>,
     /// When all must be over.
     end: Instant,
 }
 
 /// Runs one block.
-fn play(block: &Block) -> Result<(), String> {
+fn play(root: &Path, block: &Block) -> Result<(), String> {
     if block.skipped {
         return Ok(());
     }
     let end = Instant::now() + DEADLINE;
-    let mut stage = Stage { actors: vec![], addresses: vec![], deaf: None, end };
+    let mut stage = Stage { root, actors: vec![], addresses: vec![], deaf: None, end };
     let mut speaker = String::new();
     let mut lines = block.lines.iter();
     while let Some(line) = lines.next() {
@@ -242,14 +246,18 @@ fn play(block: &Block) -> Result<(), String> {
                     ));
                 };
                 program.type_line(typed)?;
-                // From a pipe, the program shows the line itself (see `support::ask`).
-                stage.see(name, vec![typed])?;
+                if stage.actor(name)?.echoes {
+                    stage.see(name, vec![typed])?;
+                }
             }
             Step::Type(name, text) => {
                 speaker = name.to_owned();
                 stage.actor(name)?.program.type_line(text)?;
             }
-            Step::End(name) => stage.actor(name)?.program.close_input(),
+            Step::End(name) => {
+                speaker = name.to_owned();
+                stage.actor(name)?.program.close_input();
+            }
             Step::Interrupt(name) => {
                 speaker = name.to_owned();
                 thread::sleep(Duration::from_millis(20)); // lines that nobody expects
@@ -262,7 +270,7 @@ fn play(block: &Block) -> Result<(), String> {
     stage.finish(block.status)
 }
 
-impl Stage {
+impl Stage<'_> {
     /// Starts a program; `false` if it needs Python and there is none.
     fn start(&mut self, name: &str, line: &str) -> Result<bool, String> {
         let words = split_words(line);
@@ -290,6 +298,8 @@ impl Stage {
             }
         };
         let serves = args.first() == Some(&"serve");
+        let echoes = words[0] == "cargo";
+        command.current_dir(self.root);
         let shown = shown_address(lesson, args);
         command.args(self.mapped(args, serves, shown.as_ref())?);
         let mut actor = Actor {
@@ -297,6 +307,7 @@ impl Stage {
             program: Program::start(&mut command)?,
             serves,
             interrupted: false,
+            echoes,
             first: None,
         };
         if serves {
@@ -425,8 +436,8 @@ impl Stage {
             } else {
                 let ended = actor.program.status(end)?;
                 rest.extend(actor.program.rest(end)?);
-                let by_signal =
-                    actor.interrupted && ended.code().is_none_or(|code| code == 130);
+                let by_signal = actor.interrupted
+                    && ended.code().is_none_or(|code| code == 130 || cfg!(not(unix)));
                 if !by_signal && ended.code() != Some(wanted) {
                     return Err(format!(
                         "`{}` ended with {ended}, not with {wanted}. It printed: {}\nCorrect \
