@@ -3,16 +3,13 @@
 use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use socketserver::{TcpRequest, ThreadedServer};
 use support::http::{self, Head, Url};
-use support::{Args, Lesson, Progress, actor, crowd, hints, pages, say};
+use support::{Args, Lesson, PATIENCE, Progress, actor, crowd, hints, pages, say};
 
 mod support;
-
-/// How long either end waits for one read or one write.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     Lesson::new("16_http_get", "a GET by hand, and its throughput", demonstration)

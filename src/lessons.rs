@@ -14,6 +14,8 @@
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
 #![doc = "[lesson_16]: lesson_16"]
+#![doc = "[lesson_17]: lesson_17"]
+#![doc = "[lesson_18]: lesson_18"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -61,4 +63,6 @@ lessons! {
     lesson_02 "02_echo";
     lesson_03 "03_udp";
     lesson_16 "16_http_get";
+    lesson_17 "17_nonblocking";
+    lesson_18 "18_select";
 }

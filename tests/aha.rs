@@ -13,6 +13,10 @@ use course::programs::{DEADLINE, Program, deaf_port, example};
 
 #[path = "aha/lesson_16.rs"]
 mod lesson_16;
+#[path = "aha/lesson_17.rs"]
+mod lesson_17;
+#[path = "aha/lesson_18.rs"]
+mod lesson_18;
 
 mod course;
 

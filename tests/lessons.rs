@@ -59,6 +59,22 @@ const TALKS: &[Talk] = &[
         sends: b"<empty>", // this is how the relay writes it down
         answers: b"OK...",
     },
+    Talk {
+        lesson: "17_nonblocking",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"",
+    },
+    Talk {
+        lesson: "18_select",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"Hello, world",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------

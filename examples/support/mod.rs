@@ -8,7 +8,9 @@
 //! - [`hints`]: errors in words
 //! - [`stage`]: who speaks (`say!`), the actors of a demonstration, the watchdog
 //! - [`terminal`]: a question, and the line that answers it
+//! - [`calls`]: how many calls, how many in vain, how long they took
 //! - [`crowd`]: the same work on several threads at once
+//! - [`echo`]: one client of an echo server that must never wait
 //! - [`http`]: a URL, and HTTP read from memory or from anything else; [`pages`]: what a
 //!   small web server answers
 //! - [`progress`]: a bar for what takes long
@@ -16,7 +18,9 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each lesson uses a part")]
 
 pub(crate) mod args;
+pub(crate) mod calls;
 pub(crate) mod crowd;
+pub(crate) mod echo;
 pub(crate) mod hints;
 pub(crate) mod http;
 pub(crate) mod lesson;
@@ -28,8 +32,13 @@ pub(crate) mod terminal;
 pub(crate) mod timeline;
 
 pub(crate) use args::Args;
+pub(crate) use calls::Calls;
+pub(crate) use echo::Echo;
 pub(crate) use lesson::Lesson;
 pub(crate) use progress::Progress;
 pub(crate) use stage::{Actor, actor, say};
 pub(crate) use terminal::ask;
 pub(crate) use timeline::{Doing, span};
+
+/// How long a lesson waits for one read, or for one write.
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
