@@ -5,9 +5,11 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use socketserver::{TcpRequest, ThreadedServer};
+use socketserver::ThreadedServer;
 use support::http::{self, Head, Url};
-use support::{Args, Lesson, PATIENCE, Progress, actor, crowd, hints, pages, say};
+use support::{
+    Args, Lesson, PATIENCE, Progress, actor, crowd, hints, mistake, pages, say,
+};
 
 mod support;
 
@@ -71,16 +73,15 @@ fn table(url: &Url, most: usize) -> io::Result<()> {
 // [/table]
 
 fn client(args: &Args) -> io::Result<()> {
-    let url = Url::parse(&args.message(&format!("http://{}/", args.addr())))?;
+    let url = args.message(&format!("http://{}/", args.addr()));
+    let url = Url::parse(&url).map_err(mistake)?;
     let result = show(&url).and_then(|()| table(&url, args.number("parallel")));
     result.map_err(|error| hints::at(&url.addr, error))
 }
 
 // [serve]
 fn server(addr: &str) -> io::Result<ThreadedServer> {
-    ThreadedServer::builder()
-        .read_timeout(PATIENCE)
-        .tcp(addr, pages::answer::<TcpRequest>)
+    ThreadedServer::builder().read_timeout(PATIENCE).tcp(addr, pages::answer)
 }
 
 fn serve(args: &Args) -> io::Result<()> {
@@ -93,11 +94,11 @@ fn serve(args: &Args) -> io::Result<()> {
 
 fn demonstration(_: &Args) -> io::Result<()> {
     let server = server("127.0.0.1:0")?.spawn()?;
-    let url = format!("http://{}", server.local_addr());
+    let home = Url::home(server.local_addr());
     let client = actor("client", move || {
-        show(&Url::parse(&format!("{url}/"))?)?;
-        show(&Url::parse(&format!("{url}/chunked"))?)?;
-        table(&Url::parse(&format!("{url}/bytes/20000000"))?, 4)
+        show(&home)?;
+        show(&home.page("/chunked"))?;
+        table(&home.page("/bytes/20000000"), 4)
     })?;
     client.end()
 }

@@ -13,6 +13,9 @@
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_04]: lesson_04"]
+#![doc = "[lesson_05]: lesson_05"]
+#![doc = "[lesson_06]: lesson_06"]
 #![doc = "[lesson_16]: lesson_16"]
 #![doc = "[lesson_17]: lesson_17"]
 #![doc = "[lesson_18]: lesson_18"]
@@ -62,6 +65,9 @@ lessons! {
     lesson_01 "01_greeting";
     lesson_02 "02_echo";
     lesson_03 "03_udp";
+    lesson_04 "04_addresses";
+    lesson_05 "05_closing";
+    lesson_06 "06_one_at_a_time";
     lesson_16 "16_http_get";
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";

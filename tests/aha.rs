@@ -11,14 +11,19 @@ use std::time::{Duration, Instant};
 
 use course::programs::{DEADLINE, Program, deaf_port, example};
 
+mod course;
+#[path = "aha/lesson_04.rs"]
+mod lesson_04;
+#[path = "aha/lesson_05.rs"]
+mod lesson_05;
+#[path = "aha/lesson_06.rs"]
+mod lesson_06;
 #[path = "aha/lesson_16.rs"]
 mod lesson_16;
 #[path = "aha/lesson_17.rs"]
 mod lesson_17;
 #[path = "aha/lesson_18.rs"]
 mod lesson_18;
-
-mod course;
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

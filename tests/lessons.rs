@@ -60,6 +60,30 @@ const TALKS: &[Talk] = &[
         answers: b"OK...",
     },
     Talk {
+        lesson: "05_closing",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"12 bytes", // only after the client has closed its half
+    },
+    Talk {
+        lesson: "06_one_at_a_time",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"Hello, world",
+    },
+    Talk {
+        lesson: "06_one_at_a_time",
+        over: Over::Tcp,
+        words: &[],
+        typed: "one\ntwo\n",
+        sends: b"onetwo",
+        answers: b"onetwo",
+    },
+    Talk {
         lesson: "17_nonblocking",
         over: Over::Tcp,
         words: &["Hello,", "world"],

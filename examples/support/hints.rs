@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::net::ToSocketAddrs;
 
 use super::args::{Args, Role};
+use super::mistake;
 
 /// What to tell the student, and how the program ends.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ impl fmt::Display for Elsewhere {
 
 /// Explains the error that ended a lesson's program.
 pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
+    if let Some(text) = mistake::sentences(error) {
+        return Hint { text, status: 2 };
+    }
     if args.role() == Role::Demonstration {
         return Hint { text: format!("The demonstration failed: {error}."), status: 1 };
     }
@@ -90,8 +94,6 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
              server printed in its terminal, then run the client again.",
             error.get_ref().map(|inner| format!(" ({inner})")).unwrap_or_default()
         ),
-        // Told by whoever read the command: two sentences already.
-        ErrorKind::InvalidInput if error.get_ref().is_some() => error.to_string(),
         _ if addr.to_socket_addrs().is_err() => {
             let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
             format!(

@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 
 /// The longest head, in bytes: its first line and all headers together.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
@@ -33,41 +34,48 @@ pub(crate) struct Url {
 }
 
 impl Url {
+    /// The first page of the server at `addr`.
+    pub(crate) fn home(addr: SocketAddr) -> Self {
+        Self { addr: addr.to_string(), host: addr.to_string(), path: "/".to_owned() }
+    }
+
+    /// Another page of the same server; `path` begins with `/`.
+    pub(crate) fn page(&self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self.clone() }
+    }
+
     /// Reads a URL.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) with two sentences for the student, if
-    /// this is no URL of a page that can be fetched.
-    pub(crate) fn parse(text: &str) -> io::Result<Self> {
+    /// Two sentences for the student, if this is no URL of a page that can be fetched.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(mistake(format!(
+            return Err(format!(
                 "`{text}` is not a URL.\nWrite one that begins with http://, as in \
                  http://127.0.0.1:9016/"
-            )));
+            ));
         };
         match scheme.to_ascii_lowercase().as_str() {
             "http" => {}
             "https" => {
-                return Err(mistake(
-                    "https is HTTP inside an encrypted connection, and this client does \
-                     not encrypt.\nTry the same URL with http://, or give it to curl."
-                        .to_owned(),
-                ));
+                return Err("https is HTTP inside an encrypted connection, and this client \
+                     does not encrypt.\nTry the same URL with http://, or give it to curl."
+                    .to_owned());
             }
             _ => {
-                return Err(mistake(format!(
+                return Err(format!(
                     "This client speaks HTTP and not `{scheme}`.\nWrite a URL that \
                      begins with http://"
-                )));
+                ));
             }
         }
         if let Some(letter) = rest.chars().find(|letter| !letter.is_ascii_graphic()) {
-            return Err(mistake(format!(
+            return Err(format!(
                 "A URL has no `{}` in it.\nWrite each such byte as a percent sign and two \
                  digits, as in %20 for a space.",
                 letter.escape_default()
-            )));
+            ));
         }
         let rest = rest.split('#').next().unwrap_or_default(); // that part stays here
         let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -78,7 +86,7 @@ impl Url {
 }
 
 /// Host and port of a URL's middle part; without a port it is 80.
-fn address(host: &str) -> io::Result<String> {
+fn address(host: &str) -> Result<String, String> {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, port),
         _ => (host, "80"),
@@ -95,10 +103,10 @@ fn address(host: &str) -> io::Result<String> {
     } else {
         return Ok(format!("{name}:{port}"));
     };
-    Err(mistake(format!(
+    Err(format!(
         "`{host}` is not a place to connect to: {reason}.\nWrite host, colon, port, as in \
          http://127.0.0.1:9016/"
-    )))
+    ))
 }
 
 /// The head of a message: a first line, and headers.
@@ -425,11 +433,6 @@ fn shortened(text: &str) -> String {
     format!("`{}`", printable(beginning.as_bytes()))
 }
 
-/// The student can put this right.
-fn mistake(message: String) -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, message)
-}
-
 /// The other side does not speak HTTP.
 fn bad(message: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, message)
@@ -487,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_where_to_connect_and_what_to_ask_for() -> io::Result<()> {
+    fn a_url_says_where_to_connect_and_what_to_ask_for() -> Result<(), String> {
         for (text, addr, host, path) in [
             ("http://127.0.0.1:9016/a/b", "127.0.0.1:9016", "127.0.0.1:9016", "/a/b"),
             ("http://example.org", "example.org:80", "example.org", "/"),
@@ -500,6 +503,9 @@ mod tests {
                 Url { addr: addr.into(), host: host.into(), path: path.into() };
             assert_eq!(Url::parse(text)?, expected, "{text}");
         }
+        let home = Url::home(([127, 0, 0, 1], 9016).into());
+        assert_eq!(home, Url::parse("http://127.0.0.1:9016")?);
+        assert_eq!(home.page("/a"), Url::parse("http://127.0.0.1:9016/a")?);
         Ok(())
     }
 
@@ -520,7 +526,7 @@ mod tests {
             ("http://h/\r\nX: y", "no `\\r` in it"),
             ("http://h/\u{e9}", "no `\\u{e9}` in it"),
         ] {
-            let message = Url::parse(text).expect_err(text).to_string();
+            let message = Url::parse(text).expect_err(text);
             assert!(message.contains(words), "{text}: {message}");
             assert_eq!(message.lines().count(), 2, "{text}: {message}");
         }

@@ -6,7 +6,9 @@
 //! - [`lesson`]: what an example is made of, and the three ways to run it
 //! - [`args`]: the command line
 //! - [`hints`]: errors in words
-//! - [`stage`]: who speaks (`say!`), the actors of a demonstration, the watchdog
+//! - [`mistake`]: an error that a lesson explains by itself
+//! - [`host_name`]: the name of this machine
+//! - [`stage`]: who speaks (`say!`, `show!`), the actors of a demonstration, the watchdog
 //! - [`terminal`]: a question, and the line that answers it
 //! - [`calls`]: how many calls, how many in vain, how long they took
 //! - [`crowd`]: the same work on several threads at once
@@ -22,8 +24,10 @@ pub(crate) mod calls;
 pub(crate) mod crowd;
 pub(crate) mod echo;
 pub(crate) mod hints;
+pub(crate) mod host_name;
 pub(crate) mod http;
 pub(crate) mod lesson;
+pub(crate) mod mistake;
 pub(crate) mod pages;
 pub(crate) mod progress;
 pub(crate) mod stage;
@@ -34,9 +38,11 @@ pub(crate) mod timeline;
 pub(crate) use args::Args;
 pub(crate) use calls::Calls;
 pub(crate) use echo::Echo;
+pub(crate) use host_name::host_name;
 pub(crate) use lesson::Lesson;
+pub(crate) use mistake::mistake;
 pub(crate) use progress::Progress;
-pub(crate) use stage::{Actor, actor, say};
+pub(crate) use stage::{Actor, actor, say, show};
 pub(crate) use terminal::ask;
 pub(crate) use timeline::{Doing, span};
 

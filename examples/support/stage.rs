@@ -29,6 +29,16 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// Prints one line without a name, also in a demonstration: for a table.
+///
+/// Other than `println!`, it does not panic when the screen is gone (`| head -1`).
+macro_rules! show {
+    ($($word:tt)*) => {
+        $crate::support::stage::print(&format!("{}\n", format_args!($($word)*)))
+    };
+}
+pub(crate) use show;
+
 /// An actor of a demonstration: a thread with a name.
 #[derive(Debug)]
 #[must_use = "wait for the actor with `end`"]

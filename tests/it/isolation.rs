@@ -3,7 +3,7 @@
 //! served.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -106,7 +106,7 @@ fn trouble_in_a_handler_ends_its_connection_and_no_other() {
 
         let client = connect(server.local_addr());
         let local = client.local_addr().unwrap();
-        client.shutdown(std::net::Shutdown::Write).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
         assert!(read_all(client).is_empty());
         wait_until("it is counted", || server.stats().active == 0);
         assert_eq!(calls.all(), expected, "{what}");
@@ -130,7 +130,8 @@ fn trouble_in_a_udp_handler_costs_one_datagram() {
         let handler = Trouble::new(place, panics);
         let ahead = handler.ahead.clone();
         ahead.store(false, Ordering::SeqCst);
-        let server = udp(options, handler);
+        // One receiver only: each one has a clone of the handler too.
+        let server = udp(options.max_connections(1), handler);
         let client = connect_udp(server.local_addr());
         assert_eq!(ask_udp(&client, b"first"), b"first");
         wait_until("it has left", || server.stats().finished == 1);
@@ -150,6 +151,44 @@ fn trouble_in_a_udp_handler_costs_one_datagram() {
         assert_eq!(counts, (u64::from(panics), u64::from(!panics), 2), "{what}");
         assert_eq!(errors.len(), 1, "{what}");
     }
+}
+
+/// Each clone's drop panics, the prototype's too: where no thread can be had, where one
+/// could, and at the end.
+#[test]
+fn a_handler_whose_drop_always_panics_does_not_end_the_server() {
+    #[derive(Clone)]
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("trouble in drop");
+        }
+    }
+    impl RequestHandler for Fragile {
+        fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+            Echo.handle(request)
+        }
+    }
+    let (options, errors) = listening();
+    let server = tcp(options, Fragile);
+    let stays = connect(server.local_addr());
+    assert_echo(&stays, b"hello");
+    let leaves = connect(server.local_addr());
+    assert_echo(&leaves, b"hello");
+    drop(leaves);
+    errors.wait_for(1);
+    assert_eq!(stop(server).panicked, 2);
+    assert!(read_all(stays).is_empty(), "the server still drains");
+
+    let (options, errors) = listening();
+    let no_thread_has_such_a_stack = 1 << 46;
+    let server = tcp(options.stack_size(no_thread_has_such_a_stack), Fragile);
+    for count in 1..=3 {
+        assert!(has_ended(connect(server.local_addr())));
+        errors.wait_for(count);
+    }
+    let stats = stop(server);
+    assert_eq!((stats.accepted, stats.failed, stats.threads), (3, 3, 0));
 }
 
 /// Trouble in every method of one connection is one error: the first.
@@ -291,7 +330,8 @@ fn a_client_that_goes_away_is_counted_and_not_reported() {
     let kind = next();
     assert!(matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe));
 
-    assert_eq!(send(b"").shutdown(std::net::Shutdown::Write).ok(), Some(()));
+    send(b"").shutdown(Shutdown::Write).unwrap();
+    wait_until("it has left", || server.stats().disconnected == 4);
     let stats = stop(server);
     assert_eq!((stats.disconnected, stats.failed, stats.finished), (4, 0, 0), "{stats}");
     assert!(errors.all().is_empty(), "{:?}", errors.all());
@@ -380,7 +420,7 @@ fn events_tell_the_story_of_each_connection() {
         let before = events.len();
         let client = connect(server.local_addr());
         let address = socketserver::ClientAddress::from(client.local_addr().unwrap());
-        client.shutdown(std::net::Shutdown::Write).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
         read_all(&client);
         let story = events.wait_for(before + 3).split_off(before);
         let client = || address.clone();
