@@ -317,6 +317,53 @@ fn pythons_web_server_is_read_like_any_other() -> Outcome {
     Ok(())
 }
 
+/// A server's files and configuration, and where it shall listen.
+fn nginx_in(dir: &std::path::Path, port: u16) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    std::fs::write(dir.join("file.txt"), "served by nginx\n".repeat(10_000))?;
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {name};\n"))
+        .concat();
+    let configuration = format!(
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {{}}\n\
+         http {{\naccess_log off;\n{temporary}server {{\nlisten 127.0.0.1:{port};\n\
+         root .;\ndefault_type text/plain;\n}}\n}}\n"
+    );
+    std::fs::write(dir.join("nginx.conf"), configuration)
+}
+
+#[test]
+fn nginx_is_read_like_any_other() -> Outcome {
+    if Command::new("nginx").arg("-v").output().is_err() {
+        skipped("no nginx here, so lesson 16's client was not tested against it");
+        return Ok(());
+    }
+    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("nginx");
+    // It cannot choose a port by itself. One that is free now may be taken a moment later.
+    for _ in 0..5 {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        nginx_in(&dir, port)?;
+        let mut command = Command::new("nginx");
+        command.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(&dir);
+        let mut server = Program::start(&mut command)?;
+        let end = Instant::now() + DEADLINE;
+        while !server.has_ended() && Instant::now() < end {
+            let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else {
+                thread::sleep(Duration::from_millis(5)); // it does not say when it listens
+                continue;
+            };
+            drop(stream);
+            let (printed, status) =
+                fetch(&[&format!("http://127.0.0.1:{port}/file.txt")])?;
+            assert!(printed.contains("< HTTP/1.1 200 OK\n< Server: nginx"), "{printed}");
+            assert!(printed.contains("\n160000 bytes in "), "{printed}");
+            assert_eq!(status, Some(0));
+            return Ok(());
+        }
+    }
+    Err("nginx did not start".into())
+}
+
 #[test]
 fn pythons_client_and_ours_see_the_same_page() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
