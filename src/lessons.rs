@@ -16,6 +16,10 @@
 #![doc = "[lesson_04]: lesson_04"]
 #![doc = "[lesson_05]: lesson_05"]
 #![doc = "[lesson_06]: lesson_06"]
+#![doc = "[lesson_07]: lesson_07"]
+#![doc = "[lesson_08]: lesson_08"]
+#![doc = "[lesson_09]: lesson_09"]
+#![doc = "[lesson_10]: lesson_10"]
 #![doc = "[lesson_16]: lesson_16"]
 #![doc = "[lesson_17]: lesson_17"]
 #![doc = "[lesson_18]: lesson_18"]
@@ -68,6 +72,10 @@ lessons! {
     lesson_04 "04_addresses";
     lesson_05 "05_closing";
     lesson_06 "06_one_at_a_time";
+    lesson_07 "07_lift_off";
+    lesson_08 "08_named_threads";
+    lesson_09 "09_reverse";
+    lesson_10 "10_print_lock";
     lesson_16 "16_http_get";
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";

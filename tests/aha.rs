@@ -20,6 +20,14 @@ mod lesson_04;
 mod lesson_05;
 #[path = "aha/lesson_06.rs"]
 mod lesson_06;
+#[path = "aha/lesson_07.rs"]
+mod lesson_07;
+#[path = "aha/lesson_08.rs"]
+mod lesson_08;
+#[path = "aha/lesson_09.rs"]
+mod lesson_09;
+#[path = "aha/lesson_10.rs"]
+mod lesson_10;
 #[path = "aha/lesson_16.rs"]
 mod lesson_16;
 #[path = "aha/lesson_17.rs"]

@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
+/// How long a lesson waits for one read, or for one write.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Counts the calls of one kind, and times them.
 #[derive(Debug)]

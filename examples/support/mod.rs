@@ -10,6 +10,7 @@
 //! - [`host_name`]: the name of this machine
 //! - [`stage`]: who speaks (`say!`, `show!`), the actors of a demonstration, the watchdog
 //! - [`terminal`]: a question, and the line that answers it
+//! - [`held_lock`]: no support, but the server that lesson 10 warns of
 //! - [`calls`]: how many calls, how many in vain, how long they took
 //! - [`crowd`]: the same work on several threads at once
 //! - [`echo`]: one client of an echo server that must never wait
@@ -23,6 +24,7 @@ pub(crate) mod args;
 pub(crate) mod calls;
 pub(crate) mod crowd;
 pub(crate) mod echo;
+pub(crate) mod held_lock;
 pub(crate) mod hints;
 pub(crate) mod host_name;
 pub(crate) mod http;
@@ -36,15 +38,12 @@ pub(crate) mod terminal;
 pub(crate) mod timeline;
 
 pub(crate) use args::Args;
-pub(crate) use calls::Calls;
+pub(crate) use calls::{Calls, PATIENCE};
 pub(crate) use echo::Echo;
 pub(crate) use host_name::host_name;
 pub(crate) use lesson::Lesson;
 pub(crate) use mistake::mistake;
 pub(crate) use progress::Progress;
-pub(crate) use stage::{Actor, actor, say, show};
+pub(crate) use stage::{Actor, actor, report, say, show};
 pub(crate) use terminal::ask;
-pub(crate) use timeline::{Doing, span};
-
-/// How long a lesson waits for one read, or for one write.
-pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+pub(crate) use timeline::{Doing, during, span};

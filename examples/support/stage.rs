@@ -130,6 +130,16 @@ pub(crate) fn speak(line: Arguments<'_>) {
     print(&labelled(current.name().unwrap_or("?"), &line.to_string()));
 }
 
+/// Says the error of a result, if it has one, where a loop goes on after it. It waits a
+/// moment, so that the loop does not spin while the system lacks something, such as room
+/// for one more open file.
+pub(crate) fn report<T>(result: io::Result<T>) {
+    if let Err(error) = result {
+        speak(format_args!("error: {error}"));
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// `text` with `name` before each of its lines.
 fn labelled(name: &str, text: &str) -> String {
     let name = if name == "main" { "" } else { name };

@@ -226,7 +226,7 @@ impl Program {
         }
     }
 
-    /// The number of its process.
+    /// The number by which the system knows its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

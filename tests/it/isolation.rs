@@ -263,7 +263,10 @@ fn a_panic_in_any_other_hook_costs_nobody_anything() {
             calls.add(hook);
             panic!("trouble in {hook}")
         };
+        // A panic in here is told to `handle_error` on the serving thread.
+        let first = AtomicBool::new(true);
         let options = options()
+            .verify_request(move |_| !first.swap(false, Ordering::SeqCst) || panic!())
             .handle_error(move |_, _| panic_in(&in_error, "handle_error"))
             .on_event(move |_| panic_in(&in_event, "on_event"))
             .service_actions(Duration::from_millis(5), move || {
@@ -272,6 +275,7 @@ fn a_panic_in_any_other_hook_costs_nobody_anything() {
         let count = |hook| calls.all().iter().filter(|call| **call == hook).count();
         let stats = if kind == "tcp" {
             let server = tcp(options, Trouble::new("handle", false));
+            assert!(has_ended(connect(server.local_addr())));
             assert!(ask(server.local_addr(), b"").is_empty());
             assert_echo(connect(server.local_addr()), b"next");
             wait_until("it is called again", || count("service_actions") > 2);
@@ -279,14 +283,16 @@ fn a_panic_in_any_other_hook_costs_nobody_anything() {
         } else {
             let server = udp(options, Trouble::new("handle", false));
             let client = connect_udp(server.local_addr());
+            client.send(b"refused").unwrap();
+            wait_until("it is refused", || server.stats().refused == 1);
             client.send(b"trouble").unwrap();
             wait_until("it has failed", || server.stats().failed == 1);
             assert_eq!(ask_udp(&client, b"next"), b"next");
             wait_until("it is called again", || count("service_actions") > 2);
             stop(server)
         };
-        assert_eq!((stats.failed, stats.finished), (1, 1), "{kind}");
-        assert_eq!(count("handle_error"), 1, "{kind}");
+        assert_eq!((stats.refused, stats.failed, stats.finished), (1, 1, 1), "{kind}");
+        assert_eq!(count("handle_error"), 2, "{kind}");
         assert!(count("on_event") >= 7, "{kind}: {:?}", calls.all());
     }
 }

@@ -55,6 +55,7 @@ mod bind;
 mod compile_fail;
 mod cpython;
 mod drain;
+mod faults;
 mod isolation;
 mod leaks;
 mod limits;
@@ -68,6 +69,9 @@ mod reliability;
 mod requests;
 mod resources;
 mod signals;
+#[cfg(unix)]
+mod signals_under_load;
+mod states;
 mod stats;
 mod stopping;
 mod support;

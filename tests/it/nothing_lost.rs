@@ -28,7 +28,7 @@ const LARGEST: usize = 20_000;
 
 /// Answers each line, a number, with so many bytes. Counts the replies.
 #[derive(Debug, Clone)]
-struct ByLines(Arc<AtomicU64>);
+pub(crate) struct ByLines(pub(crate) Arc<AtomicU64>);
 
 impl<S: Stream> RequestHandler<StreamRequest<S>> for ByLines {
     fn handle(&mut self, request: &mut StreamRequest<S>) -> io::Result<()> {
@@ -71,7 +71,10 @@ fn reply(size: usize) -> &'static [u8] {
 
 /// Asks by lines until the server ends the connection. Returns how many replies came,
 /// and fails when one was not whole or the end was not clean.
-fn converse_by_lines(mut client: impl Read + Write, random: &mut Random) -> u64 {
+pub(crate) fn converse_by_lines(
+    mut client: impl Read + Write,
+    random: &mut Random,
+) -> u64 {
     let mut replies = 0;
     loop {
         let size = 1 + random.below(LARGEST as u64) as usize;

@@ -43,7 +43,20 @@ pub(crate) struct Child {
 impl Child {
     /// `test` is the full name of the test, which must look at [`is_child`].
     pub(crate) fn start(test: &str) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
+        Self::start_by(Command::new(env::current_exe().unwrap()), test)
+    }
+
+    /// The same, with signals ignored, as a script starts what it runs in the background
+    /// (and `nohup` everything).
+    pub(crate) fn start_in_background(test: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' INT TERM HUP; exec \"$0\" \"$@\""]);
+        shell.arg(env::current_exe().unwrap());
+        Self::start_by(shell, test)
+    }
+
+    fn start_by(mut command: Command, test: &str) -> Self {
+        let mut process = command
             .args([test, "--exact", "--nocapture"])
             .env(CHILD, "1")
             .stdin(Stdio::null())

@@ -139,9 +139,15 @@ pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> Vec<u8> {
 /// Whether the server ends the connection, cleanly or not, whatever it sends before.
 /// Waits for it.
 pub(crate) fn has_ended(mut client: impl Read) -> bool {
-    match io::copy(&mut client, &mut io::sink()) {
-        Ok(_) => true,
-        Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+    let until = Instant::now() + PATIENCE;
+    let mut rest = [0; 65_536];
+    loop {
+        match client.read(&mut rest) {
+            Ok(0) => return true,
+            Ok(_) if Instant::now() < until => {}
+            Ok(_) => return false,
+            Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
+        }
     }
 }
 
