@@ -25,6 +25,9 @@
 #![doc = "[lesson_13]: lesson_13"]
 #![doc = "[lesson_14]: lesson_14"]
 #![doc = "[lesson_15]: lesson_15"]
+#![doc = "[lesson_16]: lesson_16"]
+#![doc = "[lesson_17]: lesson_17"]
+#![doc = "[lesson_18]: lesson_18"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -83,4 +86,7 @@ lessons! {
     lesson_13 "13_graceful_shutdown";
     lesson_14 "14_chat";
     lesson_15 "15_support_bot";
+    lesson_16 "16_http_get";
+    lesson_17 "17_nonblocking";
+    lesson_18 "18_select";
 }

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use course::programs::{DEADLINE, Program, deaf_port, example};
 
 mod course;
+#[path = "aha/errors.rs"]
+mod errors;
 #[path = "aha/lesson_04.rs"]
 mod lesson_04;
 #[path = "aha/lesson_05.rs"]
@@ -32,6 +34,14 @@ mod lesson_11;
 mod lesson_12;
 #[path = "aha/lesson_13.rs"]
 mod lesson_13;
+#[path = "aha/lesson_16.rs"]
+mod lesson_16;
+#[path = "aha/lesson_17.rs"]
+mod lesson_17;
+#[path = "aha/lesson_18.rs"]
+mod lesson_18;
+#[path = "aha/socket_api.rs"]
+mod socket_api;
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -182,6 +182,22 @@ const TALKS: &[Talk] = &[
             The diagnosis: the router is broken. I have opened ticket 1001: a new one will \
             come\nby mail.\nGoodbye.\n",
     },
+    Talk {
+        lesson: "17_nonblocking",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"",
+    },
+    Talk {
+        lesson: "18_select",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"Hello, world",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------
