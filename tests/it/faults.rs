@@ -329,8 +329,6 @@ fn a_crowd_of_bad_clients_and_a_few_good_ones() {
     let options = options()
         .max_connections(64)
         .max_line(1000)
-        .read_timeout(Duration::from_millis(200))
-        .write_timeout(Duration::from_millis(200))
         .handle_error(|_, _| ());
     let server = tcp(options, |request: &mut TcpRequest| {
         let mut line = String::new();
