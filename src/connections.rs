@@ -106,19 +106,22 @@ impl Connections {
         outcome
     }
 
-    /// Lets nobody in from now on and shuts the read half of every connection: the
-    /// handlers read what has come already, then end of file. Replies still go out.
-    ///
-    /// Returns how many connections are open if this call began it.
-    pub(crate) fn drain(&self) -> Option<usize> {
+    /// Lets nobody in from now on. Returns how many connections are open if this call
+    /// began it.
+    pub(crate) fn close_doors(&self) -> Option<usize> {
         let mut state = self.state.lock();
         if state.stage > Stage::Serving {
             return None;
         }
         state.stage = Stage::Draining;
-        let active = state.counts.active;
-        self.shut_down_all(state, Shutdown::Read);
-        Some(active)
+        self.changed.notify_all();
+        Some(state.counts.active)
+    }
+
+    /// Shuts the read half of every connection: the handlers read what has come already,
+    /// then end of file. Replies still go out.
+    pub(crate) fn half_close(&self) {
+        self.shut_down_all(self.state.lock(), Shutdown::Read);
     }
 
     /// Shuts both halves of every connection that is still open.

@@ -54,10 +54,12 @@ impl Shared {
 
     /// Begins to stop; says whether this call began it.
     pub(crate) fn shutdown(&self) -> bool {
-        let Some(active) = self.connections.drain() else { return false };
-        drop(self.not_stopping.lock().take());
-        self.wake.wake();
+        let Some(active) = self.connections.close_doors() else { return false };
+        // Told first: what follows makes handlers end, and the server too.
         self.event(|| Event::Draining { active });
+        self.wake.wake();
+        drop(self.not_stopping.lock().take());
+        self.connections.half_close();
         true
     }
 

@@ -315,7 +315,6 @@ fn two_hundred_clients_drain_at_once() -> Outcome {
     Ok(())
 }
 
-#[ignore = "a bug of `Shared::shutdown`: it wakes the others first, and tells then"]
 #[test]
 fn draining_is_told_before_anybody_leaves() -> Outcome {
     let (left, news) = bounded(1);
