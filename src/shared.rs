@@ -28,7 +28,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// How long the end of the drain waits for handlers whose connections have been cut
-    /// off, and for threads to end. A moment is enough for those who read or write.
+    /// off, and for threads to end; and before it, for the hook that is told. A moment is
+    /// enough for those who read or write.
     const GRACE: Duration = Duration::from_millis(250);
 
     /// `thread_name` is for threads whose name the user left to us.
@@ -72,6 +73,7 @@ impl Shared {
 
     /// Waits until everybody has left, and cuts off those who take too long.
     pub(crate) fn drain(&self) {
+        self.connections.wait_until_announced(Instant::now() + Self::GRACE);
         let until = self.options.drain_timeout.and_then(after);
         let all_left = self.connections.wait_until_empty(Stage::Draining, until);
         let until = Instant::now() + Self::GRACE;
