@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use socketserver::{TcpRequest, UdpRequest};
@@ -34,18 +34,7 @@ fn the_counts_agree_at_any_moment() {
         }
     });
     let address = server.local_addr();
-    let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let look = || {
-            let mut last = server.stats();
-            while !done.load(Ordering::SeqCst) {
-                let stats = server.stats();
-                assert_balanced(&stats);
-                assert!(stats.accepted >= last.accepted && stats.active <= 4);
-                last = stats;
-            }
-        };
-        scope.spawn(look);
         let visitors = ["p", "e", "?", ""].map(|wish| {
             scope.spawn(move || {
                 for _ in 0..50 {
@@ -57,8 +46,13 @@ fn the_counts_agree_at_any_moment() {
                 }
             })
         });
-        visitors.into_iter().for_each(|visitor| visitor.join().unwrap());
-        done.store(true, Ordering::SeqCst);
+        let mut last = server.stats();
+        while !visitors.iter().all(ScopedJoinHandle::is_finished) {
+            let stats = server.stats();
+            assert_balanced(&stats);
+            assert!(stats.accepted >= last.accepted && stats.active <= 4);
+            last = stats;
+        }
     });
     // One of these two is served, whichever is refused, and it will be cut off.
     let _stay = [(); 2].map(|()| {
