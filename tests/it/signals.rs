@@ -66,7 +66,9 @@ fn one_signal_drains(start: fn(&str) -> Child, test: &str, signal: Signal) {
 fn two_signals_cut_off(test: &str, signal: Signal) {
     if is_child() {
         let stats = serve_until_signals();
-        assert_eq!((stats.finished, stats.cut_off), (1, 1));
+        // The idle one has got all by then, but its thread may not have left yet.
+        assert_eq!(stats.finished + stats.cut_off, 2, "{stats}");
+        assert!(stats.cut_off >= 1, "{stats}");
         return;
     }
     let child = Child::start(test);
