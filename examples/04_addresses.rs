@@ -86,7 +86,6 @@ fn show_bytes() {
 }
 // [/bytes]
 
-// [ports]
 fn show_ports() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?; // port 0: any free one
     let server = listener.local_addr()?;
@@ -96,4 +95,3 @@ fn show_ports() -> io::Result<()> {
     }
     Ok(())
 }
-// [/ports]

@@ -20,6 +20,11 @@
 #![doc = "[lesson_08]: lesson_08"]
 #![doc = "[lesson_09]: lesson_09"]
 #![doc = "[lesson_10]: lesson_10"]
+#![doc = "[lesson_11]: lesson_11"]
+#![doc = "[lesson_12]: lesson_12"]
+#![doc = "[lesson_13]: lesson_13"]
+#![doc = "[lesson_14]: lesson_14"]
+#![doc = "[lesson_15]: lesson_15"]
 #![doc = "[lesson_16]: lesson_16"]
 #![doc = "[lesson_17]: lesson_17"]
 #![doc = "[lesson_18]: lesson_18"]
@@ -76,6 +81,11 @@ lessons! {
     lesson_08 "08_named_threads";
     lesson_09 "09_reverse";
     lesson_10 "10_print_lock";
+    lesson_11 "11_threaded_server";
+    lesson_12 "12_threaded_udp";
+    lesson_13 "13_graceful_shutdown";
+    lesson_14 "14_chat";
+    lesson_15 "15_support_bot";
     lesson_16 "16_http_get";
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";

@@ -28,6 +28,12 @@ mod lesson_08;
 mod lesson_09;
 #[path = "aha/lesson_10.rs"]
 mod lesson_10;
+#[path = "aha/lesson_11.rs"]
+mod lesson_11;
+#[path = "aha/lesson_12.rs"]
+mod lesson_12;
+#[path = "aha/lesson_13.rs"]
+mod lesson_13;
 #[path = "aha/lesson_16.rs"]
 mod lesson_16;
 #[path = "aha/lesson_17.rs"]
@@ -378,3 +384,13 @@ fn an_odd_datagram_costs_the_udp_server_nothing() -> Outcome {
     assert_eq!(again.recv_from(&mut data)?.0, 10);
     Ok(())
 }
+
+// ---- Lesson 14 ------------------------------------------------------------------------
+
+#[path = "aha/lesson_14.rs"]
+mod lesson_14;
+
+// ---- Lesson 15 ------------------------------------------------------------------------
+
+#[path = "aha/lesson_15.rs"]
+mod lesson_15;

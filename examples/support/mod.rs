@@ -8,7 +8,9 @@
 //! - [`hints`]: errors in words
 //! - [`mistake`]: an error that a lesson explains by itself
 //! - [`host_name`]: the name of this machine
+//! - [`screen`]: a screen on which somebody types while lines arrive
 //! - [`stage`]: who speaks (`say!`, `show!`), the actors of a demonstration, the watchdog
+//! - [`events`]: what happens in a server of the library
 //! - [`terminal`]: a question, and the line that answers it
 //! - [`held_lock`]: no support, but the server that lesson 10 warns of
 //! - [`calls`]: how many calls, how many in vain, how long they took
@@ -24,6 +26,7 @@ pub(crate) mod args;
 pub(crate) mod calls;
 pub(crate) mod crowd;
 pub(crate) mod echo;
+pub(crate) mod events;
 pub(crate) mod held_lock;
 pub(crate) mod hints;
 pub(crate) mod host_name;
@@ -32,6 +35,7 @@ pub(crate) mod lesson;
 pub(crate) mod mistake;
 pub(crate) mod pages;
 pub(crate) mod progress;
+pub(crate) mod screen;
 pub(crate) mod stage;
 pub(crate) mod svg;
 pub(crate) mod terminal;

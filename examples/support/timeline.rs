@@ -199,7 +199,9 @@ impl Lane {
     pub(crate) fn visible(&self) -> Vec<(Duration, Duration)> {
         let longest = |(index, bar): (usize, &Bar)| {
             let mut parts = vec![(bar.from, bar.to)];
-            for over in &self.bars[index + 1..] {
+            // They stand by their start: those after the bar's end do not matter.
+            let later = self.bars[index + 1..].iter();
+            for over in later.take_while(|over| over.from < bar.to) {
                 parts = parts
                     .into_iter()
                     .flat_map(|(from, to)| {

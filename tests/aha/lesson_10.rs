@@ -1,7 +1,9 @@
 //! Lesson 10: a lock held too long, and a lock held for one line.
 
 use super::course::compiler::refuses;
-use super::course::drawings::{as_in_the_note, as_in_the_picture, extent, printed};
+use super::course::drawings::{
+    Lane, as_in_the_note, as_in_the_picture, extent, printed,
+};
 use super::course::programs::{lanes, python};
 use super::lesson_09::{
     odd_clients_cost_nothing, silent_clients_stop_nobody, two_hundred_at_once,
@@ -148,23 +150,31 @@ fn the_original_answers_one_client_after_the_other() -> Outcome {
 #[test]
 fn the_drawing_shows_stairs_and_then_lanes_side_by_side() -> Outcome {
     as_in_the_picture("10_print_lock")?;
-    as_in_the_note("10_print_lock")?;
+    as_in_the_note("10_print_lock", &[], |lanes| {
+        let stairs = extents(lanes, "original", "█")?;
+        let beside = extents(lanes, "better", "▒█")?;
+        // All have begun before one of them ends, and after the stairs.
+        let last_begin = beside.iter().map(|[begin, _]| begin).max();
+        let together = last_begin < beside.iter().map(|[_, end]| end).min();
+        let after = beside[0][0] + 2 > stairs[2][1];
+        (together && after).then_some(()).ok_or("not side by side".to_owned())
+    })?;
+    Ok(())
+}
+
+/// The three lanes of one of the two servers.
+fn extents(lanes: &[Lane], kind: &str, fills: &str) -> Result<Vec<[usize; 2]>, String> {
+    (1..=3).map(|number| extent(lanes, &format!("{kind} {number}"), fills)).collect()
+}
+
+#[test]
+fn the_original_never_holds_its_lock_twice() -> Outcome {
+    // In each run: the next one begins where the one before ends (give or take a column).
     let lanes = lanes(&printed("10_print_lock", &["--timeline"])?);
-    let extents = |kind: &str, fills: &str| -> Result<Vec<[usize; 2]>, String> {
-        (1..=3)
-            .map(|number| extent(&lanes, &format!("{kind} {number}"), fills))
-            .collect()
-    };
-    // Stairs: the next one begins where the one before ends (give or take a column).
-    let stairs = extents("original", "█")?;
+    let stairs = extents(&lanes, "original", "█")?;
     for pair in stairs.windows(2) {
         assert!(pair[1][0] + 2 > pair[0][1], "{lanes:#?}");
     }
-    // Side by side: all have begun before one of them ends, after the stairs.
-    let beside = extents("better", "▒█")?;
-    let last_begin = beside.iter().map(|[begin, _]| begin).max();
-    assert!(last_begin < beside.iter().map(|[_, end]| end).min(), "{lanes:#?}");
-    assert!(beside[0][0] + 2 > stairs[2][1], "{lanes:#?}");
     // Meanwhile, the accept loop waits for the lock.
     let [begin, end] = extent(&lanes, "accept", "░")?;
     assert!(begin <= stairs[0][1] && end + 2 > stairs[1][1], "{lanes:#?}");

@@ -14,7 +14,7 @@ use socketserver::{RequestHandler, TcpRequest};
 use crate::leaks::Random;
 use crate::nothing_lost::{ByLines, converse_by_lines};
 use crate::process::{Child, is_child};
-use crate::support::{assert_balanced, assert_echo, connect, in_time, options, tcp};
+use crate::support::{assert_balanced, assert_echo, connect, in_time, options};
 
 const CLIENTS: usize = 16;
 

@@ -256,6 +256,7 @@ fn dropping_a_running_server_stops_it_and_waits_for_its_handlers() {
     let handle = server.handle();
     let opener = thread::spawn(move || {
         wait_until("the drop stops it", || handle.is_shutting_down());
+        thread::sleep(Duration::from_millis(50)); // in which it must not return
         drop(key);
     });
     in_time("the drop", move || drop(server));
