@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
+use crate::event::HandlerError;
+
 /// What a thread is given to do: one connection, from beginning to end.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
@@ -95,8 +97,12 @@ impl Threads {
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
         }
-        // `thread::spawn` would panic where this returns an error.
-        match builder.spawn(move || Worker { pool, number }.work(job, idle_timeout)) {
+        // `thread::spawn` would panic where this returns an error. Then the job, which is
+        // not ours alone, is dropped here, and may panic at that.
+        let work = move || Worker { pool, number }.work(job, idle_timeout);
+        let spawned =
+            HandlerError::catch(|| builder.spawn(work)).map_err(io::Error::from);
+        match spawned.and_then(|result| result) {
             Ok(_) => Ok(()),
             Err(error) => {
                 self.pool.forget(number);

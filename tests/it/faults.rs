@@ -16,9 +16,10 @@ use socket2::SockRef;
 use socketserver::{TcpRequest, ThreadedServer, UdpRequest};
 
 use crate::leaks::{Belongings, Random, memory};
+use crate::process::in_own_process;
 use crate::support::{
     Echo, Notes, PATIENCE, ask_udp, assert_balanced, assert_echo, connect, connect_udp,
-    in_own_process, in_time, options, read_all, stop, tcp, udp, wait_until,
+    in_time, options, read_all, run, stop, tcp, udp, wait_until,
 };
 
 /// Far more than the system buffers for one connection.
@@ -300,7 +301,7 @@ fn an_ipv4_datagram_for_a_server_of_both_families() {
         note.add(client.clone());
         client.ip().is_loopback()
     });
-    let server = options.udp("[::]:0", Echo).unwrap().spawn().unwrap();
+    let server = run(options.udp("[::]:0", Echo).unwrap());
     let port = server.local_addr().port();
     let four = connect_udp(SocketAddr::from(([127, 0, 0, 1], port)));
     assert_eq!(ask_udp(&four, b"four"), b"four");
@@ -320,7 +321,7 @@ fn a_server_on_a_mapped_address() {
         return;
     };
     let port = server.local_addr().port();
-    let server = server.spawn().unwrap();
+    let server = run(server);
     assert_echo(connect(SocketAddr::from(([127, 0, 0, 1], port))), b"four");
     assert_eq!(stop(server).finished, 1);
 }
@@ -411,7 +412,7 @@ fn clients_that_leave_while_they_wait_in_the_queue() {
         reset(connect(server.local_addr()));
         drop(connect(server.local_addr()));
     }
-    let server = server.spawn().unwrap();
+    let server = run(server);
     assert_echo(connect(server.local_addr()), b"I am still here");
     let handle = server.handle();
     wait_until("they are gone", || handle.stats().active == 0);
@@ -444,7 +445,7 @@ fn servers_that_race_for_a_file_left_behind() {
         let mut winners: Vec<_> =
             servers.into_iter().filter_map(io::Result::ok).collect();
         assert_eq!(winners.len(), 1, "round {round}");
-        let server = winners.remove(0).spawn().unwrap();
+        let server = run(winners.remove(0));
         assert_echo(UnixStream::connect(&path).unwrap(), b"hello");
         stop(server);
         assert!(!path.exists());

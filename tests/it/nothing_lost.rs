@@ -13,13 +13,12 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::unbounded;
-use socketserver::{
-    RequestHandler, RunningServer, ServerBuilder, Stream, StreamRequest, TcpRequest,
-};
+use socketserver::{RequestHandler, ServerBuilder, Stream, StreamRequest, TcpRequest};
 
 use crate::leaks::{Belongings, Random};
+use crate::process::in_own_process;
 use crate::support::{
-    PATIENCE, connect, in_own_process, options, read_all, stop, tcp, wait_until,
+    PATIENCE, Server, connect, options, read_all, run, stop, tcp, wait_until,
 };
 
 const CLIENTS: usize = 32;
@@ -121,7 +120,7 @@ fn patient() -> ServerBuilder {
 /// One round. `converse` is the life of a client: it connects, talks to the end, and
 /// returns what it has counted.
 fn round<A: Clone + Send + 'static>(
-    server: RunningServer<A>,
+    server: Server<A>,
     served: &AtomicU64,
     random: &mut Random,
     converse: impl Fn(A, &mut Random) -> u64 + Clone + Send + 'static,
@@ -190,12 +189,12 @@ fn unix_clients_lose_nothing_whenever_the_server_is_stopped() {
     rounds(test, |by_lines, served, random| {
         if by_lines {
             let server = patient().unix(&path, ByLines(served.clone())).unwrap();
-            round(server.spawn().unwrap(), served, random, move |path, random| {
+            round(run(server), served, random, move |path, random| {
                 converse_by_lines(connect(path), random)
             });
         } else {
             let server = patient().unix(&path, ByBytes(served.clone())).unwrap();
-            round(server.spawn().unwrap(), served, random, move |path, random| {
+            round(run(server), served, random, move |path, random| {
                 converse_by_bytes(connect(path), random)
             });
         }

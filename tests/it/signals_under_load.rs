@@ -13,9 +13,8 @@ use socketserver::{RequestHandler, TcpRequest};
 
 use crate::leaks::Random;
 use crate::nothing_lost::{ByLines, converse_by_lines};
-use crate::support::{
-    Child, assert_balanced, assert_echo, connect, in_time, is_child, options, tcp,
-};
+use crate::process::{Child, is_child};
+use crate::support::{assert_balanced, assert_echo, connect, in_time, options};
 
 const CLIENTS: usize = 16;
 
@@ -41,7 +40,9 @@ impl RequestHandler for Handler {
 /// The child's part: serves until signals have come, then says what it has done.
 fn serve() {
     let served = Arc::new(AtomicU64::new(0));
-    let server = tcp(options().drain_timeout(None), Handler(ByLines(served.clone())));
+    let handler = Handler(ByLines(served.clone()));
+    let server = options().drain_timeout(None).tcp("127.0.0.1:0", handler).unwrap();
+    let server = server.spawn().unwrap();
     server.shutdown_on_ctrl_c().unwrap();
     let handle = server.handle();
     eprintln!("listening on {}", server.local_addr());

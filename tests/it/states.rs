@@ -15,9 +15,9 @@ use socketserver::{
 };
 
 use crate::leaks::{Belongings, Random};
+use crate::process::in_own_process;
 use crate::support::{
-    PATIENCE, assert_balanced, assert_echo, connect, connect_udp, in_own_process,
-    options, wait_until,
+    PATIENCE, assert_balanced, assert_echo, connect, connect_udp, options, wait_until,
 };
 
 /// What the server is doing when it is told to stop.
