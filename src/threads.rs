@@ -10,14 +10,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// What a thread is given to do: one connection, from beginning to end.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads of one server.
-#[derive(Debug)]
 pub(crate) struct Threads {
     pool: Arc<Pool>,
     /// Threads are called `prefix-1`, `prefix-2` and so on.
@@ -29,17 +27,17 @@ pub(crate) struct Threads {
 }
 
 /// What the threads share with the one who hands out jobs.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Pool {
     state: Mutex<State>,
     /// Told when a thread ends.
     ended: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// Threads that wait for a job, the last to finish on top.
-    idle: Vec<Idle>,
+    idle: Vec<Arc<Desk>>,
     /// How many threads there are, idle ones too.
     alive: usize,
     /// Numbers of threads that have ended, to be given out again.
@@ -48,19 +46,30 @@ struct State {
     closed: bool,
 }
 
-/// An idle thread, as the pool knows it.
-#[derive(Debug)]
-struct Idle {
-    number: usize,
-    /// Has room for one order. It is empty as long as the thread is idle, so sending
-    /// never waits.
-    orders: Sender<Order>,
+/// Where a thread gets its orders.
+///
+/// (A channel is shorter to write. But a thread that waits for one spins and yields for
+/// a while before it sleeps, and takes the processor from those who have work to do:
+/// with eight clients that connect again and again, that cost a fifth of the speed.)
+#[derive(Default)]
+struct Desk {
+    order: Mutex<Option<Order>>,
+    /// Told when there is an order.
+    ordered: Condvar,
 }
 
 /// What an idle thread can be told.
 enum Order {
     Work(Job),
     Leave,
+}
+
+impl Desk {
+    /// Gives an order to the thread that waits here. It has none yet.
+    fn give(&self, order: Order) {
+        *self.order.lock() = Some(order);
+        self.ordered.notify_one();
+    }
 }
 
 impl Threads {
@@ -78,10 +87,9 @@ impl Threads {
     /// job is dropped then, not run.
     pub(crate) fn run(&self, job: Job) -> io::Result<()> {
         let mut state = self.pool.state.lock();
-        if let Some(idle) = state.idle.pop() {
+        if let Some(desk) = state.idle.pop() {
             drop(state); // a woken thread should not have to wait for us
-            // Cannot fail: the thread waits for this order, see `wait_for_order`.
-            let _ = idle.orders.send(Order::Work(job));
+            desk.give(Order::Work(job));
             return Ok(());
         }
         state.alive += 1;
@@ -96,7 +104,8 @@ impl Threads {
             builder = builder.stack_size(bytes);
         }
         // `thread::spawn` would panic where this returns an error.
-        match builder.spawn(move || Worker { pool, number }.work(job, idle_timeout)) {
+        let worker = Worker { pool, number, desk: Arc::default() };
+        match builder.spawn(move || worker.work(job, idle_timeout)) {
             Ok(_) => Ok(()),
             Err(error) => {
                 self.pool.forget(number);
@@ -120,8 +129,8 @@ impl Threads {
     pub(crate) fn close(&self, until: Instant) {
         let mut state = self.pool.state.lock();
         state.closed = true;
-        for idle in state.idle.drain(..) {
-            let _ = idle.orders.send(Order::Leave);
+        for desk in state.idle.drain(..) {
+            desk.give(Order::Leave);
         }
         while state.alive > 0
             && !self.pool.ended.wait_until(&mut state, until).timed_out()
@@ -144,12 +153,12 @@ impl Pool {
 struct Worker {
     pool: Arc<Pool>,
     number: usize,
+    desk: Arc<Desk>,
 }
 
 impl Worker {
     /// The life of a thread: a job, then whatever comes while it is idle.
     fn work(self, first: Job, idle_timeout: Duration) {
-        let (sender, orders) = bounded(1);
         let mut job = first;
         loop {
             job();
@@ -157,9 +166,9 @@ impl Worker {
             if state.closed {
                 return;
             }
-            state.idle.push(Idle { number: self.number, orders: sender.clone() });
+            state.idle.push(Arc::clone(&self.desk));
             drop(state);
-            match self.wait_for_order(&orders, idle_timeout) {
+            match self.wait_for_order(idle_timeout) {
                 Order::Work(next) => job = next,
                 Order::Leave => return,
             }
@@ -167,19 +176,23 @@ impl Worker {
     }
 
     /// Waits for the next job; to have waited long enough is an order to leave.
-    fn wait_for_order(&self, orders: &Receiver<Order>, timeout: Duration) -> Order {
-        match orders.recv_timeout(timeout) {
-            Ok(order) => order,
-            Err(RecvTimeoutError::Timeout) if self.is_still_idle() => Order::Leave,
-            // Somebody took us off the stack this very moment: the order is on its way.
-            Err(_) => orders.recv().unwrap_or(Order::Leave),
+    fn wait_for_order(&self, timeout: Duration) -> Order {
+        let Desk { order, ordered } = &*self.desk;
+        let mut order = order.lock();
+        ordered.wait_while_for(&mut order, |order| order.is_none(), timeout);
+        if order.is_none() && MutexGuard::unlocked(&mut order, || self.is_still_idle()) {
+            return Order::Leave;
         }
+        // If there is none, somebody took us off the stack this very moment: the order
+        // is on its way.
+        ordered.wait_while(&mut order, |order| order.is_none());
+        order.take().unwrap_or(Order::Leave)
     }
 
     /// Takes this thread off the stack of idle ones; says whether it was there.
     fn is_still_idle(&self) -> bool {
         let mut state = self.pool.state.lock();
-        let place = state.idle.iter().position(|idle| idle.number == self.number);
+        let place = state.idle.iter().position(|desk| Arc::ptr_eq(desk, &self.desk));
         place.map(|place| state.idle.remove(place)).is_some()
     }
 }

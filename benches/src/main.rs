@@ -6,6 +6,7 @@
 //!   --quick        three short rounds, under two minutes (the default)
 //!   --full         nine rounds, under thirty minutes; writes benches/RESULTS.md
 //!   --only WORK    only the work whose name contains this; may be repeated
+//!   --peer SERVER  only the servers whose name contains this; may be repeated
 //!   --rounds N     so many rounds
 //!   --other PATH   another build of this program: its socketserver takes part too
 //!   --again        prints the last run's report once more; with --full, writes it
@@ -56,6 +57,7 @@ use work::Work;
 struct Options {
     is_full: bool,
     only: Vec<String>,
+    peers: Vec<String>,
     rounds: usize,
     other: Option<PathBuf>,
     again: bool,
@@ -79,15 +81,15 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> io::Result<()> {
-    let text =
-        "usage: [--quick|--full] [--only WORK]… [--rounds N] [--other PATH] [--again]";
+    let text = "usage: [--quick|--full] [--only WORK]… [--peer SERVER]… [--rounds N] [--other PATH] [--again]";
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 impl Options {
     fn parse(args: Vec<String>) -> Option<Self> {
         let (mut is_full, mut again) = (false, false);
-        let (mut only, mut rounds, mut other) = (Vec::new(), None, None);
+        let (mut only, mut peers) = (Vec::new(), Vec::new());
+        let (mut rounds, mut other) = (None, None);
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
@@ -95,22 +97,32 @@ impl Options {
                 "--full" => is_full = true,
                 "--again" => again = true,
                 "--only" => only.push(args.next()?),
+                "--peer" => peers.push(args.next()?),
                 "--rounds" => rounds = Some(args.next()?.parse().ok()?),
                 "--other" => other = Some(PathBuf::from(args.next()?)),
                 _ => return None,
             }
         }
         let rounds = rounds.unwrap_or(if is_full { 9 } else { 3 });
-        Some(Self { is_full, only, rounds, other, again })
+        Some(Self { is_full, only, peers, rounds, other, again })
     }
 
     /// What is to be done.
     fn work(&self) -> Vec<Work> {
-        let is_wanted = |work: &Work| {
-            self.only.is_empty()
-                || self.only.iter().any(|part| work.name().contains(part.as_str()))
+        work::ALL.into_iter().filter(|work| is_asked(&self.only, &work.name())).collect()
+    }
+
+    /// Who takes part in it.
+    fn peers(&self, work: Work, has_python: bool) -> Vec<Peer> {
+        let takes_part = |peer: &Peer| {
+            let is_there = match peer.program {
+                Program::This(_) => true,
+                Program::Other(_) => self.other.is_some(),
+                Program::Python(..) => has_python,
+            };
+            is_there && is_asked(&self.peers, peer.label)
         };
-        work::ALL.into_iter().filter(is_wanted).collect()
+        work.peers().iter().copied().filter(takes_part).collect()
     }
 
     fn timing(&self) -> Timing {
@@ -121,6 +133,11 @@ impl Options {
             Timing { warm_up: millis(50), measure: millis(200) }
         }
     }
+}
+
+/// Whether `name` contains one of `parts`, or everything is asked for.
+fn is_asked(parts: &[String], name: &str) -> bool {
+    parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()))
 }
 
 fn harness(options: &Options) -> io::Result<()> {
@@ -135,7 +152,7 @@ fn harness(options: &Options) -> io::Result<()> {
     };
     let report = report::markdown(&results, options.rounds);
     println!("{report}");
-    if options.is_full && options.only.is_empty() {
+    if options.is_full && options.only.is_empty() && options.peers.is_empty() {
         fs::write(benches.join("RESULTS.md"), report)?;
         fs::write(benches.join("results.svg"), plot::svg(&results))?;
     }
@@ -151,14 +168,9 @@ fn run_all(options: &Options) -> Results {
     if !has_python {
         progress.note("there is no python3: Python's servers are skipped");
     }
-    let takes_part = |peer: &Peer| match peer.program {
-        Program::This(_) => true,
-        Program::Other(_) => options.other.is_some(),
-        Program::Python(..) => has_python,
-    };
     let works = options.work();
     for (number, work) in works.iter().copied().enumerate() {
-        let peers: Vec<_> = work.peers().iter().copied().filter(takes_part).collect();
+        let peers = options.peers(work, has_python);
         let rounds = peers.iter().map(|peer| work.rounds(*peer, options.rounds));
         for round in 0..rounds.max().unwrap_or(0) {
             for turn in 0..peers.len() {
