@@ -188,8 +188,11 @@ impl<S: Stream> StreamRequest<S> {
     /// destroy a reply that is still on its way. So say first that nothing more will
     /// come, then read on for a moment what nobody is interested in any more.
     pub(crate) fn close(self) {
+        if self.at_end {
+            return; // nothing is unread: closing alone will do
+        }
         self.stream.shut_down(Shutdown::Write);
-        if self.at_end || !wake::is_readable(&*self.stream) {
+        if !wake::is_readable(&*self.stream) {
             return;
         }
         let limits = Limits::for_session(LINGER);
