@@ -308,7 +308,7 @@ impl ServerBuilder {
         H: RequestHandler<TcpRequest>,
     {
         self.check()?;
-        tcp::bind(&address, &self.options)?.into_server(handler, self)
+        tcp::serve(tcp::bind(&address, &self.options)?, true, handler, self)
     }
 
     /// A UDP server. Python's `ThreadingUDPServer`.

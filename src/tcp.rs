@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::acceptor::Acceptor;
 use crate::builder::{Options, ServerBuilder};
@@ -16,6 +16,7 @@ use crate::stream::{StreamRequest, StreamWriter};
 use crate::transport::{
     ACCEPT_INHERITS_NONBLOCKING, Listener, Sealed, Stream, Transport,
 };
+use crate::wake::SHUTTING_DOWN_WAKES_ACCEPT;
 
 /// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
 /// [`client_address`](Self::client_address).
@@ -96,6 +97,22 @@ pub(crate) fn set_options(
     Ok(())
 }
 
+/// Makes the server. `is_ours` says that no other process has the listening socket.
+pub(crate) fn serve<H: RequestHandler<TcpRequest>>(
+    listener: TcpListener,
+    is_ours: bool,
+    handler: H,
+    builder: ServerBuilder,
+) -> io::Result<ThreadedServer> {
+    let may_sleep = is_ours && SHUTTING_DOWN_WAKES_ACCEPT;
+    listener.set_nonblocking(!may_sleep)?;
+    let address = listener.local_addr()?;
+    let name = format!("tcp-{}", address.port());
+    ThreadedServer::new(address, name, builder, |server, actions| {
+        Acceptor::new(listener, may_sleep, None, handler, server, actions)
+    })
+}
+
 impl Transport for TcpListener {
     type Request = TcpRequest;
     type Address = SocketAddr;
@@ -105,12 +122,7 @@ impl Transport for TcpListener {
         handler: H,
         builder: ServerBuilder,
     ) -> io::Result<ThreadedServer> {
-        self.set_nonblocking(true)?;
-        let address = self.local_addr()?;
-        let name = format!("tcp-{}", address.port());
-        ThreadedServer::new(address, name, builder, |server, actions| {
-            Acceptor::new(self, None, handler, server, actions)
-        })
+        serve(self, false, handler, builder)
     }
 }
 
@@ -157,6 +169,12 @@ impl Stream for TcpStream {
 impl ShutDown for TcpStream {
     fn shut_down(&self, how: Shutdown) {
         let _ = self.shutdown(how); // the client may have gone already
+    }
+}
+
+impl ShutDown for TcpListener {
+    fn shut_down(&self, how: Shutdown) {
+        let _ = SockRef::from(self).shutdown(how); // it can be done only once
     }
 }
 

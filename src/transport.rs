@@ -37,7 +37,7 @@ pub trait Transport: Sealed + Sized {
 }
 
 /// A listening socket.
-pub(crate) trait Listener: AsFd + Send + 'static {
+pub(crate) trait Listener: AsFd + ShutDown + 'static {
     type Stream: Stream;
 
     /// Takes the next client from the queue. Does not wait for one.

@@ -9,7 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::acceptor::Acceptor;
 use crate::builder::ServerBuilder;
@@ -23,6 +23,7 @@ use crate::transport::{
     ACCEPT_INHERITS_NONBLOCKING, Datagrams, Listener, Sealed, Stream, Transport,
 };
 use crate::udp::DatagramRequest;
+use crate::wake::SHUTTING_DOWN_WAKES_ACCEPT;
 
 /// A Unix connection, as its handler sees it: what [`StreamRequest`] says, and
 /// [`client_address`](Self::client_address).
@@ -207,11 +208,13 @@ fn stream_server<H: RequestHandler<UnixRequest>>(
     handler: H,
     builder: ServerBuilder,
 ) -> io::Result<ThreadedServer<PathBuf>> {
-    listener.set_nonblocking(true)?;
+    // Without a file of ours, another process may have the listening socket.
+    let may_sleep = file.is_some() && SHUTTING_DOWN_WAKES_ACCEPT;
+    listener.set_nonblocking(!may_sleep)?;
     let (path, name) = name(&listener.local_addr()?);
     let file = file.map(|file| Box::new(file) as Box<dyn Send>);
     ThreadedServer::new(path, name, builder, |server, actions| {
-        Acceptor::new(listener, file, handler, server, actions)
+        Acceptor::new(listener, may_sleep, file, handler, server, actions)
     })
 }
 
@@ -304,6 +307,12 @@ impl Stream for UnixStream {
 impl ShutDown for UnixStream {
     fn shut_down(&self, how: Shutdown) {
         let _ = self.shutdown(how); // the client may have gone already
+    }
+}
+
+impl ShutDown for UnixListener {
+    fn shut_down(&self, how: Shutdown) {
+        let _ = SockRef::from(self).shutdown(how); // it can be done only once
     }
 }
 
