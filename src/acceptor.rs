@@ -5,11 +5,10 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::builder::Actions;
 use crate::connections::{ShutDown, Stage};
 use crate::event::{ClientAddress, Event, HandlerError};
 use crate::handle::ServerHandle;
-use crate::handler::{self, RequestHandler, catch};
+use crate::handler::{self, RequestHandler};
 use crate::server::{BackOff, Handled, Service, Ticker, earliest};
 use crate::shared::Seat;
 use crate::stream::StreamRequest;
@@ -43,20 +42,19 @@ where
         file: Option<Box<dyn Send>>,
         prototype: H,
         server: ServerHandle<<L::Stream as Stream>::Address>,
-        actions: Option<Actions>,
     ) -> Self {
         let listener = Arc::new(listener);
         if may_sleep {
             server.shared().wake.shut_down_on_wake(Arc::downgrade(&listener));
         }
-        let (ticker, back_off) = (Ticker::new(actions), BackOff::default());
+        let (ticker, back_off) = (Ticker::default(), BackOff::default());
         Self { _file: file, listener, may_sleep, prototype, server, ticker, back_off }
     }
 
     /// Lets one client in, if one comes before `until`.
     fn next(&mut self, until: Option<Instant>) -> io::Result<Handled> {
         loop {
-            let pause = earliest(self.ticker.tick(), until);
+            let pause = earliest(self.ticker.tick(self.server.shared()), until);
             if let Some((stream, client)) = self.accept(pause)? {
                 if self.admit(stream, client) {
                     return Ok(Handled::Served);
@@ -133,7 +131,7 @@ where
             return false; // the server stops
         };
         // Here and not on the client's thread, because a handler need not be `Sync`.
-        let handler = match catch(|| self.prototype.clone()) {
+        let handler = match HandlerError::catch(|| self.prototype.clone()) {
             Ok(handler) => handler,
             Err(error) => {
                 seat.leave(Err(error));
@@ -148,8 +146,9 @@ where
             }
             Err(error) => {
                 // The job was dropped, and with it the seat and the connection.
+                let error = HandlerError::Spawn(error);
+                shared.report(&address, &error);
                 self.back_off.wait(shared, &error);
-                shared.report(&address, &HandlerError::Spawn(error));
                 false
             }
         }

@@ -1,16 +1,52 @@
-//! The options of a server, and their defaults.
+//! How a server is made: with the defaults, or with options of your own.
 
 use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
+use crate::datagram::UdpRequest;
 use crate::event::{ClientAddress, Event, HandlerError};
 use crate::handler::RequestHandler;
-use crate::server::ThreadedServer;
-use crate::tcp::{self, TcpRequest};
-use crate::transport::Transport;
-use crate::udp::{self, UdpRequest};
+use crate::options::{Options, ServiceActions};
+use crate::server::{ThreadedServer, Transport};
+use crate::stream::TcpRequest;
+use crate::{tcp, udp};
+
+impl ThreadedServer {
+    /// A TCP server with the default options.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the address cannot be resolved or bound, and says which address.
+    pub fn tcp<A, H>(address: A, handler: H) -> io::Result<Self>
+    where
+        A: ToSocketAddrs + fmt::Debug,
+        H: RequestHandler<TcpRequest>,
+    {
+        Self::builder().tcp(address, handler)
+    }
+
+    /// A UDP server with the default options.
+    ///
+    /// # Errors
+    ///
+    /// As for [`tcp`](Self::tcp).
+    pub fn udp<A, H>(address: A, handler: H) -> io::Result<Self>
+    where
+        A: ToSocketAddrs + fmt::Debug,
+        H: RequestHandler<UdpRequest>,
+    {
+        Self::builder().udp(address, handler)
+    }
+
+    /// A server of any kind, with options of your own.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder { options: Options::default() }
+    }
+}
 
 /// Makes a [`ThreadedServer`] with options; get one from [`ThreadedServer::builder`].
 ///
@@ -37,75 +73,18 @@ use crate::udp::{self, UdpRequest};
 #[must_use = "a builder does nothing until you say what kind of server it shall be"]
 pub struct ServerBuilder {
     pub(crate) options: Options,
-    pub(crate) actions: Option<Actions>,
-}
-
-/// What was asked for. The builder's methods document each one.
-pub(crate) struct Options {
-    pub(crate) max_connections: usize,
-    pub(crate) backlog: u32,
-    pub(crate) read_timeout: Option<Duration>,
-    pub(crate) write_timeout: Option<Duration>,
-    pub(crate) session_timeout: Option<Duration>,
-    pub(crate) drain_timeout: Option<Duration>,
-    pub(crate) max_line: usize,
-    pub(crate) max_packet_size: usize,
-    pub(crate) nodelay: bool,
-    pub(crate) reuse_address: Option<bool>,
-    pub(crate) reuse_port: bool,
-    pub(crate) only_v6: Option<bool>,
-    pub(crate) thread_name: Option<String>,
-    pub(crate) stack_size: Option<usize>,
-    pub(crate) idle_thread_timeout: Duration,
-    pub(crate) verify_request: Option<VerifyRequest>,
-    pub(crate) handle_error: Option<HandleError>,
-    pub(crate) on_event: Option<OnEvent>,
-}
-
-type VerifyRequest = Box<dyn Fn(&ClientAddress) -> bool + Send + Sync>;
-type HandleError = Box<dyn Fn(&ClientAddress, &HandlerError) + Send + Sync>;
-type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
-
-/// What the serving thread does now and then, see [`ServerBuilder::service_actions`].
-pub(crate) struct Actions {
-    pub(crate) period: Duration,
-    pub(crate) action: Box<dyn FnMut() + Send>,
 }
 
 /// # Limits
 impl ServerBuilder {
     /// The default of [`max_connections`](Self::max_connections).
-    pub const DEFAULT_MAX_CONNECTIONS: usize = 1024;
+    pub const DEFAULT_MAX_CONNECTIONS: usize = Options::MAX_CONNECTIONS;
     /// The default of [`backlog`](Self::backlog).
-    pub const DEFAULT_BACKLOG: u32 = 1024;
+    pub const DEFAULT_BACKLOG: u32 = Options::BACKLOG;
     /// The default of [`max_line`](Self::max_line): 64 KiB.
-    pub const DEFAULT_MAX_LINE: usize = 64 * 1024;
+    pub const DEFAULT_MAX_LINE: usize = Options::MAX_LINE;
     /// The default of [`max_packet_size`](Self::max_packet_size), in bytes.
-    pub const DEFAULT_MAX_PACKET_SIZE: usize = 65_535;
-
-    pub(crate) fn new() -> Self {
-        let options = Options {
-            max_connections: Self::DEFAULT_MAX_CONNECTIONS,
-            backlog: Self::DEFAULT_BACKLOG,
-            read_timeout: Some(Self::DEFAULT_READ_TIMEOUT),
-            write_timeout: Some(Self::DEFAULT_WRITE_TIMEOUT),
-            session_timeout: None,
-            drain_timeout: Some(Self::DEFAULT_DRAIN_TIMEOUT),
-            max_line: Self::DEFAULT_MAX_LINE,
-            max_packet_size: Self::DEFAULT_MAX_PACKET_SIZE,
-            nodelay: true,
-            reuse_address: None,
-            reuse_port: false,
-            only_v6: None,
-            thread_name: None,
-            stack_size: None,
-            idle_thread_timeout: Self::DEFAULT_IDLE_THREAD_TIMEOUT,
-            verify_request: None,
-            handle_error: None,
-            on_event: None,
-        };
-        Self { options, actions: None }
-    }
+    pub const DEFAULT_MAX_PACKET_SIZE: usize = Options::MAX_PACKET_SIZE;
 
     /// At most how many connections are open at once: 1024 by default.
     ///
@@ -136,8 +115,8 @@ impl ServerBuilder {
     }
 
     /// The largest datagram in bytes: 65,535 by default, which is all that UDP can
-    /// carry. A larger one is cut, and `is_truncated()` says so. In Python it is 8192,
-    /// and nobody says so.
+    /// carry; Unix sockets carry more. A larger one is cut, and `is_truncated()` says so.
+    /// In Python it is 8192, and nobody says so.
     pub fn max_packet_size(mut self, bytes: usize) -> Self {
         self.options.max_packet_size = bytes;
         self
@@ -146,16 +125,17 @@ impl ServerBuilder {
 
 /// # Timeouts
 ///
-/// They take a [`Duration`] greater than zero, or `None` for "never".
+/// They take a [`Duration`], or `None` for "never". Zero makes sense for `drain_timeout`
+/// (nobody may go on) and `idle_thread_timeout` only.
 impl ServerBuilder {
     /// The default of [`read_timeout`](Self::read_timeout): five minutes.
-    pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(300);
+    pub const DEFAULT_READ_TIMEOUT: Duration = Options::READ_TIMEOUT;
     /// The default of [`write_timeout`](Self::write_timeout).
-    pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+    pub const DEFAULT_WRITE_TIMEOUT: Duration = Options::WRITE_TIMEOUT;
     /// The default of [`drain_timeout`](Self::drain_timeout).
-    pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+    pub const DEFAULT_DRAIN_TIMEOUT: Duration = Options::DRAIN_TIMEOUT;
     /// The default of [`idle_thread_timeout`](Self::idle_thread_timeout).
-    pub const DEFAULT_IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(5);
+    pub const DEFAULT_IDLE_THREAD_TIMEOUT: Duration = Options::IDLE_THREAD_TIMEOUT;
 
     /// How long one read waits for a silent client: five minutes by default. After that
     /// it fails with [`TimedOut`](io::ErrorKind::TimedOut). It is the `timeout` of
@@ -286,7 +266,8 @@ impl ServerBuilder {
     where
         F: FnMut() + Send + 'static,
     {
-        self.actions = Some(Actions { period, action: Box::new(hook) });
+        let action = Mutex::new(Box::new(hook) as _);
+        self.options.service_actions = Some(ServiceActions { period, action });
         self
     }
 }
@@ -307,8 +288,8 @@ impl ServerBuilder {
         A: ToSocketAddrs + fmt::Debug,
         H: RequestHandler<TcpRequest>,
     {
-        self.check()?;
-        tcp::serve(tcp::bind(&address, &self.options)?, true, handler, self)
+        self.options.check()?;
+        tcp::serve(tcp::bind(&address, &self.options)?, true, handler, self.options)
     }
 
     /// A UDP server. Python's `ThreadingUDPServer`.
@@ -321,8 +302,8 @@ impl ServerBuilder {
         A: ToSocketAddrs + fmt::Debug,
         H: RequestHandler<UdpRequest>,
     {
-        self.check()?;
-        udp::bind(&address, &self.options)?.into_server(handler, self)
+        self.options.check()?;
+        udp::bind(&address, &self.options)?.into_server(handler, self.options)
     }
 
     /// A server on a socket that is bound already: one that was inherited, or has
@@ -342,56 +323,7 @@ impl ServerBuilder {
         S: Transport,
         H: RequestHandler<S::Request>,
     {
-        self.check()?;
-        socket.into_server(handler, self)
-    }
-
-    /// Refuses what makes no sense, before a server does something strange with it.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        let options = &self.options;
-        let timeouts = [
-            ("read_timeout", options.read_timeout),
-            ("write_timeout", options.write_timeout),
-            ("session_timeout", options.session_timeout),
-        ];
-        for (name, time) in timeouts {
-            if time == Some(Duration::ZERO) {
-                return invalid(format!(
-                    "{name} must not be zero; None switches it off"
-                ));
-            }
-        }
-        let sizes = [
-            ("max_connections", options.max_connections),
-            ("max_line", options.max_line),
-            ("max_packet_size", options.max_packet_size),
-        ];
-        for (name, size) in sizes {
-            if size == 0 {
-                return invalid(format!("{name} must not be zero"));
-            }
-        }
-        if options.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
-            return invalid("thread_name must not contain a zero byte".to_owned());
-        }
-        Ok(())
-    }
-}
-
-fn invalid(message: String) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Options");
-        debug.field("max_connections", &self.max_connections);
-        debug.field("backlog", &self.backlog).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Actions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Actions").field("period", &self.period).finish_non_exhaustive()
+        self.options.check()?;
+        socket.into_server(handler, self.options)
     }
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -90,8 +91,17 @@ impl HandlerError {
         }
     }
 
-    /// The error for a panic that was caught, with the words it was raised with.
-    pub(crate) fn from_panic(payload: &(dyn Any + Send)) -> Self {
+    /// Runs code that is not ours: a panic in it becomes an error like any other.
+    ///
+    /// `AssertUnwindSafe` says that nobody looks at what a panic may have left half
+    /// done. That holds: a handler and its request are dropped soon after.
+    pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Self> {
+        catch_unwind(AssertUnwindSafe(code))
+            .map_err(|payload| Self::from_panic(&*payload))
+    }
+
+    /// The error for a panic, with the words it was raised with.
+    fn from_panic(payload: &(dyn Any + Send)) -> Self {
         let words = payload.downcast_ref::<&str>().copied();
         let words =
             words.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
@@ -103,7 +113,7 @@ impl fmt::Display for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
-            Self::Panic(message) => write!(f, "the handler panicked: {message}"),
+            Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Spawn(error) => {
                 write!(f, "no thread left for the connection: {error}")
             }

@@ -156,7 +156,8 @@ impl<A: fmt::Debug> fmt::Debug for ServerHandle<A> {
 /// [`ThreadedServer::spawn`](crate::ThreadedServer::spawn).
 ///
 /// It is a [`ServerHandle`] and more: when it is dropped, the server is shut down, and
-/// the drop waits until it has drained. So in a test, the server ends with the test.
+/// the drop waits until it has drained. So in a test, the server ends with the test. (A
+/// handler should not drop it: the drain would wait for that handler.)
 #[derive(Debug)]
 pub struct RunningServer<A: Clone = SocketAddr> {
     handle: ServerHandle<A>,

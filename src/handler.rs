@@ -1,10 +1,9 @@
 //! What students write: the handler.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::event::HandlerError;
-use crate::tcp::TcpRequest;
+use crate::stream::TcpRequest;
 
 /// Serves one client.
 ///
@@ -142,20 +141,11 @@ pub(crate) fn run<R>(
         let finished = guard(|| handler.finish(request));
         handled.and(finished)
     });
-    let dropped = catch(|| drop(handler));
+    let dropped = HandlerError::catch(|| drop(handler));
     served.and(dropped)
 }
 
-/// Runs code that is not ours and may fail.
+/// Runs code that is not ours: an error or a panic in it is the result.
 fn guard(code: impl FnOnce() -> io::Result<()>) -> Result<(), HandlerError> {
-    catch(code).and_then(|result| result.map_err(HandlerError::Io))
-}
-
-/// Runs code that is not ours: a panic in it becomes an error like any other.
-///
-/// `AssertUnwindSafe` says that nobody looks at what a panic may have left half done.
-/// That holds: a handler and its request are dropped soon after.
-pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, HandlerError> {
-    catch_unwind(AssertUnwindSafe(code))
-        .map_err(|payload| HandlerError::from_panic(&*payload))
+    HandlerError::catch(code).and_then(|result| result.map_err(HandlerError::Io))
 }

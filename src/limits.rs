@@ -3,8 +3,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::builder::Options;
+use crate::options::Options;
 use crate::transport::Stream;
+use crate::wake::after;
 
 /// The timeouts of one connection.
 ///
@@ -25,13 +26,13 @@ impl Limits {
         Self {
             read_timeout: options.read_timeout,
             write_timeout: options.write_timeout,
-            session: options.session_timeout.map(|time| (time, Instant::now() + time)),
+            session: options.session_timeout.and_then(|time| Some((time, after(time)?))),
         }
     }
 
     /// Nothing but a limit on all that follows together.
     pub(crate) fn for_session(time: Duration) -> Self {
-        let session = Some((time, Instant::now() + time));
+        let session = after(time).map(|end| (time, end));
         Self { read_timeout: None, write_timeout: None, session }
     }
 

@@ -17,15 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::builder::Actions;
 use crate::connections::Stage;
-use crate::event::{ClientAddress, Event};
+use crate::datagram::DatagramRequest;
+use crate::event::{ClientAddress, Event, HandlerError};
 use crate::handle::ServerHandle;
-use crate::handler::{self, RequestHandler, catch};
+use crate::handler::{self, RequestHandler};
 use crate::server::{BackOff, Handled, Service, Ticker};
 use crate::shared::Seat;
 use crate::transport::Datagrams;
-use crate::udp::DatagramRequest;
 use crate::wake::is_readable;
 
 /// How often the supervisor looks while there is traffic.
@@ -66,7 +65,6 @@ where
         file: Option<Box<dyn Send>>,
         prototype: H,
         server: ServerHandle<S::Address>,
-        actions: Option<Actions>,
     ) -> Self {
         let common = Common {
             socket: Arc::new(socket),
@@ -74,7 +72,7 @@ where
             turn_taken: AtomicBool::new(false),
             received: AtomicU64::new(0),
         };
-        let (ticker, back_off) = (Ticker::new(actions), BackOff::default());
+        let (ticker, back_off) = (Ticker::default(), BackOff::default());
         Self { _file: file, common: Arc::new(common), prototype, ticker, back_off }
     }
 
@@ -84,7 +82,7 @@ where
         let mut quiet = 0;
         let mut received = self.common.received.load(Ordering::Relaxed);
         while quiet < QUIET_LOOKS && self.common.is_serving() {
-            self.ticker.tick();
+            self.ticker.tick(self.common.server.shared());
             self.common.server.shared().wake.pause(LOOK)?;
             let now = self.common.received.load(Ordering::Relaxed);
             if now != received {
@@ -108,11 +106,11 @@ where
             return false;
         }
         let common = Arc::clone(&self.common);
-        let added = catch(|| self.prototype.clone()).map_err(io::Error::from).and_then(
-            |prototype| {
+        let added = HandlerError::catch(|| self.prototype.clone())
+            .map_err(io::Error::from)
+            .and_then(|prototype| {
                 shared.threads.run(Box::new(move || common.receive_and_serve(prototype)))
-            },
-        );
+            });
         match &added {
             Ok(()) => self.back_off.reset(),
             Err(error) => self.back_off.wait(shared, error),
@@ -179,7 +177,7 @@ impl<S: Datagrams> Common<S> {
         }
         let Some(seat) = Seat::take(shared, client, None) else { return false };
         seat.start();
-        let handler = catch(|| prototype.clone());
+        let handler = HandlerError::catch(|| prototype.clone());
         seat.leave(handler.and_then(|handler| handler::run(handler, request)));
         true
     }
@@ -207,7 +205,7 @@ where
     fn serve(&mut self) -> io::Result<()> {
         while self.common.is_serving() && !self.add_receiver() {}
         while self.common.is_serving() {
-            let pause = self.ticker.tick();
+            let pause = self.ticker.tick(self.common.server.shared());
             let shared = self.common.server.shared();
             if shared.wake.wait_readable(&*self.common.socket, pause)? {
                 self.supervise()?;

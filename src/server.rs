@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::builder::{Actions, ServerBuilder};
-use crate::event::Event;
+use crate::event::{Event, HandlerError};
 use crate::handle::{RunningServer, ServerHandle};
-use crate::handler::{RequestHandler, catch};
+use crate::handler::RequestHandler;
+use crate::options::Options;
 use crate::shared::{Shared, complain};
-use crate::tcp::TcpRequest;
-use crate::udp::UdpRequest;
+use crate::transport::Sealed;
+use crate::wake::after;
 
 /// A server with a thread for each connection.
 ///
@@ -40,6 +40,23 @@ pub enum Handled {
     Stopped,
 }
 
+/// A socket that a server can be made from.
+///
+/// The trait is sealed: only the standard library's sockets have it.
+pub trait Transport: Sealed + Sized {
+    /// What the handler is given.
+    type Request;
+    /// What the server's address is.
+    type Address: Clone;
+
+    #[doc(hidden)]
+    fn into_server<H: RequestHandler<Self::Request>>(
+        self,
+        handler: H,
+        options: Options,
+    ) -> io::Result<ThreadedServer<Self::Address>>;
+}
+
 /// The part that differs between streams and datagrams. Dropping it closes the socket.
 pub(crate) trait Service: Send {
     /// Serves until the server is stopped.
@@ -47,39 +64,6 @@ pub(crate) trait Service: Send {
 
     /// Serves one client, if one comes before `until`.
     fn serve_one(&mut self, until: Option<Instant>) -> io::Result<Handled>;
-}
-
-impl ThreadedServer {
-    /// A TCP server with the default options.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the address cannot be resolved or bound, and says which address.
-    pub fn tcp<A, H>(address: A, handler: H) -> io::Result<Self>
-    where
-        A: ToSocketAddrs + fmt::Debug,
-        H: RequestHandler<TcpRequest>,
-    {
-        Self::builder().tcp(address, handler)
-    }
-
-    /// A UDP server with the default options.
-    ///
-    /// # Errors
-    ///
-    /// As for [`tcp`](Self::tcp).
-    pub fn udp<A, H>(address: A, handler: H) -> io::Result<Self>
-    where
-        A: ToSocketAddrs + fmt::Debug,
-        H: RequestHandler<UdpRequest>,
-    {
-        Self::builder().udp(address, handler)
-    }
-
-    /// A server of any kind, with options of your own.
-    pub fn builder() -> ServerBuilder {
-        ServerBuilder::new()
-    }
 }
 
 impl<A: Clone + Send + 'static> ThreadedServer<A> {
@@ -131,7 +115,7 @@ impl<A: Clone + Send + 'static> ThreadedServer<A> {
         &mut self,
         timeout: impl Into<Option<Duration>>,
     ) -> io::Result<Handled> {
-        let until = timeout.into().map(|time| Instant::now() + time);
+        let until = timeout.into().and_then(after);
         self.service.serve_one(until)
     }
 }
@@ -141,12 +125,11 @@ impl<A: Clone> ThreadedServer<A> {
     pub(crate) fn new<S: Service + 'static>(
         address: A,
         thread_name: String,
-        builder: ServerBuilder,
-        service: impl FnOnce(ServerHandle<A>, Option<Actions>) -> S,
+        options: Options,
+        service: impl FnOnce(ServerHandle<A>) -> S,
     ) -> io::Result<Self> {
-        let handle =
-            ServerHandle::new(Shared::new(builder.options, thread_name)?, address);
-        let service = Box::new(service(handle.clone(), builder.actions));
+        let handle = ServerHandle::new(Shared::new(options, thread_name)?, address);
+        let service = Box::new(service(handle.clone()));
         Ok(Self { handle, service })
     }
 
@@ -183,7 +166,7 @@ impl BackOff {
     /// Says what is missing and waits: from 5 milliseconds up to a second. A connection
     /// that ends before that gives back what it had, and ends the wait. So does a
     /// shutdown.
-    pub(crate) fn wait(&mut self, shared: &Shared, error: &io::Error) {
+    pub(crate) fn wait(&mut self, shared: &Shared, error: &impl fmt::Display) {
         self.last = (self.last * 2).clamp(Self::SHORTEST, Self::LONGEST);
         if shared.options.on_event.is_none() {
             complain(format_args!("cannot take another client now: {error}"));
@@ -203,26 +186,30 @@ impl BackOff {
 
 /// Calls the `service_actions` hook when it is due.
 pub(crate) struct Ticker {
-    actions: Option<Actions>,
     due: Instant,
 }
 
 impl Ticker {
-    pub(crate) fn new(actions: Option<Actions>) -> Self {
-        Self { actions, due: Instant::now() }
-    }
+    /// A longer period is none at all.
+    const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
     /// Calls the hook if it is time, and returns when the next time is.
-    pub(crate) fn tick(&mut self) -> Option<Instant> {
-        let actions = self.actions.as_mut()?;
+    pub(crate) fn tick(&mut self, shared: &Shared) -> Option<Instant> {
+        let actions = shared.options.service_actions.as_ref()?;
         let now = Instant::now();
         if now >= self.due {
-            self.due = now + actions.period;
-            if let Err(error) = catch(|| (actions.action)()) {
+            self.due = now + actions.period.min(Self::LONGEST);
+            if let Err(error) = HandlerError::catch(|| (actions.action.lock())()) {
                 complain(format_args!("service_actions: {error}"));
             }
         }
         Some(self.due)
+    }
+}
+
+impl Default for Ticker {
+    fn default() -> Self {
+        Self { due: Instant::now() }
     }
 }
 

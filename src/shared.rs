@@ -1,19 +1,18 @@
 //! What all threads of one server share, and a client's seat in it.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 
-use crate::builder::Options;
 use crate::connections::{Connections, Entry, ShutDown, Stage};
 use crate::event::{ClientAddress, Event, HandlerError, Outcome};
-use crate::handler::catch;
+use crate::options::Options;
 use crate::threads::Threads;
-use crate::wake::Wake;
+use crate::wake::{Wake, after};
 
 /// What all threads of one server share.
 pub(crate) struct Shared {
@@ -28,8 +27,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// How long the drain waits for handlers whose connections have been cut off. They
-    /// need only a moment, unless they do something else than read or write.
+    /// How long the end of the drain waits for handlers whose connections have been cut
+    /// off, and for threads to end. A moment is enough for those who read or write.
     const GRACE: Duration = Duration::from_millis(250);
 
     /// `thread_name` is for threads whose name the user left to us.
@@ -71,19 +70,20 @@ impl Shared {
 
     /// Waits until everybody has left, and cuts off those who take too long.
     pub(crate) fn drain(&self) {
-        let until = self.options.drain_timeout.map(|time| Instant::now() + time);
-        if !self.connections.wait_until_empty(Stage::Draining, until) {
+        let until = self.options.drain_timeout.and_then(after);
+        let all_left = self.connections.wait_until_empty(Stage::Draining, until);
+        let until = Instant::now() + Self::GRACE;
+        if !all_left {
             self.cut();
-            let until = Instant::now() + Self::GRACE;
             self.connections.wait_until_empty(Stage::Cut, Some(until));
         }
-        self.threads.close(Instant::now() + Self::GRACE);
+        self.threads.close(until);
     }
 
     /// Asks the `verify_request` hook about a client. A hook that panics says no.
     pub(crate) fn verify(&self, client: &ClientAddress) -> bool {
         let Some(verify) = &self.options.verify_request else { return true };
-        catch(|| verify(client)).unwrap_or_else(|error| {
+        HandlerError::catch(|| verify(client)).unwrap_or_else(|error| {
             self.report(client, &error);
             false
         })
@@ -94,7 +94,7 @@ impl Shared {
         let Some(handle_error) = &self.options.handle_error else {
             return complain(format_args!("{client}: {error}"));
         };
-        if let Err(error) = catch(|| handle_error(client, error)) {
+        if let Err(error) = HandlerError::catch(|| handle_error(client, error)) {
             complain(format_args!("handle_error: {error}"));
         }
     }
@@ -102,7 +102,7 @@ impl Shared {
     /// Tells the `on_event` hook, if there is one.
     pub(crate) fn event(&self, event: impl FnOnce() -> Event) {
         let Some(on_event) = &self.options.on_event else { return };
-        if let Err(error) = catch(|| on_event(&event())) {
+        if let Err(error) = HandlerError::catch(|| on_event(&event())) {
             complain(format_args!("on_event: {error}"));
         }
     }
@@ -167,7 +167,8 @@ impl Drop for Seat {
 /// program that keeps no log. A student must not have to guess why nothing comes back.
 pub(crate) fn complain(what: fmt::Arguments<'_>) {
     if log::max_level() == log::LevelFilter::Off {
-        eprintln!("socketserver: {what}");
+        // `eprintln!` would panic if nobody can read it.
+        let _ = writeln!(io::stderr(), "socketserver: {what}");
     } else {
         log::error!("{what}");
     }

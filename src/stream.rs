@@ -2,16 +2,24 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::handle::ServerHandle;
 use crate::limits::Limits;
+use crate::lines::LineBuffer;
 use crate::transport::Stream;
 use crate::wake;
 
-/// A connection, as its handler sees it: a [`TcpRequest`](crate::TcpRequest), or a
+/// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
+/// [`client_address`](Self::client_address).
+pub type TcpRequest = StreamRequest<TcpStream>;
+
+/// Writes to a TCP connection from another thread, see [`StreamRequest::writer`].
+pub type TcpWriter = StreamWriter<TcpStream>;
+
+/// A connection, as its handler sees it: a [`TcpRequest`], or a
 /// `UnixRequest`.
 ///
 /// It is what Python calls `self.request`, and `self.rfile` and `self.wfile` as well:
@@ -32,21 +40,13 @@ pub struct StreamRequest<S: Stream> {
     client: S::Client,
     server: ServerHandle<S::Address>,
     limits: Limits,
-    /// Bytes that were read for a line and not used yet: `buffer[used..filled]`. It is
-    /// empty until the first line is asked for.
-    buffer: Box<[u8]>,
-    used: usize,
-    filled: usize,
+    /// Bytes that were read for a line and not used yet.
+    buffer: LineBuffer,
     /// The longest line, in bytes.
     max_line: usize,
-    /// The last line was too long, and its rest has not been read yet.
-    in_long_line: bool,
     /// The client has nothing more to say.
     at_end: bool,
 }
-
-/// The size of the buffer for lines.
-const BUFFER_SIZE: usize = 8 * 1024;
 
 /// How long closing waits for a client that is still sending.
 const LINGER: Duration = Duration::from_secs(2);
@@ -62,11 +62,8 @@ impl<S: Stream> StreamRequest<S> {
             stream,
             client,
             limits: Limits::from_options(options),
-            buffer: Box::default(),
-            used: 0,
-            filled: 0,
+            buffer: LineBuffer::default(),
             max_line: options.max_line,
-            in_long_line: false,
             at_end: false,
             server,
         }
@@ -101,40 +98,12 @@ impl<S: Stream> StreamRequest<S> {
     /// # Errors
     ///
     /// [`InvalidData`](io::ErrorKind::InvalidData) when it is longer than `max_line`,
-    /// the `end` not counted; `bytes` is as it was then, and the next call begins behind
-    /// the next `end`. Then the errors of [reading](StreamRequest#errors).
+    /// the `end` not counted; the next call begins behind the next `end`. Then the
+    /// errors of [reading](StreamRequest#errors). After any error `bytes` is as it was,
+    /// and after a timeout you may try again: no byte is lost.
     pub fn read_until(&mut self, end: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        let begin = bytes.len();
-        loop {
-            let waiting = self.fill_buf()?;
-            let place = waiting.iter().position(|byte| *byte == end);
-            let count = place.map_or(waiting.len(), |place| place + 1);
-            let is_complete = place.is_some() || count == 0;
-            bytes.extend_from_slice(&waiting[..count]);
-            self.consume(count);
-
-            let length = bytes.len() - begin - usize::from(place.is_some());
-            let is_too_long = length > self.max_line;
-            if is_too_long || self.in_long_line {
-                bytes.truncate(begin);
-            }
-            if is_complete && std::mem::take(&mut self.in_long_line) {
-                continue; // that was the rest of a line that was too long
-            }
-            if is_too_long {
-                self.in_long_line = !is_complete;
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!(
-                        "the client sent a line longer than {} bytes",
-                        self.max_line
-                    ),
-                ));
-            }
-            if is_complete {
-                return Ok(bytes.len() - begin);
-            }
-        }
+        let mut read = reader(&self.limits, &*self.stream, &mut self.at_end);
+        self.buffer.read_until(end, self.max_line, bytes, &mut read)
     }
 
     /// The lines that the client sends, without their `\n` or `\r\n`, until it has
@@ -188,8 +157,8 @@ impl<S: Stream> StreamRequest<S> {
     /// destroy a reply that is still on its way. So say first that nothing more will
     /// come, then read on for a moment what nobody is interested in any more.
     pub(crate) fn close(self) {
-        if self.at_end {
-            return; // nothing is unread: closing alone will do
+        if self.at_end && !self.server.is_shutting_down() {
+            return; // nothing is unread, nor will anything come: closing alone will do
         }
         self.stream.shut_down(Shutdown::Write);
         if !wake::is_readable(&*self.stream) {
@@ -199,10 +168,25 @@ impl<S: Stream> StreamRequest<S> {
         let mut discarded = [0; 4096];
         while let Ok(1..) = limits.read(&*self.stream, &mut discarded) {}
     }
+}
 
-    /// The part of the buffer that has not been used yet.
-    fn waiting(&self) -> &[u8] {
-        &self.buffer[self.used..self.filled]
+/// How a request reads from its socket: once, within its limits, and noticing the end.
+fn reader<S: Stream>(
+    limits: &Limits,
+    stream: &S,
+    at_end: &mut bool,
+) -> impl FnMut(&mut [u8]) -> io::Result<usize> {
+    move |buffer| {
+        let count = limits.read(stream, buffer)?;
+        *at_end |= count == 0 && !buffer.is_empty();
+        Ok(count)
+    }
+}
+
+impl TcpRequest {
+    /// The client's address and port. Python's `self.client_address`.
+    pub fn client_address(&self) -> SocketAddr {
+        *self.client()
     }
 }
 
@@ -210,33 +194,27 @@ impl<S: Stream> Read for StreamRequest<S> {
     /// Reads what has come, or waits for something to come. 0 means that the client has
     /// nothing more to say, or that the server stops. Python's `recv`.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.used < self.filled {
-            let count = self.waiting().read(buffer)?;
-            self.consume(count);
+        if !self.buffer.waiting().is_empty() {
+            let count = self.buffer.waiting().read(buffer)?;
+            self.buffer.consume(count);
             return Ok(count);
         }
         // Straight into the caller's buffer: no copy, and no memory for one.
-        let count = self.limits.read(&*self.stream, buffer)?;
-        self.at_end |= count == 0 && !buffer.is_empty();
-        Ok(count)
+        reader(&self.limits, &*self.stream, &mut self.at_end)(buffer)
     }
 }
 
 impl<S: Stream> BufRead for StreamRequest<S> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.used == self.filled {
-            if self.buffer.is_empty() {
-                self.buffer = vec![0; BUFFER_SIZE].into();
-            }
-            (self.used, self.filled) = (0, 0);
-            self.filled = self.limits.read(&*self.stream, &mut self.buffer)?;
-            self.at_end |= self.filled == 0;
+        if self.buffer.waiting().is_empty() {
+            let mut read = reader(&self.limits, &*self.stream, &mut self.at_end);
+            self.buffer.read_more(&mut read)?;
         }
-        Ok(self.waiting())
+        Ok(self.buffer.waiting())
     }
 
     fn consume(&mut self, count: usize) {
-        self.used = (self.used + count).min(self.filled);
+        self.buffer.consume(count);
     }
 
     // Code that knows only `BufRead` obeys `max_line` too.
@@ -275,7 +253,7 @@ impl<S: Stream> fmt::Debug for StreamRequest<S> {
     }
 }
 
-/// Writes to a connection from another thread: a [`TcpWriter`](crate::TcpWriter), or a
+/// Writes to a connection from another thread: a [`TcpWriter`], or a
 /// `UnixWriter`. See [`StreamRequest::writer`].
 pub struct StreamWriter<S: Stream> {
     /// Weak, so that a forgotten writer keeps no connection open.

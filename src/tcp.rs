@@ -1,4 +1,4 @@
-//! TCP: the listener, and what a TCP request is called.
+//! TCP: how its sockets are made, and what the library needs of them.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -8,29 +8,13 @@ use std::time::Duration;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::acceptor::Acceptor;
-use crate::builder::{Options, ServerBuilder};
 use crate::connections::ShutDown;
 use crate::handler::RequestHandler;
-use crate::server::ThreadedServer;
-use crate::stream::{StreamRequest, StreamWriter};
-use crate::transport::{
-    ACCEPT_INHERITS_NONBLOCKING, Listener, Sealed, Stream, Transport,
-};
+use crate::options::Options;
+use crate::server::{ThreadedServer, Transport};
+use crate::stream::TcpRequest;
+use crate::transport::{ACCEPT_INHERITS_NONBLOCKING, Listener, Sealed, Stream};
 use crate::wake::SHUTTING_DOWN_WAKES_ACCEPT;
-
-/// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
-/// [`client_address`](Self::client_address).
-pub type TcpRequest = StreamRequest<TcpStream>;
-
-/// Writes to a TCP connection from another thread, see [`StreamRequest::writer`].
-pub type TcpWriter = StreamWriter<TcpStream>;
-
-impl TcpRequest {
-    /// The client's address and port. Python's `self.client_address`.
-    pub fn client_address(&self) -> SocketAddr {
-        *self.client()
-    }
-}
 
 /// Makes a listening socket: `socket`, `bind` and `listen`.
 pub(crate) fn bind(
@@ -43,7 +27,7 @@ pub(crate) fn bind(
         let reuse = options.reuse_address.unwrap_or(cfg!(unix));
         set_options(&socket, address, options, reuse)?;
         socket.bind(&address.into())?;
-        socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+        socket.listen(options.system_backlog())?;
         Ok(socket)
     })?;
     Ok(socket.into())
@@ -102,14 +86,14 @@ pub(crate) fn serve<H: RequestHandler<TcpRequest>>(
     listener: TcpListener,
     is_ours: bool,
     handler: H,
-    builder: ServerBuilder,
+    options: Options,
 ) -> io::Result<ThreadedServer> {
     let may_sleep = is_ours && SHUTTING_DOWN_WAKES_ACCEPT;
     listener.set_nonblocking(!may_sleep)?;
     let address = listener.local_addr()?;
     let name = format!("tcp-{}", address.port());
-    ThreadedServer::new(address, name, builder, |server, actions| {
-        Acceptor::new(listener, may_sleep, None, handler, server, actions)
+    ThreadedServer::new(address, name, options, |server| {
+        Acceptor::new(listener, may_sleep, None, handler, server)
     })
 }
 
@@ -120,9 +104,9 @@ impl Transport for TcpListener {
     fn into_server<H: RequestHandler<TcpRequest>>(
         self,
         handler: H,
-        builder: ServerBuilder,
+        options: Options,
     ) -> io::Result<ThreadedServer> {
-        serve(self, false, handler, builder)
+        serve(self, false, handler, options)
     }
 }
 

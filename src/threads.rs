@@ -138,6 +138,13 @@ impl Threads {
     }
 }
 
+impl Drop for Threads {
+    /// Nobody can hand out another job: those who wait for one may go.
+    fn drop(&mut self) {
+        self.close(Instant::now());
+    }
+}
+
 impl Pool {
     /// Thread `number` has ended, or was never born.
     fn forget(&self, number: usize) {

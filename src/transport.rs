@@ -10,31 +10,11 @@ use std::time::Duration;
 
 use rustix::fd::AsFd;
 
-use crate::builder::ServerBuilder;
 use crate::connections::ShutDown;
 use crate::event::ClientAddress;
-use crate::handler::RequestHandler;
-use crate::server::ThreadedServer;
 
 /// Nobody outside this crate can name it, so nobody else can have it.
 pub trait Sealed {}
-
-/// A socket that a server can be made from.
-///
-/// The trait is sealed: only the standard library's sockets have it.
-pub trait Transport: Sealed + Sized {
-    /// What the handler is given.
-    type Request;
-    /// What the server's address is.
-    type Address: Clone;
-
-    #[doc(hidden)]
-    fn into_server<H: RequestHandler<Self::Request>>(
-        self,
-        handler: H,
-        builder: ServerBuilder,
-    ) -> io::Result<ThreadedServer<Self::Address>>;
-}
 
 /// A listening socket.
 pub(crate) trait Listener: AsFd + ShutDown + 'static {

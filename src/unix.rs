@@ -14,15 +14,16 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use crate::acceptor::Acceptor;
 use crate::builder::ServerBuilder;
 use crate::connections::ShutDown;
+use crate::datagram::DatagramRequest;
 use crate::event::ClientAddress;
 use crate::handler::RequestHandler;
+use crate::options::Options;
 use crate::receivers::Receivers;
-use crate::server::ThreadedServer;
+use crate::server::{ThreadedServer, Transport};
 use crate::stream::{StreamRequest, StreamWriter};
 use crate::transport::{
-    ACCEPT_INHERITS_NONBLOCKING, Datagrams, Listener, Sealed, Stream, Transport,
+    ACCEPT_INHERITS_NONBLOCKING, Datagrams, Listener, Sealed, Stream,
 };
-use crate::udp::DatagramRequest;
 use crate::wake::SHUTTING_DOWN_WAKES_ACCEPT;
 
 /// A Unix connection, as its handler sees it: what [`StreamRequest`] says, and
@@ -76,7 +77,7 @@ impl ThreadedServer<PathBuf> {
     where
         H: RequestHandler<UnixRequest>,
     {
-        ServerBuilder::new().unix(path, handler)
+        ThreadedServer::builder().unix(path, handler)
     }
 
     /// A Unix datagram server with the default options, see
@@ -89,7 +90,7 @@ impl ThreadedServer<PathBuf> {
     where
         H: RequestHandler<UnixDatagramRequest>,
     {
-        ServerBuilder::new().unix_datagram(path, handler)
+        ThreadedServer::builder().unix_datagram(path, handler)
     }
 }
 
@@ -113,10 +114,10 @@ impl ServerBuilder {
     where
         H: RequestHandler<UnixRequest>,
     {
-        self.check()?;
+        self.options.check()?;
         let (socket, file) = bind(path.as_ref(), Type::STREAM)?;
-        socket.listen(i32::try_from(self.options.backlog).unwrap_or(i32::MAX))?;
-        stream_server(OwnedFd::from(socket).into(), Some(file), handler, self)
+        socket.listen(self.options.system_backlog())?;
+        stream_server(OwnedFd::from(socket).into(), Some(file), handler, self.options)
     }
 
     /// A Unix datagram server (on Unix only). Python's `ThreadingUnixDatagramServer`.
@@ -134,9 +135,9 @@ impl ServerBuilder {
     where
         H: RequestHandler<UnixDatagramRequest>,
     {
-        self.check()?;
+        self.options.check()?;
         let (socket, file) = bind(path.as_ref(), Type::DGRAM)?;
-        datagram_server(OwnedFd::from(socket).into(), Some(file), handler, self)
+        datagram_server(OwnedFd::from(socket).into(), Some(file), handler, self.options)
     }
 }
 
@@ -206,15 +207,15 @@ fn stream_server<H: RequestHandler<UnixRequest>>(
     listener: UnixListener,
     file: Option<SocketFile>,
     handler: H,
-    builder: ServerBuilder,
+    options: Options,
 ) -> io::Result<ThreadedServer<PathBuf>> {
     // Without a file of ours, another process may have the listening socket.
     let may_sleep = file.is_some() && SHUTTING_DOWN_WAKES_ACCEPT;
     listener.set_nonblocking(!may_sleep)?;
     let (path, name) = name(&listener.local_addr()?);
     let file = file.map(|file| Box::new(file) as Box<dyn Send>);
-    ThreadedServer::new(path, name, builder, |server, actions| {
-        Acceptor::new(listener, may_sleep, file, handler, server, actions)
+    ThreadedServer::new(path, name, options, |server| {
+        Acceptor::new(listener, may_sleep, file, handler, server)
     })
 }
 
@@ -222,13 +223,13 @@ fn datagram_server<H: RequestHandler<UnixDatagramRequest>>(
     socket: UnixDatagram,
     file: Option<SocketFile>,
     handler: H,
-    builder: ServerBuilder,
+    options: Options,
 ) -> io::Result<ThreadedServer<PathBuf>> {
     socket.set_nonblocking(true)?;
     let (path, name) = name(&socket.local_addr()?);
     let file = file.map(|file| Box::new(file) as Box<dyn Send>);
-    ThreadedServer::new(path, name, builder, |server, actions| {
-        Receivers::new(socket, file, handler, server, actions)
+    ThreadedServer::new(path, name, options, |server| {
+        Receivers::new(socket, file, handler, server)
     })
 }
 
@@ -248,9 +249,9 @@ impl Transport for UnixListener {
     fn into_server<H: RequestHandler<UnixRequest>>(
         self,
         handler: H,
-        builder: ServerBuilder,
+        options: Options,
     ) -> io::Result<ThreadedServer<PathBuf>> {
-        stream_server(self, None, handler, builder)
+        stream_server(self, None, handler, options)
     }
 }
 
@@ -261,9 +262,9 @@ impl Transport for UnixDatagram {
     fn into_server<H: RequestHandler<UnixDatagramRequest>>(
         self,
         handler: H,
-        builder: ServerBuilder,
+        options: Options,
     ) -> io::Result<ThreadedServer<PathBuf>> {
-        datagram_server(self, None, handler, builder)
+        datagram_server(self, None, handler, options)
     }
 }
 

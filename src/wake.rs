@@ -86,6 +86,12 @@ impl Wake {
     }
 }
 
+/// The moment when `time` will have passed; `None`, which is never, if that is too far
+/// in the future to be expressed.
+pub(crate) fn after(time: Duration) -> Option<Instant> {
+    Instant::now().checked_add(time)
+}
+
 /// Whether `socket` can be read without waiting.
 pub(crate) fn is_readable(socket: &impl AsFd) -> bool {
     let mut sockets = [PollFd::new(socket, PollFlags::IN)];

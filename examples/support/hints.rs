@@ -1,0 +1,135 @@
+//! Errors in words: what happened, and what to do about it.
+
+use std::io::{self, ErrorKind};
+use std::net::ToSocketAddrs;
+
+use super::args::{Args, Role};
+
+/// What to tell the student, and how the program ends.
+#[derive(Debug)]
+pub(crate) struct Hint {
+    /// Two sentences.
+    pub(crate) text: String,
+    /// The exit status.
+    pub(crate) status: u8,
+}
+
+/// Explains the error that ended a lesson's program.
+pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
+    if args.role() == Role::Demonstration {
+        return Hint { text: format!("The demonstration failed: {error}."), status: 1 };
+    }
+    let addr = args.addr();
+    let serves = args.role() == Role::Serve;
+    let serve = args.command("serve", addr);
+    let elsewhere = args.command("serve", "127.0.0.1:0");
+    let text = match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "Another program already listens on {addr}: perhaps this server runs in \
+             another terminal.\nStop that one with Ctrl-C, or take any free port: {elsewhere}"
+        ),
+        ErrorKind::ConnectionRefused => format!(
+            "Nobody listens on {addr}.\nStart the server first, in another terminal: {serve}"
+        ),
+        ErrorKind::PermissionDenied if serves => format!(
+            "This system does not let you listen on {addr}: ports below 1024 are often \
+             kept for the administrator.\nTake any free port: {elsewhere}"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "This system does not let you send to {addr}.\nTry a server on this machine: \
+             {serve}"
+        ),
+        ErrorKind::AddrNotAvailable => format!(
+            "{addr} is not an address of this machine.\nUse 127.0.0.1 to be reached from \
+             this machine only, or 0.0.0.0 to be reached from everywhere."
+        ),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => format!(
+            "No way leads from here to {addr}.\nCheck the address and the network, or \
+             start a server on this machine: {}",
+            args.command("serve", "127.0.0.1:0")
+        ),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => format!(
+            "{addr} did not answer in time.\nSee whether the server runs, and what it \
+             printed; this starts it: {serve}"
+        ),
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe => {
+            format!(
+                "{addr} broke off the connection.\nSee what the server printed in its \
+                 terminal, then run the client again."
+            )
+        }
+        ErrorKind::UnexpectedEof => format!(
+            "{addr} closed the connection before its answer was complete.\nSee what the \
+             server printed in its terminal, then run the client again."
+        ),
+        _ if addr.to_socket_addrs().is_err() => {
+            let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
+            format!(
+                "No host called `{host}` can be found.\nCheck the spelling, or write the \
+                 address in numbers, as in `--addr 127.0.0.1:1234`."
+            )
+        }
+        _ => return Hint { text: format!("{addr}: {error}."), status: 1 },
+    };
+    Hint { text, status: 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::args::{Parsed, Spec};
+
+    /// What a client or a server on `addr` is told about an error.
+    fn told(error: io::Error, role: &str, addr: &str) -> Hint {
+        let mut spec = Spec::new("99_test", "nothing");
+        spec.default_addr = Some("127.0.0.1:4242");
+        let line = [role, "--addr", addr].map(Into::into);
+        match spec.parse(line.into_iter()) {
+            Ok(Parsed::Run(args)) => explain(&error, &args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_error_has_two_sentences_and_says_what_to_do() {
+        for (kind, role, what, cure) in [
+            (
+                ErrorKind::AddrInUse,
+                "serve",
+                "already listens",
+                "serve --addr 127.0.0.1:0",
+            ),
+            (ErrorKind::ConnectionRefused, "client", "Nobody listens", "-- serve"),
+            (
+                ErrorKind::PermissionDenied,
+                "serve",
+                "not let you listen",
+                "any free port",
+            ),
+            (ErrorKind::PermissionDenied, "client", "not let you send", "-- serve"),
+            (ErrorKind::AddrNotAvailable, "serve", "not an address of", "0.0.0.0"),
+            (ErrorKind::NetworkUnreachable, "client", "No way leads", "-- serve"),
+            (ErrorKind::TimedOut, "client", "did not answer", "-- serve"),
+            (ErrorKind::WouldBlock, "client", "did not answer", "-- serve"),
+            (ErrorKind::ConnectionReset, "client", "broke off", "run the client again"),
+            (ErrorKind::BrokenPipe, "client", "broke off", "run the client again"),
+            (ErrorKind::UnexpectedEof, "client", "before its answer", "client again"),
+        ] {
+            let hint = told(kind.into(), role, "127.0.0.1:4242");
+            let lines: Vec<&str> = hint.text.lines().collect();
+            assert_eq!((lines.len(), hint.status), (2, 2), "{kind}: {}", hint.text);
+            assert!(lines[0].contains(what) && lines[1].contains(cure), "{}", hint.text);
+        }
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_found_is_named() {
+        let hint = told(io::Error::other("no address"), "client", "no..host:80");
+        assert!(hint.text.contains("No host called `no..host`"), "{}", hint.text);
+        assert_eq!(hint.status, 2);
+        let hint = told(io::Error::other("strange"), "client", "127.0.0.1:80");
+        assert_eq!((hint.text.as_str(), hint.status), ("127.0.0.1:80: strange.", 1));
+    }
+}

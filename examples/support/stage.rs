@@ -1,0 +1,207 @@
+//! Who speaks: the lines on the screen, the actors of a demonstration, the watchdog.
+//!
+//! A demonstration runs server and clients as threads of one process. Each thread has a
+//! name, and `say!` puts it before the line. Alone in a terminal (`serve`, `client`),
+//! a program speaks without a name.
+
+use std::fmt::Arguments;
+use std::io::{self, Write};
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long a demonstration may take. It takes far less; a slow machine needs room.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
+
+/// Whether a demonstration runs, so that lines need a name.
+static OPEN: AtomicBool = AtomicBool::new(false);
+
+/// The actors that have not ended.
+static CAST: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Prints one line, like `println!`, with the name of who speaks in a demonstration.
+///
+/// The line is written at once and whole: two threads never mix within a line.
+macro_rules! say {
+    ($($word:tt)*) => { $crate::support::stage::speak(format_args!($($word)*)) };
+}
+pub(crate) use say;
+
+/// An actor of a demonstration: a thread with a name.
+#[derive(Debug)]
+#[must_use = "wait for the actor with `end`"]
+pub(crate) struct Actor {
+    /// Its thread.
+    thread: JoinHandle<()>,
+}
+
+/// Starts an actor. If its part ends with an error, so does the whole demonstration.
+///
+/// # Errors
+///
+/// The system has no thread to give.
+pub(crate) fn actor<F>(name: &str, part: F) -> io::Result<Actor>
+where
+    F: FnOnce() -> io::Result<()> + Send + 'static,
+{
+    CAST.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let leave = Leave;
+        if let Err(error) = part() {
+            speak(format_args!("error: {error}"));
+            process::exit(1);
+        }
+        drop(leave);
+    })?;
+    Ok(Actor { thread })
+}
+
+impl Actor {
+    /// Waits until the actor's part is over.
+    ///
+    /// # Errors
+    ///
+    /// The actor panicked.
+    pub(crate) fn end(self) -> io::Result<()> {
+        self.thread.join().map_err(|_| io::Error::other("an actor panicked"))
+    }
+}
+
+/// Strikes the current thread's name off the cast.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let mut cast = CAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = thread::current();
+        if let Some(place) = cast.iter().position(|name| Some(&**name) == current.name())
+        {
+            cast.remove(place);
+        }
+        drop(cast);
+        if thread::panicking() {
+            process::exit(1); // the others may wait for this actor for ever
+        }
+    }
+}
+
+/// Opens the stage: lines get names, and the watchdog watches.
+pub(crate) fn open() {
+    OPEN.store(true, Ordering::Relaxed);
+    let started = thread::Builder::new().name("watchdog".to_owned()).spawn(|| {
+        thread::sleep(DEADLINE);
+        complain(&too_long(DEADLINE));
+        process::exit(1);
+    });
+    if let Err(error) = started {
+        complain(&format!("no watchdog: {error}"));
+    }
+}
+
+/// What the watchdog says.
+fn too_long(deadline: Duration) -> String {
+    let cast = CAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let who = if cast.is_empty() { "nobody".to_owned() } else { cast.join(", ") };
+    format!(
+        "The demonstration did not end within {} seconds; still on stage: {who}.\n\
+         This is a fault of the lesson, or the machine is very busy: run it once more.",
+        deadline.as_secs()
+    )
+}
+
+/// Prints a line; `say!` is the way to call it.
+pub(crate) fn speak(line: Arguments<'_>) {
+    if !OPEN.load(Ordering::Relaxed) {
+        return print(&format!("{line}\n"));
+    }
+    let current = thread::current();
+    print(&labelled(current.name().unwrap_or("?"), &line.to_string()));
+}
+
+/// `text` with `name` before each of its lines.
+fn labelled(name: &str, text: &str) -> String {
+    let name = if name == "main" { "" } else { name };
+    let bar = if name.is_empty() { " " } else { "|" };
+    let mut lines = String::new();
+    for line in text.split('\n') {
+        lines += format!("{name:6} {bar} {line}").trim_end();
+        lines.push('\n');
+    }
+    lines
+}
+
+/// Writes `text` to the screen, whole and at once. A screen that is gone is no error.
+pub(crate) fn print(text: &str) {
+    let mut screen = io::stdout().lock();
+    let _ = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
+}
+
+/// Writes `text` where errors go.
+pub(crate) fn complain(text: &str) {
+    let mut screen = io::stderr().lock();
+    let _ = writeln!(screen, "{text}");
+}
+
+/// A signal between two actors, for a demonstration in which one waits for the other.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    /// Whether it was given.
+    given: Mutex<bool>,
+    /// Wakes who waits.
+    changed: Condvar,
+}
+
+impl Signal {
+    /// Gives the signal, now and for all later waits.
+    pub(crate) fn give(&self) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the signal, but not for ever.
+    ///
+    /// # Errors
+    ///
+    /// The signal was not given in time.
+    pub(crate) fn wait(&self) -> io::Result<()> {
+        let end = Instant::now() + DEADLINE;
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*given {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let waited = self.changed.wait_timeout(given, left);
+            given = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_has_its_speaker() {
+        assert_eq!(labelled("server", "one\ntwo"), "server | one\nserver | two\n");
+        assert_eq!(labelled("main", "the end"), "         the end\n");
+        assert_eq!(labelled("client-12", ""), "client-12 |\n");
+    }
+
+    #[test]
+    fn the_watchdog_names_who_is_still_on_stage() -> io::Result<()> {
+        let leave = std::sync::Arc::new(Signal::default());
+        let waits = std::sync::Arc::clone(&leave);
+        let late = actor("latecomer", move || waits.wait())?;
+        let message = too_long(Duration::from_secs(8));
+        assert!(message.contains("within 8 seconds; still on stage:"), "{message}");
+        assert!(message.contains("latecomer"), "{message}");
+        leave.give();
+        late.end()?;
+        assert!(!too_long(DEADLINE).contains("latecomer"));
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+"""Lesson 03: a UDP server that answers each datagram, and its client."""
+
+import argparse
+import socket
+
+
+# [serve]
+def serve(host, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((host, port))
+        print("listening on {}:{}".format(*server.getsockname()), flush=True)
+        while True:
+            try:
+                answer_next_datagram(server)
+            except OSError as error:
+                print("error:", error, flush=True)
+
+
+def answer_next_datagram(server):
+    data, client = server.recvfrom(65_535)
+    print(client, "sent", len(data), "bytes", flush=True)
+    server.sendto(b"OK..." + data, client)
+# [/serve]
+
+
+# [client]
+def client(host, port, message):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(5)
+        asker.connect((host, port))  # sends nothing
+        asker.send(message)
+        print("received", asker.recv(65_535))
+# [/client]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role", choices=["serve", "client"])
+    parser.add_argument("words", nargs="*", default=["Hello, world"])
+    parser.add_argument("--addr", default="127.0.0.1:8888", metavar="HOST:PORT")
+    args = parser.parse_intermixed_args()
+    host, _, port = args.addr.rpartition(":")
+    if args.role == "serve":
+        serve(host, int(port))
+    else:
+        client(host, int(port), " ".join(args.words).encode())
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass

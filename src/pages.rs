@@ -1,0 +1,56 @@
+//! The long pages of the documentation. They are files of `lessons/`, to be read in the
+//! repository too; there, the links lead to the source.
+
+/// A page, with the targets that its links have on the documentation site. They stand
+/// before the page's own definitions, and the first definition of a link is the one that
+/// counts.
+macro_rules! page {
+    ($name:ident, $file:literal $(, $link:literal => $target:literal)* $(,)?) => {
+        $(#[doc = concat!("[", $link, "]: ", $target)])*
+        #[doc = ""]
+        #[doc = include_str!(concat!("../lessons/", $file))]
+        pub mod $name {}
+    };
+}
+
+page!(platforms, "platforms.md");
+
+page!(
+    coming_from_python,
+    "coming-from-python.md",
+    "server" => "crate::ThreadedServer",
+    "tcp" => "crate::ThreadedServer::tcp",
+    "udp" => "crate::ThreadedServer::udp",
+    "unix" => "crate::ThreadedServer::unix",
+    "unix_datagram" => "crate::ThreadedServer::unix_datagram",
+    "builder" => "crate::ServerBuilder",
+    "serve_forever" => "crate::ThreadedServer::serve_forever",
+    "spawn" => "crate::ThreadedServer::spawn",
+    "shutdown" => "crate::ServerHandle::shutdown",
+    "handle_request" => "crate::ThreadedServer::handle_request",
+    "handled" => "crate::Handled",
+    "from_listener" => "crate::ServerBuilder::from_listener",
+    "verify_request" => "crate::ServerBuilder::verify_request",
+    "handle_error" => "crate::ServerBuilder::handle_error",
+    "service_actions" => "crate::ServerBuilder::service_actions",
+    "local_addr" => "crate::ServerHandle::local_addr",
+    "backlog" => "crate::ServerBuilder::backlog",
+    "reuse_address" => "crate::ServerBuilder::reuse_address",
+    "reuse_port" => "crate::ServerBuilder::reuse_port",
+    "max_packet_size" => "crate::ServerBuilder::max_packet_size",
+    "drain_timeout" => "crate::ServerBuilder::drain_timeout",
+    "max_connections" => "crate::ServerBuilder::max_connections",
+    "stats" => "crate::ServerHandle::stats",
+    "handler" => "crate::RequestHandler",
+    "tcp_request" => "crate::TcpRequest",
+    "udp_request" => "crate::UdpRequest",
+    "handle" => "crate::ServerHandle",
+    "read_timeout" => "crate::ServerBuilder::read_timeout",
+    "write_timeout" => "crate::ServerBuilder::write_timeout",
+    "nodelay" => "crate::ServerBuilder::nodelay",
+);
+
+/// The README's program must compile.
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+mod readme {}

@@ -1,0 +1,137 @@
+//! The files of the course, and whether each lesson has all of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// This project's root.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The names of all files `NN_name.ext` in `dir`, without the extension, sorted.
+pub(crate) fn numbered(dir: &Path, ext: &str) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(&format!(".{ext}")).map(str::to_owned))
+        .filter(|name| is_numbered(name))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The names of all lessons that have an example.
+pub(crate) fn lessons(root: &Path) -> Vec<String> {
+    numbered(&root.join("examples"), "rs")
+}
+
+/// The pages that students read: the notes, their index, and what stands around them.
+pub(crate) fn pages(root: &Path) -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> = fs::read_dir(root.join("lessons"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ext| ext == "md"))
+        .collect();
+    pages.extend(["README.md", "CONTRIBUTING.md"].map(|page| root.join(page)));
+    pages.retain(|page| page.exists());
+    pages.sort();
+    pages
+}
+
+/// A file's text, with the line ends of Unix.
+pub(crate) fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path)
+        .map(|text| text.replace("\r\n", "\n"))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The backticks (three or more) that open a fence on this line, and the words after them.
+/// A line that begins with the same backticks closes it.
+pub(crate) fn fence(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim_start();
+    let count = line.bytes().take_while(|byte| *byte == b'`').count();
+    (count >= 3).then(|| line.split_at(count))
+}
+
+/// `path` as a reader of this project calls it.
+pub(crate) fn short<'a>(path: &'a Path, root: &Path) -> std::borrow::Cow<'a, str> {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy()
+}
+
+/// Whether `name` begins as a lesson's does: two digits and an underscore.
+fn is_numbered(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() > 3 && bytes[..2].iter().all(u8::is_ascii_digit) && bytes[2] == b'_'
+}
+
+/// Every lesson has an example, a note, a Python version, a line in each index and a page
+/// on the documentation site; and nothing else has.
+pub(crate) fn completeness(root: &Path) -> Vec<String> {
+    let mut all = lessons(root);
+    all.extend(numbered(&root.join("lessons"), "md"));
+    all.extend(numbered(&root.join("lessons/python"), "py"));
+    all.sort();
+    all.dedup();
+
+    let mut complaints = Vec::new();
+    for name in &all {
+        let number = &name[..2];
+        for file in [
+            format!("examples/{name}.rs"),
+            format!("lessons/{name}.md"),
+            format!("lessons/python/{name}.py"),
+        ] {
+            if !root.join(&file).exists() {
+                complaints.push(format!(
+                    "{file} is missing: a lesson is an example, a note and a Python \
+                     version. Write it, or rename what has the number {number}."
+                ));
+            }
+        }
+        for (index, wanted) in [
+            ("lessons/README.md", format!("[lesson_{number}]: {name}.md")),
+            ("lessons/README.md", format!("][lesson_{number}] |")),
+            ("README.md", format!("lessons/{name}.md")),
+            ("src/lessons.rs", format!("lesson_{number} \"{name}\";")),
+            ("src/lessons.rs", format!("[lesson_{number}]: lesson_{number}\"")),
+        ] {
+            // The front page may not be written yet; the other two always are.
+            let Ok(text) = read(&root.join(index)) else {
+                if index != "README.md" {
+                    complaints.push(format!("{index} is missing: write it."));
+                }
+                continue;
+            };
+            if !text.contains(&wanted) {
+                complaints.push(format!(
+                    "{index} does not name lesson {name}: add it there, with `{wanted}`."
+                ));
+            }
+        }
+    }
+    complaints.extend(rows(root));
+    complaints
+}
+
+/// Each row of the index in `lessons/README.md` has all of its cells.
+fn rows(root: &Path) -> Vec<String> {
+    let text = read(&root.join("lessons/README.md")).unwrap_or_default();
+    let row = |line: &str| line.starts_with("| ") && line.contains("][lesson_");
+    let complete = |line: &str| {
+        let cells: Vec<&str> =
+            line.trim_matches('|').split('|').map(str::trim).collect();
+        let minutes = cells.get(3).is_some_and(|cell| cell.parse::<u32>().is_ok());
+        cells.len() == 5 && minutes && cells.iter().all(|cell| !cell.is_empty())
+    };
+    text.lines()
+        .filter(|line| row(line) && !complete(line))
+        .map(|line| {
+            format!(
+                "lessons/README.md: a row needs number, lesson, goal, minutes (a number) \
+                 and what to know before. Complete this one:\n  {line}"
+            )
+        })
+        .collect()
+}

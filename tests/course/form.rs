@@ -1,0 +1,152 @@
+//! The form of a note and of an example: the ten parts, and the sizes one can read.
+
+use std::path::{Path, PathBuf};
+
+use super::files::{fence, lessons, numbered, read};
+
+/// The headings of a note, in order. The first part stands under the title.
+const PARTS: [&str; 9] = [
+    "Run it",
+    "Predict",
+    "Python beside Rust",
+    "Walk through",
+    "Picture",
+    "Break it",
+    "By hand",
+    "Exercises",
+    "You can now",
+];
+
+/// Everything that is wrong with the form of the notes and the examples.
+pub(crate) fn form(root: &Path) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let notes = numbered(&root.join("lessons"), "md");
+    for (index, name) in notes.iter().enumerate() {
+        let Ok(text) = read(&root.join(format!("lessons/{name}.md"))) else { continue };
+        let before = index.checked_sub(1).map(|before| &notes[before]);
+        let neighbours = before.into_iter().chain(notes.get(index + 1));
+        complaints.extend(
+            note(&text, neighbours)
+                .map(|complaint| format!("lessons/{name}.md: {complaint}")),
+        );
+    }
+    for name in &notes {
+        let Ok(text) = read(&root.join(format!("lessons/{name}.md"))) else { continue };
+        let unknown = named_tests(root, name, &text);
+        complaints.extend(unknown.iter().map(|why| format!("lessons/{name}.md: {why}")));
+    }
+    for name in lessons(root) {
+        let Ok(text) = read(&root.join(format!("examples/{name}.rs"))) else { continue };
+        complaints.extend(
+            example(&text).map(|complaint| format!("examples/{name}.rs: {complaint}")),
+        );
+    }
+    complaints
+}
+
+/// The tests that a note names and that do not exist. A name is a word in backticks with
+/// two underscores or more that stands in none of the lesson's own programs.
+fn named_tests(root: &Path, name: &str, text: &str) -> Vec<String> {
+    let sources = [format!("examples/{name}.rs"), format!("lessons/python/{name}.py")];
+    let sources = sources.iter().map(|file| root.join(file)).chain(tests(root));
+    let known: String = sources.filter_map(|file| read(&file).ok()).collect();
+    let is_name = |word: &&str| {
+        word.matches('_').count() >= 2
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let spans = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    spans
+        .filter(is_name)
+        .filter(|word| !known.contains(&format!("{word}(")))
+        .map(|word| {
+            format!("there is no test `{word}`: write it in tests/aha.rs, or correct the name.")
+        })
+        .collect()
+}
+
+/// The files of tests.
+fn tests(root: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = std::fs::read_dir(root.join("tests")).into_iter().flatten();
+    files.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file())
+}
+
+/// What is wrong with a note's form.
+fn note<'a>(
+    text: &'a str,
+    neighbours: impl Iterator<Item = &'a String>,
+) -> impl Iterator<Item = String> {
+    let mut complaints = Vec::new();
+    let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+    let headings: Vec<&str> = headings.collect();
+    if headings != PARTS {
+        complaints.push(format!(
+            "the parts of a note are, in this order: {}. This one has: {}.",
+            PARTS.join(", "),
+            headings.join(", ")
+        ));
+    }
+    for neighbour in neighbours {
+        let label = format!("lesson_{}", &neighbour[..2]);
+        if !text.contains(&format!("][{label}]")) {
+            complaints.push(format!(
+                "it does not lead to its neighbour: link {neighbour} with [..][{label}] \
+                 under the title, and define `[{label}]: {neighbour}.md` at the end."
+            ));
+        }
+    }
+    for label in ["example", "python", "index"] {
+        if !text.contains(&format!("][{label}]")) {
+            complaints.push(format!("link [..][{label}] under the title."));
+        }
+    }
+    let mut open = None;
+    for (index, line) in text.lines().enumerate() {
+        match (open, fence(line)) {
+            (None, opened) => open = opened,
+            (Some((ticks, _)), Some((other, _))) if other == ticks => open = None,
+            _ => {}
+        }
+        if open.is_some_and(|(_, language)| language == "text")
+            && line.chars().count() > 72
+        {
+            complaints.push(format!("line {}: a drawing has 72 columns.", index + 1));
+        }
+    }
+    for unknown in ["> [!", "{{#", "```mermaid"] {
+        if text.contains(unknown) {
+            complaints
+                .push(format!("`{unknown}` is not shown everywhere: write it plainly."));
+        }
+    }
+    complaints.into_iter()
+}
+
+/// What is wrong with an example's form.
+fn example(text: &str) -> impl Iterator<Item = String> {
+    let mut complaints = Vec::new();
+    let is_code =
+        |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+    let count = text.lines().filter(is_code).count();
+    if count >= 80 {
+        complaints.push(format!(
+            "{count} lines of code: a lesson has fewer than 80. Leave something out, or \
+             move what is not the lesson to examples/support."
+        ));
+    }
+    for (index, line) in text.lines().enumerate() {
+        if line.chars().count() >= 90 {
+            complaints.push(format!("line {} has 90 columns or more.", index + 1));
+        }
+        for word in [".unwrap()", ".expect(", "todo!(", "unsafe "] {
+            if line.contains(word) {
+                complaints.push(format!(
+                    "line {}: no `{word}` in a lesson: use `?`.",
+                    index + 1
+                ));
+            }
+        }
+    }
+    complaints.into_iter()
+}

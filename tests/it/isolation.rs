@@ -1,0 +1,436 @@
+//! Promises 8, 9 and 10: what goes wrong with one client, or in a hook, is nobody
+//! else's trouble; a client that goes away is no error; one that is refused is never
+//! served.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::unbounded;
+use socket2::SockRef;
+use socketserver::{
+    Event, HandlerError, Outcome, RequestHandler, ServerBuilder, TcpRequest,
+    ThreadedServer, UdpRequest,
+};
+
+use crate::support::{
+    Echo, Notes, PATIENCE, ask, ask_udp, assert_echo, connect, connect_udp, has_ended,
+    options, read_all, stop, tcp, udp, wait_until,
+};
+
+/// A handler that is in trouble at one place, once; then it echoes.
+struct Trouble {
+    place: &'static str,
+    panics: bool,
+    /// Shared by all clones: the trouble is still to come.
+    ahead: Arc<AtomicBool>,
+    /// What is called, by all clones.
+    calls: Notes<&'static str>,
+    is_prototype: bool,
+}
+
+impl Trouble {
+    fn new(place: &'static str, panics: bool) -> Self {
+        let ahead = Arc::new(AtomicBool::new(true));
+        Self { place, panics, ahead, calls: Notes::new(), is_prototype: true }
+    }
+
+    fn at(&self, place: &'static str) -> io::Result<()> {
+        self.calls.add(place);
+        if place != self.place || !self.ahead.swap(false, Ordering::SeqCst) {
+            return Ok(());
+        }
+        assert!(!self.panics, "trouble in {place}");
+        Err(io::Error::other(format!("trouble in {place}")))
+    }
+}
+
+impl Clone for Trouble {
+    fn clone(&self) -> Self {
+        let _ = self.at("clone");
+        let (ahead, calls) = (self.ahead.clone(), self.calls.clone());
+        Self { ahead, calls, is_prototype: false, ..*self }
+    }
+}
+
+impl Drop for Trouble {
+    fn drop(&mut self) {
+        if !self.is_prototype {
+            let _ = self.at("drop");
+        }
+    }
+}
+
+impl<R> RequestHandler<R> for Trouble
+where
+    Echo: RequestHandler<R>,
+{
+    fn setup(&mut self, _: &mut R) -> io::Result<()> {
+        self.at("setup")
+    }
+
+    fn handle(&mut self, request: &mut R) -> io::Result<()> {
+        self.at("handle")?;
+        Echo.handle(request)
+    }
+
+    fn finish(&mut self, _: &mut R) -> io::Result<()> {
+        self.at("finish")
+    }
+}
+
+/// Where the trouble is, whether it is a panic, and what is called then.
+const TROUBLES: [(&str, bool, &[&str]); 8] = [
+    ("clone", true, &["clone"]),
+    ("setup", false, &["clone", "setup", "drop"]),
+    ("setup", true, &["clone", "setup", "drop"]),
+    ("handle", false, &["clone", "setup", "handle", "finish", "drop"]),
+    ("handle", true, &["clone", "setup", "handle", "finish", "drop"]),
+    ("finish", false, &["clone", "setup", "handle", "finish", "drop"]),
+    ("finish", true, &["clone", "setup", "handle", "finish", "drop"]),
+    ("drop", true, &["clone", "setup", "handle", "finish", "drop"]),
+];
+
+/// `finish` runs whenever `setup` succeeded, `handle_error` hears of the trouble once,
+/// and the next client is served.
+#[test]
+fn trouble_in_a_handler_ends_its_connection_and_no_other() {
+    for (place, panics, expected) in TROUBLES {
+        let what = format!("{place}, panics: {panics}");
+        let (options, errors) = listening();
+        let handler = Trouble::new(place, panics);
+        let calls = handler.calls.clone();
+        let server = tcp(options, handler);
+
+        let client = connect(server.local_addr());
+        let local = client.local_addr().unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(read_all(client).is_empty());
+        wait_until("it is counted", || server.stats().active == 0);
+        assert_eq!(calls.all(), expected, "{what}");
+        let words = format!("trouble in {place}");
+        assert_eq!(errors.all(), [(local.to_string(), panics, words)], "{what}");
+
+        assert_echo(connect(server.local_addr()), b"next");
+        let stats = stop(server);
+        let counts = (stats.panicked, stats.failed, stats.finished);
+        assert_eq!(counts, (u64::from(panics), u64::from(!panics), 1), "{what}");
+        assert_eq!(errors.len(), 1, "{what}");
+    }
+}
+
+/// The same with datagrams.
+#[test]
+fn trouble_in_a_udp_handler_costs_one_datagram() {
+    for (place, panics, _) in TROUBLES {
+        let what = format!("{place}, panics: {panics}");
+        let (options, errors) = listening();
+        let handler = Trouble::new(place, panics);
+        let ahead = handler.ahead.clone();
+        ahead.store(false, Ordering::SeqCst);
+        let server = udp(options, handler);
+        let client = connect_udp(server.local_addr());
+        assert_eq!(ask_udp(&client, b"first"), b"first");
+        wait_until("it has left", || server.stats().finished == 1);
+
+        ahead.store(true, Ordering::SeqCst);
+        client.send(b"trouble").unwrap();
+        let words = format!("trouble in {place}");
+        let local = client.local_addr().unwrap().to_string();
+        assert_eq!(errors.wait_for(1), [(local, panics, words)], "{what}");
+        if matches!(place, "finish" | "drop") {
+            assert_eq!(crate::support::receive(&client), b"trouble", "{what}");
+        }
+
+        assert_eq!(ask_udp(&client, b"next"), b"next");
+        let stats = stop(server);
+        let counts = (stats.panicked, stats.failed, stats.finished);
+        assert_eq!(counts, (u64::from(panics), u64::from(!panics), 2), "{what}");
+        assert_eq!(errors.len(), 1, "{what}");
+    }
+}
+
+/// Trouble in every method of one connection is one error: the first.
+#[test]
+fn a_connection_is_reported_once_however_much_goes_wrong() {
+    #[derive(Clone)]
+    struct Worse;
+    impl RequestHandler for Worse {
+        fn handle(&mut self, _: &mut TcpRequest) -> io::Result<()> {
+            Err(io::Error::other("the first"))
+        }
+        fn finish(&mut self, _: &mut TcpRequest) -> io::Result<()> {
+            panic!("the second")
+        }
+    }
+    let (options, errors) = listening();
+    let server = tcp(options, Worse);
+    assert!(ask(server.local_addr(), b"").is_empty());
+    let stats = stop(server);
+    assert_eq!((stats.failed, stats.panicked), (1, 0));
+    let errors = errors.all();
+    assert_eq!((errors.len(), errors[0].2.as_str()), (1, "the first"));
+}
+
+/// One that is being served goes on while another one panics.
+#[test]
+fn a_panic_disturbs_nobody_who_is_being_served() {
+    let (options, errors) = listening();
+    let server = tcp(options, |request: &mut TcpRequest| {
+        let mut line = String::new();
+        while request.read_line(&mut line)? > 0 {
+            assert_ne!(line, "panic\n");
+            request.write_all(line.as_bytes())?;
+            line.clear();
+        }
+        Ok(())
+    });
+    let client = connect(server.local_addr());
+    assert_echo(&client, b"before\n");
+    assert!(ask(server.local_addr(), b"panic\n").is_empty());
+    assert_echo(&client, b"after\n");
+    drop(client);
+    let stats = stop(server);
+    assert_eq!((stats.panicked, stats.finished, errors.len()), (1, 1, 1));
+}
+
+#[test]
+fn a_panic_in_verify_request_is_a_refusal_and_is_reported_once() {
+    let (options, errors) = listening();
+    let ahead = AtomicBool::new(true);
+    let options = options.verify_request(move |_| {
+        assert!(!ahead.swap(false, Ordering::SeqCst), "trouble in verify_request");
+        true
+    });
+    let server = tcp(options, Echo);
+    assert!(has_ended(connect(server.local_addr())));
+    assert_echo(connect(server.local_addr()), b"next");
+    let stats = stop(server);
+    assert_eq!((stats.refused, stats.panicked, stats.finished), (1, 0, 1));
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors.all()[0].2, "trouble in verify_request");
+}
+
+/// These hooks panic every time, and the server does all its work.
+#[test]
+fn a_panic_in_any_other_hook_costs_nobody_anything() {
+    for kind in ["tcp", "udp"] {
+        let calls = Notes::new();
+        let (in_error, in_event, in_actions) =
+            (calls.clone(), calls.clone(), calls.clone());
+        let panic_in = |calls: &Notes<&'static str>, hook| {
+            calls.add(hook);
+            panic!("trouble in {hook}")
+        };
+        let options = options()
+            .handle_error(move |_, _| panic_in(&in_error, "handle_error"))
+            .on_event(move |_| panic_in(&in_event, "on_event"))
+            .service_actions(Duration::from_millis(5), move || {
+                panic_in(&in_actions, "service_actions");
+            });
+        let count = |hook| calls.all().iter().filter(|call| **call == hook).count();
+        let stats = if kind == "tcp" {
+            let server = tcp(options, Trouble::new("handle", false));
+            assert!(ask(server.local_addr(), b"").is_empty());
+            assert_echo(connect(server.local_addr()), b"next");
+            wait_until("it is called again", || count("service_actions") > 2);
+            stop(server)
+        } else {
+            let server = udp(options, Trouble::new("handle", false));
+            let client = connect_udp(server.local_addr());
+            client.send(b"trouble").unwrap();
+            wait_until("it has failed", || server.stats().failed == 1);
+            assert_eq!(ask_udp(&client, b"next"), b"next");
+            wait_until("it is called again", || count("service_actions") > 2);
+            stop(server)
+        };
+        assert_eq!((stats.failed, stats.finished), (1, 1), "{kind}");
+        assert_eq!(count("handle_error"), 1, "{kind}");
+        assert!(count("on_event") >= 7, "{kind}: {:?}", calls.all());
+    }
+}
+
+/// Python prints a traceback for each of these.
+#[test]
+fn a_client_that_goes_away_is_counted_and_not_reported() {
+    let (options, errors) = listening();
+    let (ending, ended) = unbounded();
+    let server = tcp(options, move |request: &mut TcpRequest| {
+        let mut wish = [0];
+        request.read_exact(&mut wish)?;
+        let result = match &wish {
+            b"w" => loop {
+                if let Err(error) = request.write_all(&[0; 4096]) {
+                    break Err(error);
+                }
+            },
+            _ => request.read_exact(&mut [0; 100]),
+        };
+        ending.send(result.as_ref().unwrap_err().kind()).unwrap();
+        result
+    });
+    let address = server.local_addr();
+    let send = |bytes: &[u8]| {
+        let mut client = connect(address);
+        client.write_all(bytes).unwrap();
+        client
+    };
+    let next = || ended.recv_timeout(PATIENCE).unwrap();
+
+    drop(send(b"read, but"));
+    assert_eq!(next(), ErrorKind::UnexpectedEof);
+
+    reset(send(b"reset"));
+    assert_eq!(next(), ErrorKind::ConnectionReset);
+
+    let mut client = send(b"w");
+    client.read_exact(&mut [0; 4096]).unwrap();
+    reset(client); // in the middle of a large reply
+    let kind = next();
+    assert!(matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe));
+
+    assert_eq!(send(b"").shutdown(std::net::Shutdown::Write).ok(), Some(()));
+    let stats = stop(server);
+    assert_eq!((stats.disconnected, stats.failed, stats.finished), (4, 0, 0), "{stats}");
+    assert!(errors.all().is_empty(), "{:?}", errors.all());
+}
+
+/// Whether an error means that the client has gone.
+#[test]
+fn only_the_errors_of_a_client_that_goes_away_are_disconnects() {
+    let is_disconnect = |kind: ErrorKind| HandlerError::Io(kind.into()).is_disconnect();
+    assert!(is_disconnect(ErrorKind::BrokenPipe));
+    assert!(is_disconnect(ErrorKind::ConnectionReset));
+    assert!(is_disconnect(ErrorKind::ConnectionAborted));
+    assert!(is_disconnect(ErrorKind::UnexpectedEof));
+    assert!(!is_disconnect(ErrorKind::TimedOut));
+    assert!(!is_disconnect(ErrorKind::InvalidData));
+    assert!(!is_disconnect(ErrorKind::NotFound));
+    assert!(!is_disconnect(ErrorKind::Other));
+}
+
+#[test]
+fn a_client_that_is_refused_sees_the_end_and_no_handler_runs() {
+    let events = Notes::new();
+    let note = events.clone();
+    let (asking, asked) = unbounded();
+    let options = options()
+        .on_event(move |event| note.add(event.clone()))
+        .verify_request(move |client| {
+            asking.send(client.clone()).unwrap();
+            false
+        });
+    let handler = Trouble::new("nowhere", false);
+    let calls = handler.calls.clone();
+    let server = tcp(options, handler);
+    for _ in 0..3 {
+        let client = connect(server.local_addr());
+        let local = client.local_addr().unwrap();
+        assert!(read_all(client).is_empty());
+        let client = asked.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(client.socket_addr(), Some(local));
+        wait_until("it is said", || {
+            events.all().contains(&Event::Refused { client: client.clone() })
+        });
+    }
+    let stats = stop(server);
+    assert_eq!((stats.accepted, stats.refused, stats.threads), (3, 3, 0));
+    assert!(calls.all().is_empty(), "{:?}", calls.all());
+}
+
+/// One client is refused, and the others are served.
+#[test]
+fn verify_request_decides_about_each_client() {
+    let turn = AtomicBool::new(false);
+    let options =
+        options().verify_request(move |_| !turn.fetch_xor(true, Ordering::SeqCst));
+    let server = tcp(options, Echo);
+    assert_echo(connect(server.local_addr()), b"first");
+    assert!(has_ended(connect(server.local_addr())));
+    assert_echo(connect(server.local_addr()), b"third");
+    assert_eq!(stop(server).refused, 1);
+}
+
+#[test]
+fn a_datagram_that_is_refused_is_not_handled() {
+    let turn = AtomicBool::new(false);
+    let options =
+        options().verify_request(move |_| turn.fetch_xor(true, Ordering::SeqCst));
+    let server = udp(options, Echo);
+    let client = connect_udp(server.local_addr());
+    client.send(b"refused").unwrap();
+    assert_eq!(ask_udp(&client, b"second"), b"second");
+    let stats = stop(server);
+    assert_eq!((stats.refused, stats.finished), (1, 1));
+}
+
+/// Accepted, started and ended, in this order, with the client's address and, at the
+/// end, how it ended.
+#[test]
+fn events_tell_the_story_of_each_connection() {
+    let events = Notes::new();
+    let note = events.clone();
+    let options = options()
+        .handle_error(|_, _| ())
+        .on_event(move |event| note.add((std::thread::current().id(), event.clone())));
+    let server = tcp(options, Trouble::new("handle", true));
+    for outcome in [Outcome::Panicked, Outcome::Finished] {
+        let before = events.len();
+        let client = connect(server.local_addr());
+        let address = socketserver::ClientAddress::from(client.local_addr().unwrap());
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        read_all(&client);
+        let story = events.wait_for(before + 3).split_off(before);
+        let client = || address.clone();
+        let told: Vec<_> = story.iter().map(|(_, event)| event.clone()).collect();
+        let expected = [
+            Event::Accepted { client: client() },
+            Event::Started { client: client() },
+            Event::Ended { client: client(), outcome },
+        ];
+        assert_eq!(told, expected);
+        assert_ne!(story[0].0, story[1].0, "accepted on the serving thread");
+        assert_eq!(story[1].0, story[2].0, "started and ended on the handler's");
+    }
+    stop(server);
+    assert_eq!(events.all().last().unwrap().1, Event::Draining { active: 0 });
+}
+
+/// Who, whether it was a panic, and the words.
+type Report = (String, bool, String);
+
+/// Options with a `handle_error` hook that writes down what it hears.
+fn listening() -> (ServerBuilder, Notes<Report>) {
+    let errors = Notes::new();
+    let note = errors.clone();
+    let options = ThreadedServer::builder().handle_error(move |client, error| {
+        let (is_panic, words) = match error {
+            HandlerError::Panic(words) => (true, words.clone()),
+            error => (false, error.to_string()),
+        };
+        note.add((client.to_string(), is_panic, words));
+    });
+    (options, errors)
+}
+
+/// Ends the connection the hard way.
+fn reset(client: TcpStream) {
+    SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// A closure that panics is no worse than any other handler.
+#[test]
+fn a_closure_that_panics_ends_its_connection_only() {
+    let (options, errors) = listening();
+    let server = udp(options, |request: &mut UdpRequest| {
+        assert!(!request.data().is_empty(), "an empty one");
+        request.reply(request.data())
+    });
+    let client = connect_udp(server.local_addr());
+    client.send(b"").unwrap();
+    assert_eq!(ask_udp(&client, b"full"), b"full");
+    assert_eq!(stop(server).panicked, 1);
+    assert_eq!(errors.all()[0].2, "an empty one");
+}
