@@ -145,7 +145,8 @@
 //! # Where it runs
 //!
 //! It is run and tested on Linux. macOS and Windows are supported by construction; the
-//! page [`platforms`] says what differs there.
+//! page [`platforms`] says what differs there. What it survives, and which tests show it,
+//! is on the page [`reliability`].
 //!
 //! # Layout
 //!
@@ -205,4 +206,4 @@ pub mod lessons;
 #[cfg(any(doc, doctest))]
 mod pages;
 #[cfg(any(doc, doctest))]
-pub use pages::{coming_from_python, platforms};
+pub use pages::{coming_from_python, platforms, reliability};

@@ -85,6 +85,12 @@ impl Limits {
         }
     }
 
+    /// When a write that begins now must be done.
+    pub(crate) fn end_of_write(&self) -> Option<Instant> {
+        let session_end = self.session.map(|(_, end)| end);
+        self.write_timeout.and_then(after).into_iter().chain(session_end).min()
+    }
+
     /// The timeout for the next call if the session is limited: `timeout`, or what is
     /// left of the session's time if that is less.
     fn left(&self, timeout: Option<Duration>) -> io::Result<Option<Duration>> {

@@ -15,6 +15,8 @@ macro_rules! page {
 
 page!(platforms, "platforms.md");
 
+page!(reliability, "reliability.md", "platforms" => "crate::platforms");
+
 page!(
     coming_from_python,
     "coming-from-python.md",

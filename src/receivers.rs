@@ -14,7 +14,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::connections::Stage;
@@ -51,6 +51,8 @@ struct Common<S: Datagrams> {
     server: ServerHandle<S::Address>,
     /// Whether somebody has the turn to receive.
     turn_taken: AtomicBool,
+    /// How many receivers there are.
+    receivers: AtomicUsize,
     /// How many datagrams have been received.
     received: AtomicU64,
 }
@@ -70,6 +72,7 @@ where
             socket: Arc::new(socket),
             server,
             turn_taken: AtomicBool::new(false),
+            receivers: AtomicUsize::new(0),
             received: AtomicU64::new(0),
         };
         let (ticker, back_off) = (Ticker::default(), BackOff::default());
@@ -102,14 +105,18 @@ where
     /// for it.
     fn add_receiver(&mut self) -> bool {
         let shared = self.common.server.shared();
-        if shared.connections.stats().active >= shared.options.max_connections {
+        // One that has just been added may not have begun: count the receivers, not the
+        // datagrams that are being handled.
+        let receivers = self.common.receivers.load(Ordering::SeqCst);
+        if receivers >= shared.options.max_connections {
             return false;
         }
-        let common = Arc::clone(&self.common);
+        let receiver = Receiver::new(&self.common);
         let added = HandlerError::catch(|| self.prototype.clone())
             .map_err(io::Error::from)
             .and_then(|prototype| {
-                shared.threads.run(Box::new(move || common.receive_and_serve(prototype)))
+                let work = move || receiver.0.receive_and_serve(prototype);
+                shared.threads.run(Box::new(work))
             });
         match &added {
             Ok(()) => self.back_off.reset(),
@@ -226,13 +233,32 @@ where
     }
 }
 
+/// A receiver, counted as long as this exists. Dropping it counts it off, whether it
+/// has left or never got a thread.
+struct Receiver<S: Datagrams>(Arc<Common<S>>);
+
+impl<S: Datagrams> Receiver<S> {
+    fn new(common: &Arc<Common<S>>) -> Self {
+        common.receivers.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(common))
+    }
+}
+
+impl<S: Datagrams> Drop for Receiver<S> {
+    fn drop(&mut self) {
+        self.0.receivers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// The turn to receive. Dropping it gives it up.
 struct Turn<'a>(&'a AtomicBool);
 
 impl<'a> Turn<'a> {
     /// Takes the turn, if it is free.
     fn take(taken: &'a AtomicBool) -> Option<Self> {
-        (!taken.swap(true, Ordering::SeqCst)).then_some(Self(taken))
+        // Not `then_some`: it would make a turn in any case, and its drop would give up
+        // the turn of another thread.
+        (!taken.swap(true, Ordering::SeqCst)).then(|| Self(taken))
     }
 }
 

@@ -153,15 +153,19 @@ impl<S: Stream> StreamRequest<S> {
 
     /// Ends the connection so that the client gets all that was written.
     ///
-    /// To close a socket with unread bytes in it resets the connection, and a reset may
-    /// destroy a reply that is still on its way. So say first that nothing more will
-    /// come, then read on for a moment what nobody is interested in any more.
+    /// To close a socket with unread bytes in it resets the connection, and so does every
+    /// byte that comes afterwards. A reset destroys a reply that has not been sent yet.
+    /// So see that it is sent, say that nothing more will come, and then read on for a
+    /// moment what nobody is interested in any more.
     pub(crate) fn close(self) {
+        // When the client has ended, nothing is unread, and closing alone will do. But it
+        // may be the end that a stopping server made: the client does not know of that.
         if self.at_end && !self.server.is_shutting_down() {
-            return; // nothing is unread, nor will anything come: closing alone will do
+            return;
         }
+        self.stream.wait_until_sent(self.limits.end_of_write());
         self.stream.shut_down(Shutdown::Write);
-        if !wake::is_readable(&*self.stream) {
+        if self.at_end || !wake::is_readable(&*self.stream) {
             return;
         }
         let limits = Limits::for_session(LINGER);

@@ -148,6 +148,15 @@ impl Stream for TcpStream {
         }
         Ok(())
     }
+
+    #[cfg(target_os = "linux")]
+    fn wait_until_sent(&self, until: Option<std::time::Instant>) {
+        // With this option a socket is writable only if less than so many bytes wait to
+        // be sent.
+        if SockRef::from(self).set_tcp_notsent_lowat(1).is_ok() {
+            let _ = crate::wake::wait_writable(self, until); // it was worth a try
+        }
+    }
 }
 
 impl ShutDown for TcpStream {

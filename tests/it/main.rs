@@ -8,7 +8,19 @@ mod bind;
 mod cpython;
 mod drain;
 mod isolation;
+mod leaks;
 mod limits;
 mod lines;
+#[cfg(unix)]
+mod nothing_lost;
+mod one_request;
+mod reliability;
+mod requests;
+mod resources;
+mod signals;
+mod stats;
 mod stopping;
 mod support;
+mod udp;
+#[cfg(unix)]
+mod unix;

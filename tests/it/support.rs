@@ -98,10 +98,11 @@ pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     read_all(client)
 }
 
-/// Whether the server has ended the connection, cleanly or not. Waits for it.
+/// Whether the server ends the connection, cleanly or not, whatever it sends before.
+/// Waits for it.
 pub(crate) fn has_ended(mut client: impl Read) -> bool {
-    match client.read(&mut [0]) {
-        Ok(count) => count == 0,
+    match io::copy(&mut client, &mut io::sink()) {
+        Ok(_) => true,
         Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
     }
 }
