@@ -138,8 +138,12 @@ where
                 return false;
             }
         };
-        let request = StreamRequest::new(stream, client, self.server.clone());
-        match shared.threads.run(Box::new(move || serve(handler, request, seat))) {
+        let server = self.server.clone();
+        // The request is made on the thread, in its stack: a job that travels is memory
+        // on the heap, for as long as the connection lasts.
+        let job =
+            move || serve(handler, StreamRequest::new(stream, client, server), seat);
+        match shared.threads.run(Box::new(job)) {
             Ok(()) => {
                 self.back_off.reset();
                 true
