@@ -42,6 +42,9 @@ struct Clients {
 
 struct Client {
     socket: UdpSocket,
+    /// How many messages are to be under way. It begins with one, and each reply brings
+    /// one more: all of them at once would be more than a socket has room for.
+    in_flight: usize,
     /// The messages under way, the oldest first.
     under_way: VecDeque<(Message, Instant)>,
     next: Message,
@@ -56,10 +59,9 @@ impl Clients {
             let mut socket = UdpSocket::from_std(socket);
             poll.registry().register(&mut socket, Token(number), Interest::READABLE)?;
             let next = Message::first_of(number);
-            let mut client = Client { socket, under_way: VecDeque::new(), next };
-            for _ in 0..in_flight {
-                client.send()?;
-            }
+            let mut client =
+                Client { socket, in_flight, under_way: VecDeque::new(), next };
+            client.send()?;
             clients.push(client);
         }
         Ok(Self { poll, clients, lost: 0 })
@@ -97,7 +99,7 @@ impl Client {
         Ok(())
     }
 
-    /// Receives all that has come, and sends as many messages.
+    /// Receives all that has come, and sends as many messages, or more.
     fn receive(&mut self, tally: &mut Tally) -> io::Result<()> {
         let mut reply = [0; Message::SIZE + 1];
         loop {
@@ -115,6 +117,9 @@ impl Client {
             };
             tally.count(sent.elapsed());
             self.send()?;
+            if self.under_way.len() < self.in_flight {
+                self.send()?;
+            }
         }
     }
 
