@@ -6,6 +6,7 @@
 //! and caches are still warm, and the others can grow old and leave.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -25,6 +26,8 @@ pub(crate) struct Threads {
     stack_size: Option<usize>,
     /// How long an idle thread waits for more to do.
     idle_timeout: Duration,
+    /// More threads than this would be the end of the process.
+    most: usize,
 }
 
 /// What the threads share with the one who hands out jobs.
@@ -65,7 +68,8 @@ impl Threads {
         stack_size: Option<usize>,
         idle_timeout: Duration,
     ) -> Self {
-        Self { pool: Arc::default(), prefix, stack_size, idle_timeout }
+        let most = most_threads();
+        Self { pool: Arc::default(), prefix, stack_size, idle_timeout, most }
     }
 
     /// Has `job` done by an idle thread, or by a new one.
@@ -80,6 +84,10 @@ impl Threads {
                 state.wake_one();
             }
             return Ok(());
+        }
+        if state.alive >= self.most {
+            let message = format!("no memory maps for more than {} threads", self.most);
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));
         }
         state.alive += 1;
         let number = state.free_numbers.pop().unwrap_or(state.alive);
@@ -118,6 +126,18 @@ impl Threads {
             && !self.pool.ended.wait_until(&mut state, until).timed_out()
         {}
     }
+}
+
+/// How many threads the system has memory maps for: some 16,000 on Linux, unless it has
+/// been told to have more (`vm.max_map_count`).
+///
+/// A thread takes four: its stack, a stack for signals, and a guard page for each. When
+/// there are none left for a thread that has begun already, the standard library aborts
+/// the process (rust-lang/rust#78497). So stop before that, and leave some for others.
+fn most_threads() -> usize {
+    let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+    let maps = text.trim().parse::<usize>();
+    maps.map_or(usize::MAX, |maps| maps / 4 - maps / 256)
 }
 
 impl Drop for Threads {
