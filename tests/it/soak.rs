@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::in_own_process;
+use crate::process::in_own_process;
 
 #[path = "../../examples/soak.rs"]
 #[allow(dead_code, reason = "its `main` is not called")]

@@ -68,7 +68,8 @@ fn stop_at_any_moment(rounds: usize) {
                 let (book, mut random) = (&book, Random(random.below(u64::MAX)));
                 scope.spawn(move || {
                     (0..random.below(20)).for_each(|_| random.dawdle());
-                    let began = book.drain().is_some();
+                    let began = book.close_doors().is_some();
+                    book.half_close();
                     assert!(book.enter(None).is_none(), "somebody slips in");
                     let cut_off = cut && book.cut().is_some();
                     (began, cut_off)
