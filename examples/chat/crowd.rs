@@ -4,12 +4,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use socketserver::ThreadedServer;
 
 use crate::support::{actor, say};
 
 /// How many lines ada says: more than the buffers of a connection hold.
-const LINES: usize = 2500;
+const LINES: usize = 600;
 
 /// How long a guest waits for the room.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,10 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Lets them meet in a room.
 pub(crate) fn meet(server: ThreadedServer) -> io::Result<()> {
     let server = server.spawn()?;
-    let arrive = || arrive(server.local_addr());
-    let (deaf, bob, ada) = (arrive()?, arrive()?, arrive()?);
-    // A small buffer is soon full.
-    socket2::SockRef::from(deaf.get_ref()).set_recv_buffer_size(16 * 1024)?;
+    let addr = server.local_addr();
+    let deaf = arrive(addr, soon_full)?;
+    let (bob, ada) = (arrive(addr, |_| Ok(()))?, arrive(addr, |_| Ok(()))?);
     let bob = actor("bob", move || listen(bob))?;
     let ada = actor("ada", move || talk(ada))?;
     bob.end()?;
@@ -30,9 +30,22 @@ pub(crate) fn meet(server: ThreadedServer) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a connection small, before it is one: its buffers are soon full.
+fn soon_full(socket: &Socket) -> io::Result<()> {
+    #[cfg(unix)]
+    socket.set_tcp_mss(1000)?; // small pieces, and so a small buffer at the other end
+    socket.set_recv_buffer_size(4096)
+}
+
 /// Connects, and waits until the room has noticed it: then it sends its first line.
-fn arrive(addr: SocketAddr) -> io::Result<BufReader<TcpStream>> {
-    let stream = TcpStream::connect(addr)?;
+fn arrive(
+    addr: SocketAddr,
+    prepare: impl Fn(&Socket) -> io::Result<()>,
+) -> io::Result<BufReader<TcpStream>> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    prepare(&socket)?;
+    socket.connect(&addr.into())?;
+    let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut stream = BufReader::new(stream);

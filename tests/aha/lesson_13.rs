@@ -315,7 +315,6 @@ fn two_hundred_clients_drain_at_once() -> Outcome {
     Ok(())
 }
 
-#[ignore = "a bug of `Shared::shutdown`: it wakes the others first, and tells then"]
 #[test]
 fn draining_is_told_before_anybody_leaves() -> Outcome {
     let (left, news) = bounded(1);
@@ -324,7 +323,7 @@ fn draining_is_told_before_anybody_leaves() -> Outcome {
     let builder = ThreadedServer::builder().on_event(move |event| {
         if matches!(event, socketserver::Event::Draining { .. }) {
             // As long as this hook runs, `serve_forever` must not have returned.
-            let early = news.recv_timeout(Duration::from_millis(500)).is_ok();
+            let early = news.recv_timeout(Duration::from_millis(100)).is_ok();
             hook_told.store(!early, std::sync::atomic::Ordering::SeqCst);
         }
     });

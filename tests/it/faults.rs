@@ -326,12 +326,7 @@ fn a_server_on_a_mapped_address() {
 /// All kinds of trouble at once, in a crowd; and whoever behaves is served as ever.
 #[test]
 fn a_crowd_of_bad_clients_and_a_few_good_ones() {
-    let options = options()
-        .max_connections(64)
-        .max_line(1000)
-        .read_timeout(Duration::from_millis(200))
-        .write_timeout(Duration::from_millis(200))
-        .handle_error(|_, _| ());
+    let options = options().max_connections(64).max_line(1000).handle_error(|_, _| ());
     let server = tcp(options, |request: &mut TcpRequest| {
         let mut line = String::new();
         while request.read_line(&mut line)? > 0 {

@@ -71,6 +71,7 @@ mod resources;
 mod signals;
 #[cfg(unix)]
 mod signals_under_load;
+mod soak;
 mod states;
 mod stats;
 mod stopping;

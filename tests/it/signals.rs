@@ -11,6 +11,7 @@ use socketserver::{Stats, TcpRequest};
 use crate::process::{Child, is_child};
 use crate::support::{
     Echo, assert_echo, connect, ended, has_ended, options, read_all, tcp, udp,
+    wait_until,
 };
 
 /// The child's part: serves without a limit on the drain, until signals have come.
@@ -34,6 +35,7 @@ fn serve_until_signals() -> Stats {
     eprintln!("listening on {}", server.local_addr());
     thread::spawn(move || {
         let _ = handle.stopping().recv();
+        wait_until("the idle client has left", || handle.stats().active <= 1);
         eprintln!("stopping");
     });
     let stats = ended(server);
@@ -64,7 +66,9 @@ fn one_signal_drains(start: fn(&str) -> Child, test: &str, signal: Signal) {
 fn two_signals_cut_off(test: &str, signal: Signal) {
     if is_child() {
         let stats = serve_until_signals();
-        assert_eq!((stats.finished, stats.cut_off), (1, 1));
+        // The idle one has got all by then, but its thread may not have left yet.
+        assert_eq!(stats.finished + stats.cut_off, 2, "{stats}");
+        assert!(stats.cut_off >= 1, "{stats}");
         return;
     }
     let child = Child::start(test);
