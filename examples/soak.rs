@@ -216,16 +216,19 @@ fn stop<A: Clone + Send + 'static>(name: &str, server: RunningServer<A>, hour: &
     }
 }
 
+const READ_TIMEOUT: Duration = Duration::from_millis(500);
+const SESSION_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Small limits, so that all of them are met.
 fn options() -> ServerBuilder {
     let count = AtomicU64::new(0);
     ThreadedServer::builder()
         .max_connections(12)
         .max_line(2000)
-        .read_timeout(Duration::from_millis(300))
+        .read_timeout(READ_TIMEOUT)
         .write_timeout(Duration::from_millis(300))
-        .session_timeout(Duration::from_secs(3))
-        .drain_timeout(Duration::from_secs(2))
+        .session_timeout(SESSION_TIMEOUT)
+        .drain_timeout(Duration::from_secs(10))
         .idle_thread_timeout(Duration::from_millis(100))
         // One in twenty is refused.
         .verify_request(move |_| count.fetch_add(1, Ordering::Relaxed) % 20 != 19)
@@ -358,7 +361,8 @@ fn connect_unix(path: &std::path::Path) -> io::Result<std::os::unix::net::UnixSt
 }
 
 /// Asks a few questions. Whoever has been answered once is in, and must be answered
-/// whole, or see a clean end, which comes only when the server stops.
+/// whole, or see a clean end, which comes only when the server stops. (On a busy machine
+/// it may itself be too slow, and be sent away for that.)
 fn good<S: Read + Write>(
     hour: &Hour,
     random: &mut Random,
@@ -366,6 +370,8 @@ fn good<S: Read + Write>(
 ) {
     let Ok(client) = connect() else { return };
     let mut client = BufReader::new(client);
+    let begin = Instant::now();
+    let mut last = begin;
     for number in 0..1 + random.below(30) {
         let question = format!("question {number} {}\n", "?".repeat(random.below(500)));
         let sent = client.get_mut().write_all(question.as_bytes());
@@ -373,6 +379,8 @@ fn good<S: Read + Write>(
         match client.read_line(&mut answer) {
             Ok(_) if sent.is_ok() && answer == question => hour.replied(),
             Ok(0) => return, // refused, or the server stops
+            _ if last.elapsed() > READ_TIMEOUT / 2 => return,
+            _ if begin.elapsed() > SESSION_TIMEOUT / 2 => return,
             Err(error) if number == 0 && error.kind() == ErrorKind::ConnectionReset => {
                 return; // the server stopped while it was in the queue
             }
@@ -382,6 +390,7 @@ fn good<S: Read + Write>(
                 return;
             }
         }
+        last = Instant::now();
     }
 }
 
@@ -457,7 +466,7 @@ fn datagrams(hour: &Hour, random: &mut Random, address: SocketAddr) {
     let Ok(client) = UdpSocket::bind("127.0.0.1:0") else { return };
     let ready = client
         .connect(address)
-        .and_then(|()| client.set_read_timeout(Some(Duration::from_millis(500))));
+        .and_then(|()| client.set_read_timeout(Some(Duration::from_secs(1))));
     if ready.is_err() {
         return;
     }

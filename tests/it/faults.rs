@@ -61,13 +61,13 @@ fn clients_that_reset_in_the_middle_of_a_large_reply() {
 /// It is the session's time that ends it; and nobody else has to wait.
 #[test]
 fn a_client_that_sends_its_line_byte_by_byte() {
-    const SILENCE: Duration = Duration::from_millis(500);
+    const SILENCE: Duration = Duration::from_millis(800);
     let errors = Notes::new();
     let note = errors.clone();
-    let options = options()
-        .read_timeout(SILENCE)
-        .session_timeout(2 * SILENCE)
-        .handle_error(move |_, error| note.add(error.to_string()));
+    let options =
+        options().read_timeout(SILENCE).session_timeout(2 * SILENCE).handle_error(
+            move |client, error| note.add((client.socket_addr(), error.to_string())),
+        );
     let server = tcp(options, |request: &mut TcpRequest| {
         request.read_line(&mut String::new()).map(drop)
     });
@@ -83,17 +83,20 @@ fn a_client_that_sends_its_line_byte_by_byte() {
         other.write_all(b"a line\n").unwrap();
         assert!(read_all(other).is_empty());
     }
-    let errors = errors.wait_for(1);
+    let local = client.local_addr().ok();
+    wait_until("it is reported", || errors.all().iter().any(|error| error.0 == local));
+    let errors = errors.all();
+    let words: Vec<_> = errors.iter().filter(|error| error.0 == local).collect();
     // On a very busy machine a byte may come too late.
-    assert!(errors[0].contains("session") || longest > SILENCE / 2, "{errors:?}");
-    assert_eq!((errors.len(), stop(server).failed), (1, 1));
+    let by_session = words[0].1.contains("session") || longest > SILENCE / 2;
+    assert!(words.len() == 1 && by_session, "{errors:?}");
 }
 
 /// They cost little, they stop nobody, and they end well when the server does.
 #[test]
 fn a_thousand_clients_that_never_send() {
     in_own_process("faults::a_thousand_clients_that_never_send", || {
-        let server = tcp(options(), Echo);
+        let server = tcp(options().drain_timeout(PATIENCE), Echo);
         assert_echo(connect(server.local_addr()), b"before");
         let empty = memory();
         let silent: Vec<_> = (0..1000).map(|_| connect(server.local_addr())).collect();
@@ -103,10 +106,8 @@ fn a_thousand_clients_that_never_send() {
         for _ in 0..10 {
             assert_echo(connect(server.local_addr()), b"I have something to say");
         }
-        let begin = Instant::now();
         let stats = stop(server);
         assert_eq!((stats.finished, stats.cut_off), (1011, 0), "{stats}");
-        assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
         for client in silent {
             assert!(read_all(client).is_empty());
         }
@@ -197,7 +198,9 @@ fn a_storm_of_connections_during_shutdown() {
         for _ in 0..25 {
             let replies = Arc::new(AtomicU64::new(0));
             let count = replies.clone();
-            let options = options().max_connections(1 + random.below(6) as usize);
+            let options = options()
+                .max_connections(1 + random.below(6) as usize)
+                .drain_timeout(PATIENCE);
             let server = tcp(options, move |request: &mut TcpRequest| {
                 if request.read(&mut [0])? > 0 {
                     count.fetch_add(1, Ordering::SeqCst);
@@ -371,10 +374,12 @@ fn a_crowd_of_bad_clients_and_a_few_good_ones() {
             });
         }
     });
-    wait_until("all have left", || server.stats().active == 0);
-    assert_balanced(&server.stats());
+    wait_until("all have come and left", || {
+        let stats = server.stats();
+        assert_balanced(&stats);
+        stats.accepted == 6 * 12 + 3 && stats.active == 0
+    });
     let stats = stop(server);
-    assert_eq!(stats.accepted, 6 * 12 + 3, "{stats}");
     assert!(stats.finished >= 3 && stats.cut_off == 0, "{stats}");
 }
 
@@ -412,7 +417,7 @@ fn clients_that_leave_while_they_wait_in_the_queue() {
     let handle = server.handle();
     wait_until("they are gone", || handle.stats().active == 0);
     let stats = stop(server);
-    assert_eq!((stats.failed, stats.panicked), (0, 0), "{stats}");
+    assert_eq!((stats.failed, stats.panicked, stats.cut_off), (0, 0, 0), "{stats}");
     assert!(stats.finished >= 51, "{stats}");
 }
 

@@ -3,7 +3,7 @@
 //! It only makes sense in a process of its own, see [`in_own_process`]: other tests have
 //! threads and descriptors too.
 //!
-//! [`in_own_process`]: crate::support::in_own_process
+//! [`in_own_process`]: crate::process::in_own_process
 
 use std::fs;
 use std::time::Instant;

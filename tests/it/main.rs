@@ -55,8 +55,10 @@ mod bind;
 mod compile_fail;
 mod cpython;
 mod drain;
+#[cfg(unix)]
 mod faults;
 mod isolation;
+#[cfg(unix)]
 mod leaks;
 mod limits;
 mod lines;
@@ -67,11 +69,15 @@ mod one_request;
 mod process;
 mod reliability;
 mod requests;
+#[cfg(unix)]
 mod resources;
+#[cfg(unix)]
 mod signals;
 #[cfg(unix)]
 mod signals_under_load;
+#[cfg(unix)]
 mod soak;
+#[cfg(unix)]
 mod states;
 mod stats;
 mod stopping;

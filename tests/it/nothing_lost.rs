@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::unbounded;
-use socketserver::{RequestHandler, Stream, StreamRequest, TcpRequest};
+use socketserver::{RequestHandler, ServerBuilder, Stream, StreamRequest, TcpRequest};
 
 use crate::leaks::{Belongings, Random};
 use crate::process::in_own_process;
@@ -112,6 +112,11 @@ fn read_up_to(client: &mut impl Read, size: usize) -> Vec<u8> {
     bytes
 }
 
+/// Options under which nobody is cut off, however busy the machine is.
+fn patient() -> ServerBuilder {
+    options().drain_timeout(None)
+}
+
 /// One round. `converse` is the life of a client: it connects, talks to the end, and
 /// returns what it has counted.
 fn round<A: Clone + Send + 'static>(
@@ -154,12 +159,12 @@ fn tcp_clients_lose_nothing_whenever_the_server_is_stopped() {
     let test = "nothing_lost::tcp_clients_lose_nothing_whenever_the_server_is_stopped";
     rounds(test, |by_lines, served, random| {
         if by_lines {
-            let server = tcp(options(), ByLines(served.clone()));
+            let server = tcp(patient(), ByLines(served.clone()));
             round(server, served, random, |address, random| {
                 converse_by_lines(connect(address), random)
             });
         } else {
-            let server = tcp(options(), ByBytes(served.clone()));
+            let server = tcp(patient(), ByBytes(served.clone()));
             round(server, served, random, |address, random| {
                 converse_by_bytes(connect(address), random)
             });
@@ -183,12 +188,12 @@ fn unix_clients_lose_nothing_whenever_the_server_is_stopped() {
     };
     rounds(test, |by_lines, served, random| {
         if by_lines {
-            let server = options().unix(&path, ByLines(served.clone())).unwrap();
+            let server = patient().unix(&path, ByLines(served.clone())).unwrap();
             round(run(server), served, random, move |path, random| {
                 converse_by_lines(connect(path), random)
             });
         } else {
-            let server = options().unix(&path, ByBytes(served.clone())).unwrap();
+            let server = patient().unix(&path, ByBytes(served.clone())).unwrap();
             round(run(server), served, random, move |path, random| {
                 converse_by_bytes(connect(path), random)
             });
