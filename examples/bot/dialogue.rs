@@ -120,24 +120,40 @@ impl Tree {
         ticket: impl FnOnce(&str) -> u32,
     ) -> (Option<Dialogue>, String) {
         let step = &self.steps[dialogue.step];
-        let mut text = step.text.clone();
-        let marker = format!("{{{TICKET}}}");
-        if text.contains(&marker) {
-            let number = ticket(&self.summary(&dialogue)).to_string();
-            text = text.replace(&marker, &number);
-        }
-        for (number, other) in self.steps.iter().enumerate() {
-            let marker = format!("{{{}}}", other.name);
-            if text.contains(&marker) {
-                let said = dialogue.answers.iter().find(|(step, _)| *step == number);
-                text = text.replace(&marker, said.map_or("-", |(_, answer)| answer));
-            }
-        }
+        let text = self.filled_in(&dialogue, &step.text, ticket);
         if step.is_end() {
             return (None, text + "\n");
         }
         let text = format!("{text}{}\n{PROMPT}", step.choices(" (", ")"));
         (Some(dialogue), text)
+    }
+
+    /// A step's text with what belongs in its braces. What the customer said is no part
+    /// of the text: braces in it are braces.
+    fn filled_in(
+        &self,
+        dialogue: &Dialogue,
+        text: &str,
+        ticket: impl FnOnce(&str) -> u32,
+    ) -> String {
+        let marker = format!("{{{TICKET}}}");
+        let ticket = text.contains(&marker).then(|| ticket(&self.summary(dialogue)));
+        let mut pieces = text.split('{');
+        let mut filled = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let Some((word, rest)) = piece.split_once('}') else {
+                filled = filled + "{" + piece;
+                continue;
+            };
+            let mut answers = dialogue.answers.iter();
+            let said = answers.find(|(step, _)| self.steps[*step].name == word);
+            match (ticket, said) {
+                (Some(number), _) if word == TICKET => filled += &number.to_string(),
+                (_, said) => filled += said.map_or("-", |(_, answer)| answer),
+            }
+            filled += rest;
+        }
+        filled
     }
 
     /// Asks again.

@@ -8,7 +8,7 @@ use std::fmt::{Debug, Display};
 use std::panic::catch_unwind;
 
 /// How many inputs are tried.
-const CASES: u64 = 2000;
+const CASES: u64 = 1000;
 
 /// What an input is made from. When there are no more choices, each is the first.
 ///

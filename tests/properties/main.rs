@@ -5,10 +5,16 @@
 //! memory. Each file of properties has the name of what it tests:
 //!
 //! - `lines`: `src/lines.rs`, how the library finds lines.
+//! - `chat`: the commands of lesson 14.
+//! - `bot`: the dialogue of lesson 15.
+//! - `http`: the messages and URLs of lesson 16.
 //!
 //! For more, add a file here, and a `#[path]` to what it tests. `choices` makes the
 //! input.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 
+mod bot;
+mod chat;
 mod choices;
+mod http;
 mod lines;
