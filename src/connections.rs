@@ -41,7 +41,9 @@ pub(crate) enum Stage {
     /// Clients are let in.
     #[default]
     Serving,
-    /// Nobody is let in; those who are in may finish.
+    /// Nobody is let in. It is being announced.
+    Closing,
+    /// Those who are in may finish.
     Draining,
     /// Those who were still in have been cut off.
     Cut,
@@ -106,19 +108,24 @@ impl Connections {
         outcome
     }
 
-    /// Lets nobody in from now on and shuts the read half of every connection: the
-    /// handlers read what has come already, then end of file. Replies still go out.
-    ///
-    /// Returns how many connections are open if this call began it.
-    pub(crate) fn drain(&self) -> Option<usize> {
+    /// Lets nobody in from now on. Returns how many connections are open if this call
+    /// began it; then [`half_close`](Self::half_close) must follow.
+    pub(crate) fn close_doors(&self) -> Option<usize> {
         let mut state = self.state.lock();
         if state.stage > Stage::Serving {
             return None;
         }
-        state.stage = Stage::Draining;
-        let active = state.counts.active;
+        state.stage = Stage::Closing;
+        self.changed.notify_all();
+        Some(state.counts.active)
+    }
+
+    /// Shuts the read half of every connection: the handlers read what has come already,
+    /// then end of file. Replies still go out.
+    pub(crate) fn half_close(&self) {
+        let mut state = self.state.lock();
+        state.stage = state.stage.max(Stage::Draining);
         self.shut_down_all(state, Shutdown::Read);
-        Some(active)
     }
 
     /// Shuts both halves of every connection that is still open.
@@ -157,6 +164,12 @@ impl Connections {
         if state.stage == Stage::Serving {
             self.wait(&mut state, Some(until));
         }
+    }
+
+    /// Waits until the stop has been announced, or it is `until`.
+    pub(crate) fn wait_until_announced(&self, until: Instant) {
+        let mut state = self.state.lock();
+        while state.stage == Stage::Closing && !self.wait(&mut state, Some(until)) {}
     }
 
     /// Waits until nobody is left, the server goes beyond `stage`, or it is `until`.

@@ -102,7 +102,8 @@ impl<A: Clone> ServerHandle<A> {
     /// The first signal calls [`shutdown`](Self::shutdown): connections may finish. The
     /// second calls [`shutdown_now`](Self::shutdown_now). On Unix, SIGTERM and SIGHUP do
     /// the same as Ctrl-C (SIGINT). Several servers may ask for it; a signal is for
-    /// all of them.
+    /// all of them. Also one that the program was told to ignore when it was started, as
+    /// by `nohup` or in the background of a script, is obeyed then.
     ///
     /// # Errors
     ///
@@ -129,7 +130,9 @@ impl<A: Clone> ServerHandle<A> {
             }
         };
         let installed = INSTALLED.get_or_init(|| {
-            ctrlc::try_set_handler(on_signal).map_err(|error| error.to_string())
+            // Not `try_set_handler`: it takes a signal that is ignored, as by a program
+            // that a script runs in the background, for one that has a handler.
+            ctrlc::set_handler(on_signal).map_err(|error| error.to_string())
         });
         installed.clone().map_err(|error| {
             io::Error::new(

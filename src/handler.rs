@@ -83,12 +83,19 @@ use crate::stream::TcpRequest;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler for requests of type `{R}`",
     label = "this cannot handle a `{R}`",
-    note = "a TCP server wants `impl RequestHandler for ..` (or `RequestHandler<TcpRequest>`), \
-            a UDP server `impl RequestHandler<UdpRequest> for ..`",
-    note = "a closure must name its argument, `|request: &mut TcpRequest| ..`, and be `Clone`: \
-            each connection gets its own clone"
+    note = "a TCP server wants `impl RequestHandler for ..`, a UDP server \
+            `impl RequestHandler<UdpRequest> for ..`",
+    note = "`TcpRequest` is short for `StreamRequest<TcpStream>`, and `UdpRequest` for \
+            `DatagramRequest<UdpSocket>`",
+    note = "a closure must name its argument, `|request: &mut TcpRequest| ..`, and what it \
+            captures must be `Clone` and `Send`"
 )]
-pub trait RequestHandler<R = TcpRequest>: Clone + Send + 'static {
+// The compiler shows these lines when a bound is not met, so they say why it is there.
+pub trait RequestHandler<R = TcpRequest>:
+    Clone // each connection gets a clone of the handler: add `#[derive(Clone)]`
+    + Send // the clone goes to another thread: share with `Arc<Mutex<..>>`, not `Rc`
+    + 'static // and may live there as long as it likes: own data, do not borrow it
+{
     /// Called first. When it fails, the connection ends: `handle` and `finish` are not
     /// called.
     ///

@@ -13,6 +13,21 @@
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]
+#![doc = "[lesson_04]: lesson_04"]
+#![doc = "[lesson_05]: lesson_05"]
+#![doc = "[lesson_06]: lesson_06"]
+#![doc = "[lesson_07]: lesson_07"]
+#![doc = "[lesson_08]: lesson_08"]
+#![doc = "[lesson_09]: lesson_09"]
+#![doc = "[lesson_10]: lesson_10"]
+#![doc = "[lesson_11]: lesson_11"]
+#![doc = "[lesson_12]: lesson_12"]
+#![doc = "[lesson_13]: lesson_13"]
+#![doc = "[lesson_14]: lesson_14"]
+#![doc = "[lesson_15]: lesson_15"]
+#![doc = "[lesson_16]: lesson_16"]
+#![doc = "[lesson_17]: lesson_17"]
+#![doc = "[lesson_18]: lesson_18"]
 #![doc = ""]
 #![doc = include_str!("../lessons/README.md")]
 
@@ -59,4 +74,19 @@ lessons! {
     lesson_01 "01_greeting";
     lesson_02 "02_echo";
     lesson_03 "03_udp";
+    lesson_04 "04_addresses";
+    lesson_05 "05_closing";
+    lesson_06 "06_one_at_a_time";
+    lesson_07 "07_lift_off";
+    lesson_08 "08_named_threads";
+    lesson_09 "09_reverse";
+    lesson_10 "10_print_lock";
+    lesson_11 "11_threaded_server";
+    lesson_12 "12_threaded_udp";
+    lesson_13 "13_graceful_shutdown";
+    lesson_14 "14_chat";
+    lesson_15 "15_support_bot";
+    lesson_16 "16_http_get";
+    lesson_17 "17_nonblocking";
+    lesson_18 "18_select";
 }

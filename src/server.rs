@@ -85,7 +85,9 @@ impl<A: Clone + Send + 'static> ThreadedServer<A> {
         let result = self.service.serve();
         let shared = self.handle.shared();
         shared.shutdown(); // if it was an error that ended it
-        drop(self.service);
+        if let Err(error) = HandlerError::catch(|| drop(self.service)) {
+            complain(format_args!("the prototype's drop: {error}"));
+        }
         shared.drain();
         result
     }

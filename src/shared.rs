@@ -28,7 +28,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// How long the end of the drain waits for handlers whose connections have been cut
-    /// off, and for threads to end. A moment is enough for those who read or write.
+    /// off, and for threads to end; and before it, for the hook that is told. A moment is
+    /// enough for those who read or write.
     const GRACE: Duration = Duration::from_millis(250);
 
     /// `thread_name` is for threads whose name the user left to us.
@@ -54,10 +55,12 @@ impl Shared {
 
     /// Begins to stop; says whether this call began it.
     pub(crate) fn shutdown(&self) -> bool {
-        let Some(active) = self.connections.drain() else { return false };
-        drop(self.not_stopping.lock().take());
-        self.wake.wake();
+        let Some(active) = self.connections.close_doors() else { return false };
+        // Told first: what follows makes handlers end, and the server too.
         self.event(|| Event::Draining { active });
+        self.wake.wake();
+        drop(self.not_stopping.lock().take());
+        self.connections.half_close();
         true
     }
 
@@ -70,6 +73,7 @@ impl Shared {
 
     /// Waits until everybody has left, and cuts off those who take too long.
     pub(crate) fn drain(&self) {
+        self.connections.wait_until_announced(Instant::now() + Self::GRACE);
         let until = self.options.drain_timeout.and_then(after);
         let all_left = self.connections.wait_until_empty(Stage::Draining, until);
         let until = Instant::now() + Self::GRACE;

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::event::HandlerError;
+
 /// What a thread is given to do: one connection, from beginning to end.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
@@ -86,6 +88,8 @@ impl Threads {
             return Ok(());
         }
         if state.alive >= self.most {
+            drop(state);
+            HandlerError::catch(|| drop(job))?; // may panic, see below
             let message = format!("no memory maps for more than {} threads", self.most);
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));
         }
@@ -102,8 +106,10 @@ impl Threads {
             builder = builder.stack_size(bytes);
         }
         // `thread::spawn` would panic where this returns an error. Then the worker is
-        // dropped, and so off the books again.
-        builder.spawn(move || worker.work(job, idle_timeout)).map(drop)
+        // dropped, and so off the books again; and the job, which is not ours alone, and
+        // may panic at that.
+        let work = move || worker.work(job, idle_timeout);
+        HandlerError::catch(|| builder.spawn(work))?.map(drop)
     }
 
     /// What the threads' names begin with.

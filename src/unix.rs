@@ -1,14 +1,17 @@
 //! Unix sockets: the same servers for clients on this machine, with a path for address.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::acceptor::Acceptor;
@@ -115,8 +118,8 @@ impl ServerBuilder {
         H: RequestHandler<UnixRequest>,
     {
         self.options.check()?;
-        let (socket, file) = bind(path.as_ref(), Type::STREAM)?;
-        socket.listen(self.options.system_backlog())?;
+        let backlog = self.options.system_backlog();
+        let (socket, file) = bind(path.as_ref(), Type::STREAM, Some(backlog))?;
         stream_server(OwnedFd::from(socket).into(), Some(file), handler, self.options)
     }
 
@@ -136,7 +139,7 @@ impl ServerBuilder {
         H: RequestHandler<UnixDatagramRequest>,
     {
         self.options.check()?;
-        let (socket, file) = bind(path.as_ref(), Type::DGRAM)?;
+        let (socket, file) = bind(path.as_ref(), Type::DGRAM, None)?;
         datagram_server(OwnedFd::from(socket).into(), Some(file), handler, self.options)
     }
 }
@@ -166,14 +169,20 @@ impl Drop for SocketFile {
     }
 }
 
-/// Makes a socket bound to `path`, in the place of one that a dead server left there.
-fn bind(path: &Path, kind: Type) -> io::Result<(Socket, SocketFile)> {
+/// Makes a socket bound to `path`, in the place of one that a dead server left there,
+/// and listens, if it is a kind of socket that does.
+fn bind(
+    path: &Path,
+    kind: Type,
+    backlog: Option<i32>,
+) -> io::Result<(Socket, SocketFile)> {
     let name_path = |error: io::Error| {
         let message = format!("cannot listen on {}: {error}", path.display());
         io::Error::new(error.kind(), message)
     };
     let address = SockAddr::unix(path).map_err(name_path)?;
     let socket = Socket::new(Domain::UNIX, kind, None)?;
+    let _lock = lock_directory(path);
     let mut bound = socket.bind(&address);
     if bound.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
         && is_left_behind(path, &address, kind)
@@ -185,7 +194,30 @@ fn bind(path: &Path, kind: Type) -> io::Result<(Socket, SocketFile)> {
     let file = fs::symlink_metadata(path).map_err(name_path)?;
     // The working directory may change before the file is removed.
     let path = std::path::absolute(path)?;
-    Ok((socket, SocketFile { path, identity: SocketFile::identity(&file) }))
+    let file = SocketFile { path, identity: SocketFile::identity(&file) };
+    if let Some(backlog) = backlog {
+        socket.listen(backlog)?;
+    }
+    Ok((socket, file))
+}
+
+/// Until it is dropped, no other server starts in the same directory. Without it, two
+/// that start at the same moment may take each other's file for left behind: a server
+/// that does not listen yet looks dead.
+///
+/// `None` where there is no such lock, or it is not to be had: one that does not start
+/// would be worse.
+fn lock_directory(path: &Path) -> Option<File> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = File::open(parent.unwrap_or(Path::new("."))).ok()?;
+    for _ in 0..100 {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(directory),
+            Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(5)),
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// Whether the file at `path` is a socket that nobody has open any more.

@@ -59,6 +59,145 @@ const TALKS: &[Talk] = &[
         sends: b"<empty>", // this is how the relay writes it down
         answers: b"OK...",
     },
+    Talk {
+        lesson: "05_closing",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"12 bytes", // only after the client has closed its half
+    },
+    Talk {
+        lesson: "06_one_at_a_time",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"Hello, world",
+    },
+    Talk {
+        lesson: "06_one_at_a_time",
+        over: Over::Tcp,
+        words: &[],
+        typed: "one\ntwo\n",
+        sends: b"onetwo",
+        answers: b"onetwo",
+    },
+    Talk {
+        lesson: "09_reverse",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "y\nabc\nn\n",
+        sends: b"Hello, worldabc",
+        answers: b"dlrow ,olleHcba",
+    },
+    Talk {
+        lesson: "09_reverse",
+        over: Over::Tcp,
+        words: &["\u{e9}"],
+        typed: "n\n",
+        sends: b"\xc3\xa9",
+        answers: b"\xa9\xc3",
+    },
+    Talk {
+        lesson: "10_print_lock",
+        over: Over::Tcp,
+        words: &["Good", "morning"],
+        typed: "y\n",
+        sends: b"Good morning",
+        answers: b"gninrom dooG",
+    },
+    Talk {
+        lesson: "11_threaded_server",
+        over: Over::Tcp,
+        words: &["Hello,", "w\u{f6}rld"],
+        typed: "",
+        sends: "Hello, w\u{f6}rld\n".as_bytes(),
+        answers: "HELLO, W\u{f6}RLD\n".as_bytes(), // ASCII letters only
+    },
+    Talk {
+        lesson: "12_threaded_udp",
+        over: Over::Udp,
+        words: &[" \t\x0b\x0c\r\nHello,", "w\u{f6}rld \x0b\n"],
+        typed: "",
+        sends: " \t\x0b\x0c\r\nHello, w\u{f6}rld \x0b\n".as_bytes(),
+        answers: "HELLO, W\u{f6}RLD".as_bytes(),
+    },
+    Talk {
+        lesson: "12_threaded_udp",
+        over: Over::Udp,
+        words: &[" \n\x0b"],
+        typed: "",
+        sends: b" \n\x0b",
+        answers: b"<empty>", // this is how the relay writes it down
+    },
+    Talk {
+        lesson: "13_graceful_shutdown",
+        over: Over::Tcp,
+        words: &["one", "two"],
+        typed: "",
+        sends: b"one two\n",
+        answers: b"one\ntwo\n",
+    },
+    Talk {
+        lesson: "14_chat",
+        over: Over::Tcp,
+        words: &[],
+        typed: "Is anybody here?\n/who\n/nick ada\n/nick h\u{e9} h\u{e9}\n/dance\n\n/quit\n",
+        sends:
+            "Is anybody here?\n/who\n/nick ada\n/nick h\u{e9} h\u{e9}\n/dance\n\n/quit\n"
+                .as_bytes(),
+        answers: b"-- you are guest-1: /nick NAME, /who, /quit\n\
+            -- here: guest-1\n\
+            -- guest-1 is now ada\n\
+            -- a name has 1 to 20 letters, digits, - or _\n\
+            -- there is no /dance, but /nick NAME, /who, /quit\n\
+            -- goodbye\n",
+    },
+    Talk {
+        lesson: "15_support_bot",
+        over: Over::Tcp,
+        words: &["no", "na \u{fffd}ve", "Yes!"],
+        typed: "",
+        sends: "no\nna \u{fffd}ve\nYes!\n".as_bytes(),
+        answers: "Hello! I am the support bot of Hillside Internet.\n\
+            Is the cable plugged in, at the router and at the wall? (yes, no)\n> \
+            Please plug it in, at both ends, and wait for two minutes.\n\
+            Does the internet work now? (yes, no)\n> \
+            I do not understand \"na \u{fffd}ve\". Please answer: yes, no.\n> \
+            I am glad to hear it. The diagnosis: a cable had come loose.\nGoodbye.\n"
+            .as_bytes(),
+    },
+    Talk {
+        lesson: "15_support_bot",
+        over: Over::Udp,
+        words: &["--udp", "yes", "off", "no"],
+        typed: "",
+        sends: b"helloyesoffno",
+        answers: b"Hello! I am the support bot of Hillside Internet.\n\
+            Is the cable plugged in, at the router and at the wall? (yes, no)\n> \
+            Look at the router. What colour are its lights? (green, red, off)\n> \
+            So it has no power. Please try another socket in the wall.\n\
+            Are there any lights now? (yes, no)\n> \
+            The diagnosis: the router is broken. I have opened ticket 1001: a new one will \
+            come\nby mail.\nGoodbye.\n",
+    },
+    Talk {
+        lesson: "17_nonblocking",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"",
+    },
+    Talk {
+        lesson: "18_select",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"Hello, world",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------
@@ -228,7 +367,17 @@ impl Copy {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        for dir in ["examples", "lessons", "lessons/python", "src", "tests"] {
+        for dir in [
+            "examples",
+            "examples/support",
+            "examples/chat",
+            "examples/bot",
+            "lessons",
+            "lessons/python",
+            "src",
+            "tests",
+            "tests/aha",
+        ] {
             fs::create_dir_all(copy.join(dir))?;
             for entry in fs::read_dir(files::root().join(dir))? {
                 let entry = entry?;

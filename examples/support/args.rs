@@ -1,9 +1,10 @@
 //! The command line of a lesson: `serve`, `client`, or nothing, and a few options.
 
 use std::ffi::OsString;
+use std::io;
 use std::net::SocketAddr;
 
-use super::{stage, timeline::Drawing};
+use super::{stage, terminal, timeline::Drawing};
 
 /// What the student wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,6 +297,19 @@ impl Args {
     /// The words in one line, or `default` if there are none.
     pub(crate) fn message(&self, default: &str) -> String {
         if self.words.is_empty() { default.to_owned() } else { self.words.join(" ") }
+    }
+
+    /// The words in one line; if there are none, a line from the terminal.
+    ///
+    /// # Errors
+    ///
+    /// The input cannot be read.
+    pub(crate) fn words_or_ask(&self, prompt: &str) -> io::Result<Option<String>> {
+        if self.words.is_empty() {
+            terminal::ask(prompt)
+        } else {
+            Ok(Some(self.message("")))
+        }
     }
 
     /// Whether `--name` was given.

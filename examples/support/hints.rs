@@ -1,9 +1,12 @@
 //! Errors in words: what happened, and what to do about it.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::ToSocketAddrs;
 
 use super::args::{Args, Role};
+use super::mistake;
 
 /// What to tell the student, and how the program ends.
 #[derive(Debug)]
@@ -14,26 +17,52 @@ pub(crate) struct Hint {
     pub(crate) status: u8,
 }
 
+/// An error about an address that is not the one of `--addr`.
+#[derive(Debug)]
+struct Elsewhere {
+    /// That address.
+    addr: String,
+    /// The error.
+    error: io::Error,
+}
+
+/// Says that `error` is about `addr`, and not about the address of `--addr`.
+pub(crate) fn at(addr: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), Elsewhere { addr: addr.to_owned(), error })
+}
+
+impl Error for Elsewhere {}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
 /// Explains the error that ended a lesson's program.
 pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
+    if let Some(text) = mistake::sentences(error) {
+        return Hint { text, status: 2 };
+    }
     if args.role() == Role::Demonstration {
         return Hint { text: format!("The demonstration failed: {error}."), status: 1 };
     }
-    let addr = args.addr();
+    let elsewhere = error.get_ref().and_then(|inner| inner.downcast_ref::<Elsewhere>());
+    let addr = elsewhere.map_or(args.addr(), |elsewhere| &elsewhere.addr);
     let serves = args.role() == Role::Serve;
     let serve = args.command("serve", addr);
-    let elsewhere = args.command("serve", "127.0.0.1:0");
+    let any = args.command("serve", "127.0.0.1:0");
     let text = match error.kind() {
         ErrorKind::AddrInUse => format!(
             "Another program already listens on {addr}: perhaps this server runs in \
-             another terminal.\nStop that one with Ctrl-C, or take any free port: {elsewhere}"
+             another terminal.\nStop that one with Ctrl-C, or take any free port: {any}"
         ),
         ErrorKind::ConnectionRefused => format!(
             "Nobody listens on {addr}.\nStart the server first, in another terminal: {serve}"
         ),
         ErrorKind::PermissionDenied if serves => format!(
             "This system does not let you listen on {addr}: ports below 1024 are often \
-             kept for the administrator.\nTake any free port: {elsewhere}"
+             kept for the administrator.\nTake any free port: {any}"
         ),
         ErrorKind::PermissionDenied => format!(
             "This system does not let you send to {addr}.\nTry a server on this machine: \
@@ -61,8 +90,9 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
             )
         }
         ErrorKind::UnexpectedEof => format!(
-            "{addr} closed the connection before its answer was complete.\nSee what the \
-             server printed in its terminal, then run the client again."
+            "{addr} closed the connection before its answer was complete{}.\nSee what the \
+             server printed in its terminal, then run the client again.",
+            error.get_ref().map(|inner| format!(" ({inner})")).unwrap_or_default()
         ),
         _ if addr.to_socket_addrs().is_err() => {
             let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);

@@ -29,6 +29,16 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// Prints one line without a name, also in a demonstration: for a table.
+///
+/// Other than `println!`, it does not panic when the screen is gone (`| head -1`).
+macro_rules! show {
+    ($($word:tt)*) => {
+        $crate::support::stage::print(&format!("{}\n", format_args!($($word)*)))
+    };
+}
+pub(crate) use show;
+
 /// An actor of a demonstration: a thread with a name.
 #[derive(Debug)]
 #[must_use = "wait for the actor with `end`"]
@@ -118,6 +128,16 @@ pub(crate) fn speak(line: Arguments<'_>) {
     }
     let current = thread::current();
     print(&labelled(current.name().unwrap_or("?"), &line.to_string()));
+}
+
+/// Says the error of a result, if it has one, where a loop goes on after it. It waits a
+/// moment, so that the loop does not spin while the system lacks something, such as room
+/// for one more open file.
+pub(crate) fn report<T>(result: io::Result<T>) {
+    if let Err(error) = result {
+        speak(format_args!("error: {error}"));
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// `text` with `name` before each of its lines.

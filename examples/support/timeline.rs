@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 use super::{stage, svg};
 
-/// How wide a drawing may be, in columns.
-const WIDTH: usize = 80;
+/// How wide a drawing may be, in columns: a note shows it as it is.
+const WIDTH: usize = 72;
 
 /// The widest name a lane shows; longer ones lose their end.
 const NAME: usize = 14;
@@ -127,6 +127,12 @@ impl Drop for Span {
     }
 }
 
+/// The current thread does this while `work` runs.
+pub(crate) fn during<T>(doing: Doing, work: impl FnOnce() -> T) -> T {
+    let _span = span(doing);
+    work()
+}
+
 /// The lanes recorded so far, in the order in which their threads first did something;
 /// those that began (nearly) together stand by name. The first span begins at zero.
 pub(crate) fn lanes() -> Vec<Lane> {
@@ -193,7 +199,9 @@ impl Lane {
     pub(crate) fn visible(&self) -> Vec<(Duration, Duration)> {
         let longest = |(index, bar): (usize, &Bar)| {
             let mut parts = vec![(bar.from, bar.to)];
-            for over in &self.bars[index + 1..] {
+            // They stand by their start: those after the bar's end do not matter.
+            let later = self.bars[index + 1..].iter();
+            for over in later.take_while(|over| over.from < bar.to) {
                 parts = parts
                     .into_iter()
                     .flat_map(|(from, to)| {
@@ -292,7 +300,7 @@ pub(crate) fn used(lanes: &[Lane]) -> Vec<Doing> {
     Doing::ALL.into_iter().filter(occurs).collect()
 }
 
-/// The lanes as text of at most 80 columns.
+/// The lanes as text of at most 72 columns.
 pub(crate) fn text(lanes: &[Lane], colour: bool) -> String {
     if lanes.is_empty() {
         return "the timeline is empty: no thread recorded anything\n".to_owned();
@@ -384,14 +392,18 @@ fn painted(cells: &[(Option<Doing>, char)], colour: bool) -> String {
     line
 }
 
-/// The line below the lanes: which fill is what.
+/// The line below the lanes: which fill is what. It begins below the bars, or further left
+/// if it is long.
 fn legend(lanes: &[Lane], name_width: usize, colour: bool) -> String {
-    let mut line = format!("\n{:1$}", "", name_width + 2);
+    let mut words = vec![];
+    let mut length = 0;
     for doing in used(lanes) {
         let sample = [(Some(doing), doing.fill()); 2];
-        line += &format!("{} {}   ", painted(&sample, colour), doing.word());
+        words.push(format!("{} {}", painted(&sample, colour), doing.word()));
+        length += 2 + 1 + doing.word().len() + 2;
     }
-    format!("{}\n", line.trim_end_matches(' '))
+    let indent = (name_width + 2).min(WIDTH + 2 - length);
+    format!("\n{:indent$}{}\n", "", words.join("  "))
 }
 
 #[cfg(test)]
@@ -402,6 +414,17 @@ mod tests {
     pub(crate) fn bar(doing: Doing, from: u64, to: u64, label: &str) -> Bar {
         let (from, to) = (Duration::from_millis(from), Duration::from_millis(to));
         Bar { doing, label: label.to_owned(), from, to }
+    }
+
+    #[test]
+    fn the_longest_legend_fits() {
+        let bars = Doing::ALL.map(|doing| bar(doing, 0, 9, "")).to_vec();
+        let lanes = [Lane { name: "fourteen wide.".to_owned(), bars }];
+        let drawing = text(&lanes, false);
+        let legend = drawing.lines().last().unwrap_or_default();
+        assert!(legend.trim_start().starts_with("▓▓ works  ░░"), "{legend}");
+        assert!(legend.ends_with("·· idle"), "{legend}");
+        assert!(legend.chars().count() <= WIDTH, "{legend}");
     }
 
     /// Two threads and one lock.
@@ -428,7 +451,7 @@ mod tests {
         let drawing = text(&example(), false);
         let lines: Vec<&str> = drawing.lines().collect();
         assert_eq!(lines.len(), 7, "{drawing}");
-        assert!(lines[0].ends_with("400 ms      500 ms"), "{drawing}");
+        assert!(lines[0].ends_with("400 ms    500 ms"), "{drawing}");
         assert!(
             lines[1].trim().starts_with("├─") && lines[1].ends_with("─┤"),
             "{drawing}"
@@ -438,7 +461,7 @@ mod tests {
         assert!(lines[3].contains("▒░░░") && lines[3].contains("░█▒"), "{drawing}");
         assert!(lines[4].starts_with("the one that a  ····"), "{drawing}");
         assert!(
-            lines[6].contains("░░ waits for the lock   ██ holds the lock"),
+            lines[6].contains("░░ waits for the lock  ██ holds the lock"),
             "{drawing}"
         );
     }
@@ -459,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_wider_than_80_columns() {
+    fn no_line_is_wider_than_72_columns() {
         let mut lanes = example();
         for total in [1, 3, 7, 480, 999, 1_000, 1_001, 12_345, 86_400_000] {
             lanes[0].bars[0].to = Duration::from_millis(total);

@@ -25,6 +25,8 @@ pub(crate) fn form(root: &Path) -> Vec<String> {
         let Ok(text) = read(&root.join(format!("lessons/{name}.md"))) else { continue };
         let before = index.checked_sub(1).map(|before| &notes[before]);
         let neighbours = before.into_iter().chain(notes.get(index + 1));
+        let neighbours =
+            neighbours.filter(|other| number(name).abs_diff(number(other)) == 1);
         complaints.extend(
             note(&text, neighbours)
                 .map(|complaint| format!("lessons/{name}.md: {complaint}")),
@@ -68,8 +70,14 @@ fn named_tests(root: &Path, name: &str, text: &str) -> Vec<String> {
 
 /// The files of tests.
 fn tests(root: &Path) -> impl Iterator<Item = PathBuf> {
-    let files = std::fs::read_dir(root.join("tests")).into_iter().flatten();
+    let dirs = ["tests", "tests/aha"].map(|dir| root.join(dir));
+    let files = dirs.into_iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten();
     files.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file())
+}
+
+/// The number with which a lesson's name begins.
+fn number(name: &str) -> u8 {
+    name[..2].parse().unwrap_or_default()
 }
 
 /// What is wrong with a note's form.

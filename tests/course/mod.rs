@@ -2,6 +2,8 @@
 //! returns complaints, so that the tests can also feed it projects that are broken.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod compiler;
+pub(crate) mod drawings;
 pub(crate) mod excerpts;
 pub(crate) mod files;
 pub(crate) mod form;

@@ -33,14 +33,15 @@ pub(crate) fn example(name: &str) -> PathBuf {
 
 /// Whether a program in `dir` is missing or older than a source.
 fn is_stale(dir: &Path) -> bool {
-    let newest = ["examples", "examples/support", "src"]
-        .iter()
-        .flat_map(|sources| {
-            std::fs::read_dir(root().join(sources)).into_iter().flatten()
-        })
-        .filter_map(|entry| entry.ok()?.metadata().ok()?.modified().ok())
-        .max()
-        .unwrap_or(SystemTime::now());
+    let newest =
+        ["examples", "examples/support", "examples/chat", "examples/bot", "src"]
+            .iter()
+            .flat_map(|sources| {
+                std::fs::read_dir(root().join(sources)).into_iter().flatten()
+            })
+            .filter_map(|entry| entry.ok()?.metadata().ok()?.modified().ok())
+            .max()
+            .unwrap_or(SystemTime::now());
     super::files::lessons(&root()).iter().any(|name| {
         let program = dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         let built = program.metadata().and_then(|data| data.modified());
@@ -224,6 +225,11 @@ impl Program {
             Ok(status) if status.success() => Ok(()),
             other => Err(format!("Ctrl-C cannot be sent: {other:?}")),
         }
+    }
+
+    /// The number by which the system knows its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it has ended by itself.

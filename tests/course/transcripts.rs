@@ -21,7 +21,8 @@
 //! | `server^C` | presses Ctrl-C |
 //! | anything else | the next line that the last-named actor prints |
 //!
-//! `[..]` stands for anything, `[PORT]` for a port, `[MS]` for a number. Above the fence
+//! `[..]` stands for anything, `[PORT]` for a port, `[MS]` for a number; `[...]` on a line
+//! of its own, for any number of lines until the next one that is shown. Above the fence
 //! may stand `<!-- unordered -->` (the order of the lines is not promised), `<!-- status:
 //! 2 -->` (the last program that ends by itself ends with this) and `<!-- not run: why
 //! -->`. The steps happen in the order in which they are written: a step waits until all
@@ -63,6 +64,7 @@ pub(crate) fn transcripts(root: &Path) -> Vec<String> {
         let text = read(&page).unwrap_or_default();
         blocks.extend(blocks_of(&text, &short(&page, root)));
     }
+    let _ = programs::example(""); // builds what must be built before the clocks run
     let (next, complaints) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -172,6 +174,8 @@ struct Actor {
     echoes: bool,
     /// A line that was read already, to learn the address.
     first: Option<String>,
+    /// Whether lines may come that the block does not show, see `[...]`.
+    skips: bool,
 }
 
 /// Where programs of a block meet.
@@ -218,6 +222,10 @@ fn play(root: &Path, block: &Block) -> Result<(), String> {
             Step::See(name, text) => {
                 if let Some(name) = name {
                     speaker = name.to_owned();
+                }
+                if text == "[...]" {
+                    stage.actor(&speaker)?.skips = true;
+                    continue;
                 }
                 let mut wanted = vec![text];
                 let more = lines.clone().map_while(|line| match step(line) {
@@ -309,6 +317,7 @@ impl Stage<'_> {
             interrupted: false,
             echoes,
             first: None,
+            skips: false,
         };
         if serves {
             let first = actor.program.line(self.end)?;
@@ -391,16 +400,28 @@ impl Stage<'_> {
         let end = self.end;
         let mut printed = Vec::new();
         for text in &wanted {
-            let actor = self.actor(name)?;
-            let line = match actor.first.take() {
-                Some(line) => Ok(Some(line)),
-                None => actor.program.line(end),
-            };
-            let line = line.map_err(|error| format!("{error}\n  expected: {text}"))?;
-            let Some(line) = line else {
-                return Err(different(name, text, "(nothing: the program has ended)"));
-            };
-            printed.push(self.as_shown(&line));
+            printed.push(loop {
+                let actor = self.actor(name)?;
+                let skips = actor.skips;
+                let line = match actor.first.take() {
+                    Some(line) => Ok(Some(line)),
+                    None => actor.program.line(end),
+                };
+                let line =
+                    line.map_err(|error| format!("{error}\n  expected: {text}"))?;
+                let Some(line) = line else {
+                    return Err(different(
+                        name,
+                        text,
+                        "(nothing: the program has ended)",
+                    ));
+                };
+                let line = self.as_shown(&line);
+                if !skips || is_like(&line, text) {
+                    self.actor(name)?.skips = false;
+                    break line;
+                }
+            });
         }
         // Exact lines first, so that a `[..]` does not take what another line names.
         let mut wanted = wanted;

@@ -11,7 +11,8 @@ use std::time::Duration;
 use socketserver::{ServerBuilder, TcpRequest, ThreadedServer};
 
 use crate::support::{
-    Echo, Notes, ask_udp, assert_echo, connect, connect_udp, options, stop, tcp,
+    Echo, Notes, Server, ask_udp, assert_echo, connect, connect_udp, options, run, stop,
+    tcp,
 };
 
 #[test]
@@ -23,7 +24,7 @@ fn port_zero_becomes_a_real_port() {
         assert_ne!(server.local_addr().port(), 0);
         assert_eq!(server.handle().local_addr(), server.local_addr());
         let address = server.local_addr();
-        let server = server.spawn().unwrap();
+        let server = run(server);
         assert_eq!(server.local_addr(), address);
     }
 }
@@ -32,7 +33,7 @@ fn port_zero_becomes_a_real_port() {
 fn a_server_listens_as_soon_as_it_is_made() {
     let server = ThreadedServer::tcp("127.0.0.1:0", Echo).unwrap();
     let client = connect(server.local_addr());
-    let _server = server.spawn().unwrap();
+    let _server = run(server);
     assert_echo(client, b"I was here before it served");
 }
 
@@ -167,7 +168,7 @@ fn a_server_on_ipv6_serves_ipv6() {
     assert_echo(connect(server.local_addr()), b"six");
     assert!(server.local_addr().is_ipv6());
 
-    let server = ThreadedServer::udp("[::1]:0", Echo).unwrap().spawn().unwrap();
+    let server = run(ThreadedServer::udp("[::1]:0", Echo).unwrap());
     let client = UdpSocket::bind("[::1]:0").unwrap();
     client.connect(server.local_addr()).unwrap();
     client.set_read_timeout(Some(crate::support::PATIENCE)).unwrap();
@@ -209,29 +210,26 @@ fn a_server_for_ipv6_only_leaves_ipv4_alone() {
 fn a_socket_that_is_bound_already_will_do() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let server = options().from_listener(socket, Echo).unwrap().spawn().unwrap();
+    let server = run(options().from_listener(socket, Echo).unwrap());
     assert_eq!(server.local_addr(), address);
     assert_echo(connect(address), b"inherited");
     assert_eq!(stop(server).finished, 1);
 
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let server = options().from_listener(socket, Echo).unwrap().spawn().unwrap();
+    let server = run(options().from_listener(socket, Echo).unwrap());
     assert_eq!(server.local_addr(), address);
     assert_eq!(ask_udp(&connect_udp(address), b"inherited"), b"inherited");
     assert_eq!(stop(server).finished, 1);
 }
 
 /// A server on an IPv6 address; `None`, said aloud, where there is no IPv6.
-fn on_ipv6(
-    options: ServerBuilder,
-    address: &str,
-) -> Option<socketserver::RunningServer> {
+fn on_ipv6(options: ServerBuilder, address: &str) -> Option<Server> {
     if UdpSocket::bind("[::1]:0").is_err() {
         eprintln!("skipped: this machine has no IPv6");
         return None;
     }
-    Some(options.tcp(address, Echo).unwrap().spawn().unwrap())
+    Some(run(options.tcp(address, Echo).unwrap()))
 }
 
 fn assert_names(error: &io::Error, kind: ErrorKind, what: &str) {

@@ -38,9 +38,10 @@ use socketserver::{
     UnixWriter,
 };
 
+use crate::process::in_own_process;
 use crate::support::{
     Echo, Notes, PATIENCE, TempDir, ask_udp, connect, connect_udp, gate, has_ended,
-    in_own_process, in_time, options, read_all, receive, stop, tcp, udp, wait_until,
+    in_time, options, read_all, receive, run, stop, tcp, udp, wait_until,
 };
 
 /// What CPython's clients say.
@@ -92,7 +93,7 @@ fn serve_three_datagrams(options: ServerBuilder) {
 
 fn serve_three_unix_streams(options: ServerBuilder) {
     let dir = TempDir::new();
-    let server = options.unix(dir.path("server"), OneLine).unwrap().spawn().unwrap();
+    let server = run(options.unix(dir.path("server"), OneLine).unwrap());
     for _ in 0..3 {
         let client = UnixStream::connect(server.local_addr()).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -103,8 +104,7 @@ fn serve_three_unix_streams(options: ServerBuilder) {
 
 fn serve_three_unix_datagrams(options: ServerBuilder) {
     let dir = TempDir::new();
-    let server =
-        options.unix_datagram(dir.path("server"), Echo).unwrap().spawn().unwrap();
+    let server = run(options.unix_datagram(dir.path("server"), Echo).unwrap());
     for number in 0..3 {
         // Without a path of its own, a client cannot be answered.
         let client = UnixDatagram::bind(dir.path(&format!("client-{number}"))).unwrap();

@@ -130,7 +130,8 @@ fn trouble_in_a_udp_handler_costs_one_datagram() {
         let handler = Trouble::new(place, panics);
         let ahead = handler.ahead.clone();
         ahead.store(false, Ordering::SeqCst);
-        let server = udp(options, handler);
+        // One receiver only: each one has a clone of the handler too.
+        let server = udp(options.max_connections(1), handler);
         let client = connect_udp(server.local_addr());
         assert_eq!(ask_udp(&client, b"first"), b"first");
         wait_until("it has left", || server.stats().finished == 1);
@@ -150,6 +151,44 @@ fn trouble_in_a_udp_handler_costs_one_datagram() {
         assert_eq!(counts, (u64::from(panics), u64::from(!panics), 2), "{what}");
         assert_eq!(errors.len(), 1, "{what}");
     }
+}
+
+/// Each clone's drop panics, the prototype's too: where no thread can be had, where one
+/// could, and at the end.
+#[test]
+fn a_handler_whose_drop_always_panics_does_not_end_the_server() {
+    #[derive(Clone)]
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("trouble in drop");
+        }
+    }
+    impl RequestHandler for Fragile {
+        fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+            Echo.handle(request)
+        }
+    }
+    let (options, errors) = listening();
+    let server = tcp(options, Fragile);
+    let stays = connect(server.local_addr());
+    assert_echo(&stays, b"hello");
+    let leaves = connect(server.local_addr());
+    assert_echo(&leaves, b"hello");
+    drop(leaves);
+    errors.wait_for(1);
+    assert_eq!(stop(server).panicked, 2);
+    assert!(read_all(stays).is_empty(), "the server still drains");
+
+    let (options, errors) = listening();
+    let no_thread_has_such_a_stack = 1 << 46;
+    let server = tcp(options.stack_size(no_thread_has_such_a_stack), Fragile);
+    for count in 1..=3 {
+        assert!(has_ended(connect(server.local_addr())));
+        errors.wait_for(count);
+    }
+    let stats = stop(server);
+    assert_eq!((stats.accepted, stats.failed, stats.threads), (3, 3, 0));
 }
 
 /// Trouble in every method of one connection is one error: the first.
@@ -224,7 +263,10 @@ fn a_panic_in_any_other_hook_costs_nobody_anything() {
             calls.add(hook);
             panic!("trouble in {hook}")
         };
+        // A panic in here is told to `handle_error` on the serving thread.
+        let first = AtomicBool::new(true);
         let options = options()
+            .verify_request(move |_| !first.swap(false, Ordering::SeqCst) || panic!())
             .handle_error(move |_, _| panic_in(&in_error, "handle_error"))
             .on_event(move |_| panic_in(&in_event, "on_event"))
             .service_actions(Duration::from_millis(5), move || {
@@ -233,6 +275,7 @@ fn a_panic_in_any_other_hook_costs_nobody_anything() {
         let count = |hook| calls.all().iter().filter(|call| **call == hook).count();
         let stats = if kind == "tcp" {
             let server = tcp(options, Trouble::new("handle", false));
+            assert!(has_ended(connect(server.local_addr())));
             assert!(ask(server.local_addr(), b"").is_empty());
             assert_echo(connect(server.local_addr()), b"next");
             wait_until("it is called again", || count("service_actions") > 2);
@@ -240,14 +283,16 @@ fn a_panic_in_any_other_hook_costs_nobody_anything() {
         } else {
             let server = udp(options, Trouble::new("handle", false));
             let client = connect_udp(server.local_addr());
+            client.send(b"refused").unwrap();
+            wait_until("it is refused", || server.stats().refused == 1);
             client.send(b"trouble").unwrap();
             wait_until("it has failed", || server.stats().failed == 1);
             assert_eq!(ask_udp(&client, b"next"), b"next");
             wait_until("it is called again", || count("service_actions") > 2);
             stop(server)
         };
-        assert_eq!((stats.failed, stats.finished), (1, 1), "{kind}");
-        assert_eq!(count("handle_error"), 1, "{kind}");
+        assert_eq!((stats.refused, stats.failed, stats.finished), (1, 1, 1), "{kind}");
+        assert_eq!(count("handle_error"), 2, "{kind}");
         assert!(count("on_event") >= 7, "{kind}: {:?}", calls.all());
     }
 }

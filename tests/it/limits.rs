@@ -12,8 +12,8 @@ use crossbeam_channel::unbounded;
 use socketserver::{HandlerError, ServerBuilder, TcpRequest};
 
 use crate::support::{
-    Echo, Notes, PATIENCE, ask, assert_balanced, assert_echo, connect, has_ended,
-    options, read_all, stop, tcp, wait_until,
+    Echo, Notes, PATIENCE, Server, ask, assert_balanced, assert_echo, connect,
+    has_ended, options, read_all, stop, tcp, wait_until,
 };
 
 /// The third client is connected, by the system, and waits for its turn.
@@ -242,7 +242,7 @@ const SHORT: Duration = Duration::from_millis(100);
 fn with_limit(
     options: ServerBuilder,
     handler: impl FnMut(&mut TcpRequest) -> io::Result<()> + Clone + Send + 'static,
-) -> (socketserver::RunningServer, Notes<(ErrorKind, String)>) {
+) -> (Server, Notes<(ErrorKind, String)>) {
     let errors = Notes::new();
     let note = errors.clone();
     let options = options.handle_error(move |_, error| {

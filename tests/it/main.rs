@@ -1,12 +1,61 @@
 //! The promises of the library, each held by tests over real sockets.
 //!
-//! One program for all of them, so that it is linked once. The promises are numbered as
-//! in the library's design; for each one, a test fails when it is broken.
+//! One program for all of them, so that it is linked once. For each promise of the
+//! design, at least one test fails when it is broken:
+//!
+//! 1. bind errors name the address; port 0: `bind::an_address_in_use_is_named`,
+//!    `bind::an_address_that_is_none_is_named`, `bind::port_zero_becomes_a_real_port`.
+//! 2. `shutdown()` from anywhere, never blocks: `stopping::shutdown_from_*`,
+//!    `stopping::shutdown_before_serving_is_not_forgotten`,
+//!    `stopping::many_threads_may_shut_down_at_once_and_one_draining_is_told`,
+//!    `signals::*`.
+//! 3. woken, not polling: `stopping::a_server_sleeps_until_it_is_woken`,
+//!    `stopping::stopping_a_hundred_servers_takes_no_time_worth_mentioning`.
+//! 4. no request accepted after shutdown began:
+//!    `stopping::no_client_is_let_in_after_shutdown_began`,
+//!    `stopping::no_datagram_is_handled_after_shutdown_began`,
+//!    `stopping::clients_in_the_queue_are_not_served_by_a_server_that_was_stopped`.
+//! 5. drain: `drain::*`, `udp::a_reply_that_is_being_worked_out_still_goes_out`.
+//! 6. nothing kept of a finished connection:
+//!    `resources::many_short_connections_leave_nothing_behind`.
+//! 7. `max_connections` is a bound, by backpressure:
+//!    `limits::with_room_for_two_the_other_clients_wait_in_the_queue`,
+//!    `limits::never_are_more_clients_served_at_once_than_allowed`,
+//!    `udp::no_more_datagrams_are_handled_at_once_than_allowed`.
+//! 8. errors and panics end one connection: `isolation::trouble_in_*`,
+//!    `isolation::a_panic_*`,
+//!    `isolation::a_handler_whose_drop_always_panics_does_not_end_the_server`.
+//! 9. disconnects are counted, not shouted:
+//!    `isolation::a_client_that_goes_away_is_counted_and_not_reported`.
+//! 10. who is refused is not served:
+//!     `isolation::a_client_that_is_refused_sees_the_end_and_no_handler_runs`,
+//!     `isolation::a_datagram_that_is_refused_is_not_handled`.
+//! 11. out of descriptors or threads: `resources::without_descriptors_*`,
+//!     `resources::without_threads_*`.
+//! 12. timeouts, and a cap on lines: `limits::a_*_timeout`,
+//!     `limits::a_*_session_is_over`,
+//!     `limits::an_endless_line_is_an_error_before_its_end`, `lines::*`.
+//! 13. a reply is not reset: `requests::a_request_that_*_gets_its_reply`,
+//!     `requests::the_client_sees_the_end_while_the_server_still_listens_to_it`.
+//! 14. UDP: nothing cut silently, no reply unasked, nobody delayed:
+//!     `udp::a_datagram_that_is_cut_says_so`,
+//!     `udp::a_handler_may_reply_once_or_often_or_not_at_all`,
+//!     `udp::eight_slow_handlers_delay_nobody`.
+//! 15. Unix files: own removed, a live server's not stolen: `unix::the_file_*`,
+//!     `unix::a_file_*`.
+//! 16. `handle_request`: `one_request::*`.
+//! 17. no `unsafe`: the compiler; `requests::unsafe_code_is_forbidden`.
+//!
+//! How they wait: for a condition, a message or a byte, never for time to pass, and never
+//! for ever (`support::PATIENCE`). Where a test sleeps, it is to give the server time in
+//! which it could do something wrong.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 
 mod bind;
+mod compile_fail;
 mod cpython;
 mod drain;
+mod faults;
 mod isolation;
 mod leaks;
 mod limits;
@@ -14,10 +63,16 @@ mod lines;
 #[cfg(unix)]
 mod nothing_lost;
 mod one_request;
+#[cfg(unix)]
+mod process;
 mod reliability;
 mod requests;
 mod resources;
 mod signals;
+#[cfg(unix)]
+mod signals_under_load;
+mod soak;
+mod states;
 mod stats;
 mod stopping;
 mod support;

@@ -13,11 +13,12 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::unbounded;
-use socketserver::{RequestHandler, RunningServer, Stream, StreamRequest, TcpRequest};
+use socketserver::{RequestHandler, Stream, StreamRequest, TcpRequest};
 
 use crate::leaks::{Belongings, Random};
+use crate::process::in_own_process;
 use crate::support::{
-    PATIENCE, connect, in_own_process, options, read_all, stop, tcp, wait_until,
+    PATIENCE, Server, connect, options, read_all, run, stop, tcp, wait_until,
 };
 
 const CLIENTS: usize = 32;
@@ -27,7 +28,7 @@ const LARGEST: usize = 20_000;
 
 /// Answers each line, a number, with so many bytes. Counts the replies.
 #[derive(Debug, Clone)]
-struct ByLines(Arc<AtomicU64>);
+pub(crate) struct ByLines(pub(crate) Arc<AtomicU64>);
 
 impl<S: Stream> RequestHandler<StreamRequest<S>> for ByLines {
     fn handle(&mut self, request: &mut StreamRequest<S>) -> io::Result<()> {
@@ -70,7 +71,10 @@ fn reply(size: usize) -> &'static [u8] {
 
 /// Asks by lines until the server ends the connection. Returns how many replies came,
 /// and fails when one was not whole or the end was not clean.
-fn converse_by_lines(mut client: impl Read + Write, random: &mut Random) -> u64 {
+pub(crate) fn converse_by_lines(
+    mut client: impl Read + Write,
+    random: &mut Random,
+) -> u64 {
     let mut replies = 0;
     loop {
         let size = 1 + random.below(LARGEST as u64) as usize;
@@ -111,7 +115,7 @@ fn read_up_to(client: &mut impl Read, size: usize) -> Vec<u8> {
 /// One round. `converse` is the life of a client: it connects, talks to the end, and
 /// returns what it has counted.
 fn round<A: Clone + Send + 'static>(
-    server: RunningServer<A>,
+    server: Server<A>,
     served: &AtomicU64,
     random: &mut Random,
     converse: impl Fn(A, &mut Random) -> u64 + Clone + Send + 'static,
@@ -180,12 +184,12 @@ fn unix_clients_lose_nothing_whenever_the_server_is_stopped() {
     rounds(test, |by_lines, served, random| {
         if by_lines {
             let server = options().unix(&path, ByLines(served.clone())).unwrap();
-            round(server.spawn().unwrap(), served, random, move |path, random| {
+            round(run(server), served, random, move |path, random| {
                 converse_by_lines(connect(path), random)
             });
         } else {
             let server = options().unix(&path, ByBytes(served.clone())).unwrap();
-            round(server.spawn().unwrap(), served, random, move |path, random| {
+            round(run(server), served, random, move |path, random| {
                 converse_by_bytes(connect(path), random)
             });
         }

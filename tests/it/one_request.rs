@@ -10,7 +10,7 @@ use socketserver::{Handled, TcpRequest, ThreadedServer, UdpRequest};
 
 use crate::support::{
     Echo, PATIENCE, assert_echo, connect, connect_udp, ended, gate, has_ended, in_time,
-    options, read_all, receive,
+    options, read_all, receive, run,
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -168,7 +168,7 @@ fn after_one_request_the_server_may_serve_for_ever() {
     let first = connect(server.local_addr());
     server.handle_request(PATIENCE).unwrap();
     assert_eq!(read_all(first), b"hello");
-    let server = server.spawn().unwrap();
+    let server = run(server);
     assert_eq!(read_all(connect(server.local_addr())), b"hello");
     server.shutdown();
     assert_eq!(ended(server).finished, 2);

@@ -2,14 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use socketserver::{TcpRequest, UdpRequest};
 
 use crate::support::{
-    ask_udp, assert_balanced, connect, connect_udp, ended, options, stop, tcp, udp,
+    ask_udp, assert_balanced, connect, connect_udp, ended, has_ended, options, stop,
+    tcp, udp,
 };
 
 /// Clients of every fate come and go, and whenever one looks, each client that was
@@ -33,18 +34,7 @@ fn the_counts_agree_at_any_moment() {
         }
     });
     let address = server.local_addr();
-    let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let look = || {
-            let mut last = server.stats();
-            while !done.load(Ordering::SeqCst) {
-                let stats = server.stats();
-                assert_balanced(&stats);
-                assert!(stats.accepted >= last.accepted && stats.active <= 4);
-                last = stats;
-            }
-        };
-        scope.spawn(look);
         let visitors = ["p", "e", "?", ""].map(|wish| {
             scope.spawn(move || {
                 for _ in 0..50 {
@@ -52,12 +42,17 @@ fn the_counts_agree_at_any_moment() {
                     // Whoever is refused may notice it here.
                     let _ = client.write_all(wish.as_bytes());
                     let _ = client.shutdown(Shutdown::Write);
-                    let _ = client.read_to_end(&mut Vec::new());
+                    assert!(has_ended(client));
                 }
             })
         });
-        visitors.into_iter().for_each(|visitor| visitor.join().unwrap());
-        done.store(true, Ordering::SeqCst);
+        let mut last = server.stats();
+        while !visitors.iter().all(ScopedJoinHandle::is_finished) {
+            let stats = server.stats();
+            assert_balanced(&stats);
+            assert!(stats.accepted >= last.accepted && stats.active <= 4);
+            last = stats;
+        }
     });
     // One of these two is served, whichever is refused, and it will be cut off.
     let _stay = [(); 2].map(|()| {

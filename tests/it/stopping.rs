@@ -15,7 +15,7 @@ use socketserver::{Event, ServerHandle, TcpRequest, ThreadedServer, UdpRequest};
 
 use crate::support::{
     Echo, Notes, PATIENCE, ask, ask_udp, assert_echo, connect, connect_udp, cpu_time,
-    ended, gate, has_ended, in_time, options, read_all, stop, tcp, udp, wait_until,
+    ended, gate, has_ended, in_time, options, read_all, run, stop, tcp, udp, wait_until,
 };
 
 #[test]
@@ -69,7 +69,7 @@ fn shutdown_from_any_hook_stops_the_server() {
         let server = options.tcp("127.0.0.1:0", fails).unwrap();
         *slot.lock() = Some(server.handle());
         let client = connect(server.local_addr());
-        ended(server.spawn().unwrap());
+        ended(run(server));
         assert!(has_ended(client));
     }
 }
@@ -110,31 +110,18 @@ fn many_threads_may_shut_down_at_once_and_one_draining_is_told() {
 /// only a few times and uses next to no processor time. And it must wake at once.
 #[test]
 fn a_server_sleeps_until_it_is_woken() {
-    let dir = crate::support::TempDir::new();
-    let inet = [
-        ThreadedServer::tcp("127.0.0.1:0", Echo).unwrap(),
-        ThreadedServer::udp("127.0.0.1:0", Echo).unwrap(),
-    ];
-    let unix = [
-        ThreadedServer::unix(dir.path("stream"), Echo).unwrap(),
-        ThreadedServer::unix_datagram(dir.path("datagram"), Echo).unwrap(),
-    ];
-    let handles = inet.each_ref().map(ThreadedServer::handle);
-    let unix_handles = unix.each_ref().map(ThreadedServer::handle);
-    let (sender, results) = unbounded();
-    for server in inet {
-        let sender = sender.clone();
-        thread::spawn(move || sender.send(effort_of(|| server.serve_forever())));
-    }
-    for server in unix {
+    let (sender, efforts) = unbounded();
+    let tcp = ThreadedServer::tcp("127.0.0.1:0", Echo).unwrap();
+    let udp = ThreadedServer::udp("127.0.0.1:0", Echo).unwrap();
+    let handles = [tcp.handle(), udp.handle()];
+    for server in [tcp, udp] {
         let sender = sender.clone();
         thread::spawn(move || sender.send(effort_of(|| server.serve_forever())));
     }
     thread::sleep(Duration::from_secs(2)); // time in which a poller would poll
     handles.iter().for_each(ServerHandle::shutdown);
-    unix_handles.iter().for_each(ServerHandle::shutdown);
-    for _ in 0..4 {
-        let (cpu, sleeps) = results.recv_timeout(PATIENCE).expect("it is woken");
+    for _ in handles {
+        let (cpu, sleeps) = efforts.recv_timeout(PATIENCE).expect("it is woken");
         assert!(cpu < Duration::from_millis(50), "it was busy for {cpu:?}");
         assert!(sleeps <= 3, "it went to sleep {sleeps} times");
     }
@@ -257,17 +244,19 @@ fn dropping_a_running_server_stops_it_and_waits_for_its_handlers() {
     let (key, gate) = gate();
     let finished = Arc::new(AtomicBool::new(false));
     let flag = finished.clone();
-    let server = tcp(options(), move |request: &mut TcpRequest| {
+    let handler = move |request: &mut TcpRequest| {
         assert_eq!(request.read(&mut [0])?, 0, "the end comes with the drop");
         gate.pass();
         flag.store(true, Ordering::SeqCst);
         Ok(())
-    });
+    };
+    let server = ThreadedServer::tcp("127.0.0.1:0", handler).unwrap().spawn().unwrap();
     let client = connect(server.local_addr());
     wait_until("it is served", || server.stats().active == 1);
     let handle = server.handle();
     let opener = thread::spawn(move || {
         wait_until("the drop stops it", || handle.is_shutting_down());
+        thread::sleep(Duration::from_millis(50)); // in which it must not return
         drop(key);
     });
     in_time("the drop", move || drop(server));

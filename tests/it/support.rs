@@ -1,49 +1,87 @@
-//! What the tests share: clients that never wait for ever, handlers, places where a
-//! handler waits, and processes of their own for tests that spoil the process.
+//! What the tests share: servers that end with the test, clients that never wait for
+//! ever, handlers, and places where a handler waits.
 
 use std::env;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process};
-use rustix::time::{ClockId, clock_gettime};
 use socketserver::{
-    DatagramRequest, Datagrams, RequestHandler, RunningServer, ServerBuilder, Stats,
-    Stream, StreamRequest, TcpRequest, ThreadedServer, UdpRequest,
+    DatagramRequest, Datagrams, RequestHandler, RunningServer, ServerBuilder,
+    ServerHandle, Stats, Stream, StreamRequest, TcpRequest, ThreadedServer, UdpRequest,
 };
 
 /// How long anything may take before we call it hanging. Far more than it needs, so
 /// that a busy machine fails no test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A builder with the default options.
 pub(crate) fn options() -> ServerBuilder {
     ThreadedServer::builder()
 }
 
+/// A server that runs in the background and ends with the test, at the latest. Unlike
+/// the library's own, it does not wait for ever for that.
+pub(crate) struct Server<A: Clone + Send + 'static = SocketAddr> {
+    /// Taken by whoever waits for its end.
+    running: Option<RunningServer<A>>,
+    handle: ServerHandle<A>,
+}
+
+/// Runs a server in the background.
+pub(crate) fn run<A: Clone + Send + 'static>(server: ThreadedServer<A>) -> Server<A> {
+    let running = server.spawn().unwrap();
+    Server { handle: running.handle(), running: Some(running) }
+}
+
+impl<A: Clone + Send + 'static> Server<A> {
+    /// A handle that may outlive the server.
+    pub(crate) fn handle(&self) -> ServerHandle<A> {
+        self.handle.clone()
+    }
+}
+
+impl<A: Clone + Send + 'static> Deref for Server<A> {
+    type Target = ServerHandle<A>;
+
+    fn deref(&self) -> &ServerHandle<A> {
+        &self.handle
+    }
+}
+
+impl<A: Clone + Send + 'static> Drop for Server<A> {
+    fn drop(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        if thread::panicking() {
+            thread::spawn(|| drop(running)); // the test has failed already
+        } else {
+            in_time("the server's end", || drop(running));
+        }
+    }
+}
+
 /// A running TCP server on a port of its own, which ends with the test.
 pub(crate) fn tcp(
     options: ServerBuilder,
     handler: impl RequestHandler<TcpRequest>,
-) -> RunningServer {
-    options.tcp("127.0.0.1:0", handler).unwrap().spawn().unwrap()
+) -> Server {
+    run(options.tcp("127.0.0.1:0", handler).unwrap())
 }
 
 /// A running UDP server on a port of its own, which ends with the test.
 pub(crate) fn udp(
     options: ServerBuilder,
     handler: impl RequestHandler<UdpRequest>,
-) -> RunningServer {
-    options.udp("127.0.0.1:0", handler).unwrap().spawn().unwrap()
+) -> Server {
+    run(options.udp("127.0.0.1:0", handler).unwrap())
 }
 
 /// A TCP client that waits for nothing longer than [`PATIENCE`].
@@ -101,9 +139,15 @@ pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> Vec<u8> {
 /// Whether the server ends the connection, cleanly or not, whatever it sends before.
 /// Waits for it.
 pub(crate) fn has_ended(mut client: impl Read) -> bool {
-    match io::copy(&mut client, &mut io::sink()) {
-        Ok(_) => true,
-        Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+    let until = Instant::now() + PATIENCE;
+    let mut rest = [0; 65_536];
+    loop {
+        match client.read(&mut rest) {
+            Ok(0) => return true,
+            Ok(_) if Instant::now() < until => {}
+            Ok(_) => return false,
+            Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
+        }
     }
 }
 
@@ -131,22 +175,17 @@ pub(crate) fn in_time<T: Send + 'static>(
 }
 
 /// Stops the server, waits for its end and returns what it has done.
-pub(crate) fn stop<A>(server: RunningServer<A>) -> Stats
-where
-    A: Clone + Send + 'static,
-{
+pub(crate) fn stop<A: Clone + Send + 'static>(server: Server<A>) -> Stats {
     server.shutdown();
     ended(server)
 }
 
-/// Waits until the server, which somebody has stopped, has ended.
-pub(crate) fn ended<A>(server: RunningServer<A>) -> Stats
-where
-    A: Clone + Send + 'static,
-{
-    let handle = server.handle();
-    in_time("the server ends", move || server.join()).unwrap();
-    let stats = handle.stats();
+/// Waits for the end of a server that somebody has stopped, or will, and returns what it
+/// has done.
+pub(crate) fn ended<A: Clone + Send + 'static>(mut server: Server<A>) -> Stats {
+    let running = server.running.take().expect("nobody else has waited");
+    in_time("the server ends", || running.join()).unwrap();
+    let stats = server.stats();
     assert_balanced(&stats);
     stats
 }
@@ -241,96 +280,16 @@ impl<T> Clone for Notes<T> {
     }
 }
 
-/// The processor time that this thread has used.
+/// The processor time that this thread has used; nothing, where nobody tells us.
 pub(crate) fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).expect("never negative")
-}
-
-/// Set for a test that runs in a process of its own.
-const CHILD: &str = "SOCKETSERVER_TEST_CHILD";
-
-/// Whether this is the process that [`Child::start`] has started.
-pub(crate) fn is_child() -> bool {
-    env::var_os(CHILD).is_some()
-}
-
-/// Runs `body` in a process of its own, because it spoils the process for other tests.
-/// `test` is the full name of the test that calls this.
-pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
-    if is_child() {
-        body();
-        eprintln!("done"); // so that a wrong name is noticed
-    } else {
-        let child = Child::start(test);
-        child.wait_for("done");
-        child.assert_success();
+    #[cfg(unix)]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::try_from(time).expect("never negative")
     }
-}
-
-/// This program again, in a process of its own, running one test. It tells us what it
-/// does on its standard error.
-pub(crate) struct Child {
-    process: std::process::Child,
-    lines: Receiver<String>,
-}
-
-impl Child {
-    /// `test` is the full name of the test, which must look at [`is_child`].
-    pub(crate) fn start(test: &str) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args([test, "--exact", "--nocapture"])
-            .env(CHILD, "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let errors = BufReader::new(process.stderr.take().expect("it is piped"));
-        let (sender, lines) = unbounded();
-        thread::spawn(move || {
-            for line in errors.lines().map_while(Result::ok) {
-                eprintln!("child: {line}");
-                let _ = sender.send(line);
-            }
-        });
-        Self { process, lines }
-    }
-
-    /// Waits for a line that begins with `word`, and returns the rest of it.
-    pub(crate) fn wait_for(&self, word: &str) -> String {
-        let until = Instant::now() + 3 * PATIENCE;
-        loop {
-            let line = self.lines.recv_deadline(until);
-            let line = line.unwrap_or_else(|_| panic!("the child never says {word:?}"));
-            if let Some(rest) = line.strip_prefix(word) {
-                return rest.trim().to_owned();
-            }
-        }
-    }
-
-    /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    /// Waits for its end, which must be a good one.
-    pub(crate) fn assert_success(mut self) {
-        let mut status = None;
-        wait_until("the child ends", || {
-            status = self.process.try_wait().unwrap();
-            status.is_some()
-        });
-        let status = status.expect("that was waited for");
-        assert!(status.success(), "the child fails: {status}");
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        let _ = self.process.kill(); // it may have ended
-        let _ = self.process.wait();
-    }
+    #[cfg(not(unix))]
+    Duration::ZERO
 }
 
 /// A directory for sockets' files, which goes away with the test.

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::unbounded;
 use socket2::{Domain, SockAddr, Socket, Type};
 use socketserver::{
-    ClientAddress, RunningServer, ServerBuilder, ThreadedServer, UnixDatagramRequest,
-    UnixRequest,
+    ClientAddress, ServerBuilder, ThreadedServer, UnixDatagramRequest, UnixRequest,
 };
 
 use crate::support::{
-    Echo, Notes, PATIENCE, TempDir, assert_echo, gate, has_ended, options, read_all,
-    stop, wait_until,
+    Echo, Notes, PATIENCE, Server, TempDir, assert_echo, gate, has_ended, options,
+    read_all, run, stop, wait_until,
 };
 
 /// Both kinds of Unix server, for tests that hold for both.
@@ -84,8 +83,8 @@ fn start(
     options: ServerBuilder,
     path: &Path,
     handler: impl FnMut(&mut UnixRequest) -> io::Result<()> + Clone + Send + 'static,
-) -> RunningServer<PathBuf> {
-    options.unix(path, handler).unwrap().spawn().unwrap()
+) -> Server<PathBuf> {
+    run(options.unix(path, handler).unwrap())
 }
 
 #[test]
@@ -93,7 +92,7 @@ fn the_file_is_there_while_the_server_is_and_no_longer() {
     let dir = TempDir::new();
     let path = dir.path("socket");
     for kind in KINDS {
-        let server = kind.server(&path).unwrap().spawn().unwrap();
+        let server = run(kind.server(&path).unwrap());
         assert_eq!(server.local_addr(), path);
         kind.assert_serves(&path);
         assert_eq!(stop(server).finished, 1);
@@ -119,7 +118,7 @@ fn a_file_that_a_dead_server_left_behind_is_replaced() {
     let path = dir.path("socket");
     for kind in KINDS {
         kind.leave_behind(&path);
-        let server = kind.server(&path).unwrap().spawn().unwrap();
+        let server = run(kind.server(&path).unwrap());
         kind.assert_serves(&path);
         stop(server);
         assert!(!path.exists());
@@ -132,7 +131,7 @@ fn the_file_of_a_live_server_is_not_stolen() {
     let dir = TempDir::new();
     let path = dir.path("socket");
     for kind in KINDS {
-        let server = kind.server(&path).unwrap().spawn().unwrap();
+        let server = run(kind.server(&path).unwrap());
         for second in KINDS {
             let error = second.server(&path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -175,7 +174,7 @@ fn a_file_that_has_been_replaced_meanwhile_is_not_removed() {
     let dir = TempDir::new();
     let path = dir.path("socket");
     for kind in KINDS {
-        let server = kind.server(&path).unwrap().spawn().unwrap();
+        let server = run(kind.server(&path).unwrap());
         fs::remove_file(&path).unwrap();
         let other = UnixListener::bind(&path).unwrap();
         stop(server);
@@ -219,7 +218,7 @@ fn a_socket_that_is_bound_already_will_do() {
     let dir = TempDir::new();
     let path = dir.path("stream");
     let socket = UnixListener::bind(&path).unwrap();
-    let server = options().from_listener(socket, Echo).unwrap().spawn().unwrap();
+    let server = run(options().from_listener(socket, Echo).unwrap());
     assert_eq!(server.local_addr(), path);
     Kind::Stream.assert_serves(&path);
     stop(server);
@@ -227,7 +226,7 @@ fn a_socket_that_is_bound_already_will_do() {
 
     let path = dir.path("datagram");
     let socket = UnixDatagram::bind(&path).unwrap();
-    let server = options().from_listener(socket, Echo).unwrap().spawn().unwrap();
+    let server = run(options().from_listener(socket, Echo).unwrap());
     assert_eq!(server.local_addr(), path);
     Kind::Datagram.assert_serves(&path);
     stop(server);
@@ -238,7 +237,7 @@ fn a_socket_that_is_bound_already_will_do() {
 fn idle_clients_see_a_clean_end_when_the_server_stops() {
     let dir = TempDir::new();
     let path = dir.path("socket");
-    let server = ThreadedServer::unix(&path, Echo).unwrap().spawn().unwrap();
+    let server = run(ThreadedServer::unix(&path, Echo).unwrap());
     let client = connect(&path);
     assert_echo(&client, b"hello");
     assert_eq!(stop(server).finished, 1);
@@ -291,7 +290,7 @@ fn a_datagram_client_with_a_path_is_known_by_it() {
         let client = request.client_address().expect("it has a path");
         request.reply(client.as_os_str().as_encoded_bytes())
     };
-    let server = ThreadedServer::unix_datagram(&path, handler).unwrap().spawn().unwrap();
+    let server = run(ThreadedServer::unix_datagram(&path, handler).unwrap());
     let client = bind_client(&own, &path);
     assert_eq!(ask(&client, b"who am I?"), own.as_os_str().as_encoded_bytes());
     stop(server);
@@ -308,7 +307,7 @@ fn a_datagram_client_without_a_path_cannot_be_answered() {
     let options = options().handle_error(move |client, error| {
         note.add((client.clone(), error.to_string()));
     });
-    let server = options.unix_datagram(&path, Echo).unwrap().spawn().unwrap();
+    let server = run(options.unix_datagram(&path, Echo).unwrap());
     UnixDatagram::unbound().unwrap().send_to(b"hello", &path).unwrap();
     let errors = errors.wait_for(1);
     assert_eq!(errors[0].0, ClientAddress::Unix(None));

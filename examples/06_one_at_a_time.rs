@@ -1,0 +1,94 @@
+//! Lesson 06: a server for one client at a time, and what a silent client does to it.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use support::{Args, Lesson, actor, ask, say};
+
+mod support;
+
+fn main() -> ExitCode {
+    Lesson::new("06_one_at_a_time", "one silent client stops everybody", demonstration)
+        .ends("127.0.0.1:9006", serve, client)
+        .words("[WORDS...]")
+        .number("timeout", 0, "how many ms the server waits for a client; 0: for ever")
+        .run()
+}
+
+// [serve]
+fn serve(args: &Args) -> io::Result<()> {
+    let listener = TcpListener::bind(args.addr())?;
+    args.listening(listener.local_addr()?);
+    loop {
+        if let Err(error) = serve_next_client(&listener, args.number("timeout")) {
+            say!("error: {error}"); // this client is lost, the next one is served
+        }
+    }
+}
+
+fn serve_next_client(listener: &TcpListener, ms: usize) -> io::Result<()> {
+    let (stream, address) = listener.accept()?;
+    say!("{address} connected");
+    let timeout = (ms > 0).then(|| Duration::from_millis(ms as u64)); // or `None`
+    stream.set_read_timeout(timeout)?;
+    stream.set_write_timeout(timeout)?;
+    match io::copy(&mut &stream, &mut &stream) {
+        Ok(count) => say!("{address} left after {count} bytes"),
+        Err(error) => say!("{address} is cut off: {}", error.kind()),
+    }
+    Ok(())
+}
+// [/serve]
+
+fn client(args: &Args) -> io::Result<()> {
+    let mut stream = TcpStream::connect(args.addr())?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    if !args.words().is_empty() {
+        return exchange(&mut stream, &args.message(""));
+    }
+    while let Some(line) = ask("Your line: ")? {
+        exchange(&mut stream, &line)?;
+    }
+    Ok(())
+}
+
+fn exchange(stream: &mut TcpStream, message: &str) -> io::Result<()> {
+    stream.write_all(message.as_bytes())?;
+    say!("sent     {message}");
+    let mut answer = vec![0; message.len()];
+    stream.read_exact(&mut answer)?;
+    say!("received {}", String::from_utf8_lossy(&answer));
+    Ok(())
+}
+
+fn demonstration(args: &Args) -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?; // port 0: any free one
+    let (address, ms) = (listener.local_addr()?, args.number("timeout"));
+    let server = actor("server", move || {
+        serve_next_client(&listener, ms)?;
+        serve_next_client(&listener, ms)
+    })?;
+    let client = actor("client", move || two_clients(address))?;
+    client.end()?;
+    server.end()
+}
+
+// [clients]
+fn two_clients(address: SocketAddr) -> io::Result<()> {
+    let mut first = TcpStream::connect(address)?;
+    first.write_all(b"Hello")?;
+    first.read_exact(&mut [0; 5])?;
+    say!("the first is answered, and then stays and says no more");
+    let mut second = TcpStream::connect(address)?;
+    second.set_read_timeout(Some(Duration::from_millis(1500)))?;
+    if exchange(&mut second, "the second").is_err() {
+        say!("no answer for 1.5 seconds: now the first leaves");
+        drop(first);
+        second.read_exact(&mut [0; 10])?;
+        say!("received the second");
+    }
+    Ok(())
+}
+// [/clients]

@@ -1,0 +1,77 @@
+//! Lesson 08: four named threads, started one after the other.
+
+use std::fs;
+use std::io;
+use std::process::ExitCode;
+use std::thread::{self, Builder, JoinHandle};
+use std::time::Duration;
+
+use support::{Args, Doing, Lesson, say, span};
+
+mod support;
+
+const NAMES: [&str; 4] = ["north", "east", "south", "north-north-west"];
+
+fn main() -> ExitCode {
+    Lesson::new("08_named_threads", "four threads with names", demonstration)
+        .number("work", 250, "milliseconds that a thread works, 2000 at most")
+        .flag("last-first", "join the thread first that was started last")
+        .text("fail", "NAME", "let this thread panic")
+        .timeline()
+        .run()
+}
+
+fn demonstration(args: &Args) -> io::Result<()> {
+    let mut threads = start(args)?;
+    if args.flag("last-first") {
+        threads.reverse();
+    }
+    join(threads);
+    Ok(())
+}
+
+// [start]
+fn start(args: &Args) -> io::Result<Vec<JoinHandle<()>>> {
+    let work = Duration::from_millis(args.number("work").min(2000) as u64);
+    let mut threads = Vec::new();
+    for name in NAMES {
+        if !threads.is_empty() {
+            thread::sleep(work * 9 / 10); // the one before still works
+        }
+        say!("starts {name}");
+        let fails = args.text("fail") == Some(name);
+        let thread = Builder::new().name(name.to_owned());
+        threads.push(thread.spawn(move || task(work, fails))?);
+    }
+    Ok(threads)
+}
+// [/start]
+
+// [join]
+fn join(threads: Vec<JoinHandle<()>>) {
+    let _span = span(Doing::Idle);
+    for thread in threads {
+        let name = thread.thread().name().unwrap_or("?").to_owned();
+        match thread.join() {
+            Ok(()) => say!("joined {name}"),
+            Err(_) => say!("joined {name}, which panicked"),
+        }
+    }
+}
+// [/join]
+
+// [task]
+fn task(work: Duration, fails: bool) {
+    let _span = span(Doing::Working);
+    say!("begins; the system calls it {}", name_outside());
+    thread::sleep(work); // stands for work
+    assert!(!fails, "no wind");
+    say!("ends");
+}
+
+/// The current thread's name as other programs see it, where Linux shows it.
+fn name_outside() -> String {
+    let name = fs::read_to_string("/proc/thread-self/comm");
+    name.map_or("nothing".to_owned(), |name| name.trim_end().to_owned())
+}
+// [/task]

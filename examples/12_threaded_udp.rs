@@ -1,0 +1,101 @@
+//! Lesson 12: the library on UDP. A handler for each datagram, and no connection.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socketserver::{RequestHandler, ThreadedServer, UdpRequest};
+use support::{Args, Lesson, actor, say};
+
+mod support;
+
+fn main() -> ExitCode {
+    Lesson::new("12_threaded_udp", "a handler for each datagram", demonstration)
+        .ends("127.0.0.1:9999", serve, client)
+        .words("[WORDS...]")
+        .number("nap", 0, "a server that sleeps N ms when a datagram begins with `slow`")
+        .run()
+}
+
+// [handler]
+#[derive(Clone)]
+struct Upper {
+    nap: Duration,
+}
+
+impl RequestHandler<UdpRequest> for Upper {
+    fn handle(&mut self, request: &mut UdpRequest) -> io::Result<()> {
+        let text = strip(request.data());
+        say!("{} sent {} bytes", request.client_address(), request.data().len());
+        if text.starts_with(b"slow") {
+            thread::sleep(self.nap);
+        }
+        request.reply(&text.to_ascii_uppercase())
+    }
+}
+// [/handler]
+
+// [strip]
+/// What Python's `strip` leaves: no white space at either end.
+fn strip(data: &[u8]) -> &[u8] {
+    let is_ink = |byte: &u8| !byte.is_ascii_whitespace() && *byte != b'\x0b';
+    let Some(begin) = data.iter().position(is_ink) else { return &[] };
+    let end = data.iter().rposition(is_ink).map_or(begin, |last| last + 1);
+    &data[begin..end]
+}
+// [/strip]
+
+// [serve]
+fn serve(args: &Args) -> io::Result<()> {
+    let upper = Upper { nap: Duration::from_millis(args.number("nap") as u64) };
+    let server = ThreadedServer::udp(args.addr(), upper)?;
+    server.handle().shutdown_on_ctrl_c()?;
+    args.listening(server.local_addr());
+    server.serve_forever()
+}
+// [/serve]
+
+fn client(args: &Args) -> io::Result<()> {
+    let mut servers = args.addr().to_socket_addrs()?; // a name may stand for several
+    let server = servers.next().ok_or(io::ErrorKind::NotFound)?;
+    receive(&send(server, &args.message("Hello, world"))?)
+}
+
+// [client]
+fn send(server: SocketAddr, message: &str) -> io::Result<UdpSocket> {
+    let any_port = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any_port)?;
+    socket.connect(server)?; // sends nothing: it notes where `send` sends to
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    say!("sends    {message:?}");
+    socket.send(message.as_bytes())?;
+    Ok(socket)
+}
+
+fn receive(socket: &UdpSocket) -> io::Result<()> {
+    let begin = Instant::now();
+    let mut data = [0; 65_535];
+    let count = socket.recv(&mut data)?;
+    let answer = String::from_utf8_lossy(&data[..count]);
+    say!("received {answer:?} after {} ms", begin.elapsed().as_millis());
+    Ok(())
+}
+// [/client]
+
+// [demonstration]
+fn demonstration(_: &Args) -> io::Result<()> {
+    let upper = Upper { nap: Duration::from_millis(300) };
+    let builder = ThreadedServer::builder().thread_name("work");
+    let server = builder.udp("127.0.0.1:0", upper)?.spawn()?;
+    let address = server.local_addr();
+    let clients = move || {
+        let slow = send(address, "slow and steady")?;
+        let quick = send(address, "  quick\n")?; // while the slow one is handled
+        receive(&quick)?;
+        receive(&slow)
+    };
+    actor("client", clients)?.end()
+} // `server` ends here: that stops it, and waits for the handlers that are left
+// [/demonstration]

@@ -1,0 +1,97 @@
+//! Lesson 13: a server that stops well: who talks may finish, but not for ever.
+
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::process::ExitCode;
+use std::{sync::Barrier, thread, time::Duration};
+
+use socketserver::{ServerBuilder, TcpRequest, ThreadedServer};
+use support::{Args, Lesson, actor, events::tell, say};
+
+mod support;
+
+fn main() -> ExitCode {
+    Lesson::new("13_graceful_shutdown", "a server that stops well", demonstration)
+        .ends("127.0.0.1:9013", serve, client)
+        .words("[WORDS...]")
+        .number(
+            "deadline",
+            1000,
+            "how many ms a server that stops waits for its clients",
+        )
+        .flag("careless", "a server that does not catch Ctrl-C")
+        .timeline()
+        .run()
+}
+
+// [handler]
+/// Says each line back, word by word. (A function is a handler, too.)
+fn slowly(request: &mut TcpRequest) -> io::Result<()> {
+    while let Some(line) = request.lines().next() {
+        for word in line?.split_whitespace() {
+            thread::sleep(Duration::from_millis(100));
+            writeln!(request, "{word}")?;
+        }
+    }
+    Ok(()) // the client has nothing more to say, or the server stops
+}
+// [/handler]
+
+// [serve]
+fn serve(args: &Args) -> io::Result<()> {
+    let server = builder(args).tcp(args.addr(), slowly)?;
+    let handle = server.handle();
+    if !args.flag("careless") {
+        handle.shutdown_on_ctrl_c()?; // a second Ctrl-C cuts everybody off
+    }
+    let mut log = BufWriter::new(io::stdout()); // written when it is dropped
+    writeln!(log, "the log of {}", handle.local_addr())?;
+    args.listening(handle.local_addr());
+    server.serve_forever()?; // until Ctrl-C, and until everybody has left
+    say!("{}", handle.stats());
+    Ok(())
+}
+
+fn builder(args: &Args) -> ServerBuilder {
+    let deadline = Duration::from_millis(args.number("deadline") as u64);
+    ThreadedServer::builder().thread_name("work").drain_timeout(deadline).on_event(tell)
+}
+// [/serve]
+
+fn client(args: &Args) -> io::Result<()> {
+    let sentence = args.message("one two three four five six seven eight");
+    let mut words = begin(args.addr(), &sentence)?.lines();
+    for _ in sentence.split_whitespace() {
+        say!("{}", words.next().ok_or(io::ErrorKind::UnexpectedEof)??);
+    }
+    Ok(())
+}
+
+fn begin(at: impl ToSocketAddrs, sentence: &str) -> io::Result<BufReader<TcpStream>> {
+    let mut stream = TcpStream::connect(at)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(format!("{sentence}\n").as_bytes())?;
+    Ok(BufReader::new(stream))
+}
+
+// [demonstration]
+fn demonstration(args: &Args) -> io::Result<()> {
+    static BEGUN: Barrier = Barrier::new(4); // three clients, and who stops the server
+    let server = builder(args).tcp("127.0.0.1:0", slowly)?.spawn()?;
+    let (handle, address) = (server.handle(), server.local_addr());
+    let clients = [("silent", 1), ("short", 5), ("long", 1000)].map(|(name, count)| {
+        actor(name, move || {
+            let mut words = begin(address, &"word ".repeat(count))?.lines();
+            words.next(); // the first one: our handler is at work
+            BEGUN.wait();
+            let heard = 1 + words.map_while(Result::ok).count();
+            say!("heard {heard} of {count} words, then end of file");
+            Ok(())
+        })
+    });
+    BEGUN.wait();
+    drop(server); // as Ctrl-C does, it calls `shutdown`; and it waits for the end
+    say!("{}", handle.stats());
+    clients.into_iter().try_for_each(|client| client?.end())
+}
+// [/demonstration]

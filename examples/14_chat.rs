@@ -1,0 +1,96 @@
+//! Lesson 14: a chat room. Each client has a mailbox, and a thread that empties it.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use chat::naive::NaiveChat;
+use chat::room::{Leaving, Mail, Room, Seat};
+use chat::{client, crowd};
+use socketserver::{RequestHandler, TcpRequest, TcpWriter, ThreadedServer};
+use support::{Args, Lesson};
+
+mod chat;
+mod support;
+
+fn main() -> ExitCode {
+    Lesson::new("14_chat", "a chat room for many clients", demonstration)
+        .ends("127.0.0.1:8000", serve, client)
+        .flag("naive", "the room as one writes it first")
+        .timeline()
+        .run()
+}
+
+// [handler]
+#[derive(Clone, Default)]
+struct Chat {
+    room: Arc<Room>, // everybody's
+    seat: Seat,      // this client's
+}
+
+impl RequestHandler for Chat {
+    fn setup(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+        let (seat, mail) = self.room.enter();
+        self.seat = seat.clone();
+        let (room, client) = (Arc::clone(&self.room), request.writer());
+        let thread = thread::Builder::new().name(format!("writer-{seat}"));
+        let spawned =
+            thread.spawn(move || deliver(&room, &seat, mail, client)).map(drop);
+        spawned.inspect_err(|_| self.room.leave(&self.seat, Leaving::ByItself))
+    }
+
+    fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+        for line in request.lines() {
+            if !self.room.hear(&self.seat, line)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, request: &mut TcpRequest) -> io::Result<()> {
+        let stops = request.server().is_shutting_down();
+        let why = if stops { Leaving::ServerStops } else { Leaving::ByItself };
+        self.room.leave(&self.seat, why);
+        self.seat.wait_for_delivery();
+        Ok(())
+    }
+}
+// [/handler]
+
+// [deliver]
+fn deliver(room: &Room, seat: &Seat, mail: Mail, mut client: TcpWriter) {
+    for line in mail {
+        if let Err(error) = client.write_all(line.as_bytes()) {
+            room.leave(seat, Leaving::because_of(&error));
+            break;
+        }
+    }
+    client.shutdown(); // if the handler still waits for a line, it reads end of file
+}
+// [/deliver]
+
+fn room(addr: &str, naive: bool) -> io::Result<ThreadedServer> {
+    let server = ThreadedServer::builder()
+        .max_line(4000)
+        .read_timeout(Duration::from_secs(3600)) // who only listens may stay
+        .write_timeout(Duration::from_secs(5)) // who does not read may not
+        .thread_name("handler");
+    match naive {
+        true => server.tcp(addr, NaiveChat::default()),
+        false => server.tcp(addr, Chat::default()),
+    }
+}
+
+fn serve(args: &Args) -> io::Result<()> {
+    let server = room(args.addr(), args.flag("naive"))?;
+    server.handle().shutdown_on_ctrl_c()?;
+    args.listening(server.local_addr());
+    server.serve_forever()
+}
+
+fn demonstration(args: &Args) -> io::Result<()> {
+    crowd::meet(room("127.0.0.1:0", args.flag("naive"))?)
+}

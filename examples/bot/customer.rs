@@ -1,0 +1,102 @@
+//! The customer: the other end, over TCP and over UDP.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
+
+use super::dialogue::PROMPT;
+use crate::support::{Args, actor, ask, say};
+
+/// How long the bot may think.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `-- client [--udp] [ANSWERS...]`: without answers, they are read from the terminal.
+pub(crate) fn client(args: &Args) -> io::Result<()> {
+    let bot = args.addr().to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
+    match (args.words().is_empty(), args.flag("udp")) {
+        (true, false) => over_tcp(bot, || ask(PROMPT)),
+        (true, true) => over_udp(bot, || ask(PROMPT)),
+        (false, false) => over_tcp(bot, scripted(args.words())),
+        (false, true) => over_udp(bot, scripted(args.words())),
+    }
+}
+
+/// The demonstration: one customer after the other.
+pub(crate) fn two_customers(bot: SocketAddr) -> io::Result<()> {
+    let answers = ["no", "banana", "Yes!"];
+    actor("tcp", move || over_tcp(bot, scripted(&answers)))?.end()?;
+    let answers = ["yes", "red", "still red"];
+    actor("udp", move || over_udp(bot, scripted(&answers)))?.end()
+}
+
+/// Answers that are known before the questions.
+pub(crate) fn scripted<T: AsRef<str>>(
+    answers: &[T],
+) -> impl FnMut() -> io::Result<Option<String>> {
+    let mut answers = answers.iter();
+    move || {
+        let answer = answers.next().map(|answer| answer.as_ref().to_owned());
+        Ok(answer.inspect(|answer| say!("{PROMPT}{answer}")))
+    }
+}
+
+// [customer]
+/// A stream has no messages: what the bot says ends with a prompt, or with the stream.
+pub(crate) fn over_tcp(
+    bot: SocketAddr,
+    answers: impl FnMut() -> io::Result<Option<String>>,
+) -> io::Result<()> {
+    let stream = TcpStream::connect(bot)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let hear = || {
+        let (mut text, mut data) = (Vec::new(), [0; 1024]);
+        while !text.ends_with(PROMPT.as_bytes()) {
+            match (&stream).read(&mut data)? {
+                0 => break,
+                count => text.extend_from_slice(&data[..count]),
+            }
+        }
+        Ok(text)
+    };
+    talk(hear, |answer| (&stream).write_all(format!("{answer}\n").as_bytes()), answers)
+}
+
+/// A datagram is a message. The first one opens the dialogue, whatever it says.
+pub(crate) fn over_udp(
+    bot: SocketAddr,
+    answers: impl FnMut() -> io::Result<Option<String>>,
+) -> io::Result<()> {
+    let any_port = if bot.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any_port)?;
+    socket.connect(bot)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.send(b"hello")?;
+    let hear = || {
+        let mut data = vec![0; 65_535];
+        let count = socket.recv(&mut data)?;
+        data.truncate(count);
+        Ok(data)
+    };
+    talk(hear, |answer| socket.send(answer.as_bytes()).map(drop), answers)
+}
+// [/customer]
+
+/// Hears the bot and answers, in turns, until one of them has nothing more to say.
+fn talk(
+    mut hear: impl FnMut() -> io::Result<Vec<u8>>,
+    mut tell: impl FnMut(&str) -> io::Result<()>,
+    mut answers: impl FnMut() -> io::Result<Option<String>>,
+) -> io::Result<()> {
+    loop {
+        let text = hear()?;
+        let text = String::from_utf8_lossy(&text);
+        let question = text.strip_suffix(PROMPT);
+        say!("{}", question.unwrap_or(&text).trim_end());
+        if question.is_none() {
+            return Ok(()); // that was its last word
+        }
+        let Some(answer) = answers()? else { return Ok(()) };
+        tell(&answer)?;
+    }
+}

@@ -1,0 +1,73 @@
+//! The support desk: the dialogue that is served, and the numbers of its tickets.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::dialogue::{Dialogue, Tree};
+use crate::support::mistake::mistake;
+use crate::support::{Args, say};
+
+/// The dialogue that is served if the student names no other.
+const TEXT: &str = include_str!("../15_support_bot.txt");
+
+/// What all customers share.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// The dialogue.
+    tree: Tree,
+    /// The number of the latest ticket.
+    tickets: AtomicU32,
+}
+
+impl Desk {
+    /// Opens the desk with the dialogue of `--dialogue FILE`, or the lesson's own.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has a mistake.
+    pub(crate) fn open(args: &Args) -> io::Result<Arc<Self>> {
+        let (name, text) = match args.text("dialogue") {
+            None => ("examples/15_support_bot.txt", TEXT.to_owned()),
+            Some(name) => {
+                let text = fs::read_to_string(name).map_err(|error| {
+                    mistake(format!(
+                        "The dialogue {name} cannot be read: {error}.\nCheck the name, or \
+                         leave --dialogue out."
+                    ))
+                })?;
+                (name, text)
+            }
+        };
+        let tree = Tree::parse(&text).map_err(|why| {
+            mistake(format!("The dialogue in {name} has a mistake.\n{why}."))
+        })?;
+        Ok(Arc::new(Self { tree, tickets: AtomicU32::new(1000) }))
+    }
+
+    /// The bot's turn, see [`Tree::turn`]. A ticket is shown on the server's screen.
+    pub(crate) fn turn(
+        &self,
+        dialogue: Option<Dialogue>,
+        answer: &str,
+    ) -> (Option<Dialogue>, String) {
+        self.tree.turn(dialogue, answer, |answers| {
+            let number = self.tickets.fetch_add(1, Ordering::Relaxed) + 1;
+            say!("ticket {number}: {answers}");
+            number
+        })
+    }
+}
+
+/// A line that could not be read is an answer that cannot be understood.
+///
+/// # Errors
+///
+/// Any other error.
+pub(crate) fn readable(line: io::Result<String>) -> io::Result<String> {
+    match line {
+        Err(error) if error.kind() == ErrorKind::InvalidData => Ok("???".to_owned()),
+        line => line,
+    }
+}

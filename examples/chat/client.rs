@@ -1,0 +1,26 @@
+//! The client: it reads and writes at the same time.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use crate::support::{Args, screen};
+
+// [client]
+/// What is typed goes to the room; what the room says goes to the screen.
+pub(crate) fn client(args: &Args) -> io::Result<()> {
+    let server = Arc::new(TcpStream::connect(args.addr())?);
+    let typed = Arc::clone(&server);
+    thread::spawn(move || {
+        for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            (&*typed).write_all(&[line, b"\n".to_vec()].concat())?;
+        }
+        typed.shutdown(Shutdown::Write) // nothing more to say; the room says goodbye
+    });
+    for line in BufReader::new(&*server).split(b'\n') {
+        screen::show(&String::from_utf8_lossy(&line?));
+    }
+    Ok(()) // the room has closed the connection
+}
+// [/client]

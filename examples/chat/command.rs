@@ -1,0 +1,67 @@
+//! What a line means. Everything here depends on its arguments only.
+
+/// The longest name, in letters.
+pub(crate) const NAME: usize = 20;
+
+/// The commands, as a newcomer reads them.
+pub(crate) const COMMANDS: &str = "/nick NAME, /who, /quit";
+
+/// What a client wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Say this to all others.
+    Say(String),
+    /// Be called this.
+    Nick(String),
+    /// Know who is here.
+    Who,
+    /// Leave.
+    Quit,
+    /// Nothing: the line is blank.
+    Nothing,
+    /// There is no such command.
+    Unknown(String),
+}
+
+impl Command {
+    // [parse]
+    /// Understands a line. Every line is some command.
+    pub(crate) fn parse(line: &str) -> Self {
+        let line: String = line.chars().map(harmless).collect();
+        let Some(command) = line.strip_prefix('/') else {
+            return if line.trim().is_empty() { Self::Nothing } else { Self::Say(line) };
+        };
+        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
+        match word.trim_end() {
+            "nick" => Self::Nick(rest.trim().to_owned()),
+            "who" => Self::Who,
+            "quit" => Self::Quit,
+            other => Self::Unknown(other.to_owned()),
+        }
+    }
+    // [/parse]
+}
+
+/// A letter as the others may see it. Control characters could move their cursors, and
+/// the signs that turn the direction of writing could hide who speaks.
+pub(crate) fn harmless(letter: char) -> char {
+    match letter {
+        '\t' => letter,
+        '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        _ if letter.is_control() => char::REPLACEMENT_CHARACTER,
+        _ => letter,
+    }
+}
+
+/// `name`, if it can be one.
+///
+/// # Errors
+///
+/// What a name must be, in words.
+pub(crate) fn checked_name(name: &str) -> Result<&str, String> {
+    let allowed = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
+    if (1..=NAME).contains(&name.chars().count()) && name.chars().all(allowed) {
+        return Ok(name);
+    }
+    Err(format!("a name has 1 to {NAME} letters, digits, - or _"))
+}

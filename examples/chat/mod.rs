@@ -1,0 +1,15 @@
+//! The parts of lesson 14 that have a file of their own.
+//!
+//! - [`room`]: who is here, and a mailbox for each
+//! - [`command`]: what a line means
+//! - [`client`](mod@client): the other end of the line
+//! - [`naive`]: the room as one writes it first
+//! - [`crowd`]: the guests of the demonstration
+
+mod client;
+pub(crate) mod command;
+pub(crate) mod crowd;
+pub(crate) mod naive;
+pub(crate) mod room;
+
+pub(crate) use client::client;

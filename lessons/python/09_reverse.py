@@ -1,0 +1,81 @@
+"""Lesson 09: a server with a thread for each client. It sends back reversed bytes."""
+
+import argparse
+import socket
+import threading
+
+
+# [serve]
+def serve(host, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
+        print("listening on {}:{}".format(*listener.getsockname()), flush=True)
+        while True:
+            connection, client = listener.accept()
+            visit = (connection, client)
+            threading.Thread(target=attend, args=visit, daemon=True).start()
+# [/serve]
+
+
+# [attend]
+def attend(connection, client):
+    with connection:
+        print(client, "connected", flush=True)
+        try:
+            while data := connection.recv(1024):
+                connection.sendall(data[::-1])
+            print(client, "left", flush=True)
+        except OSError as error:
+            print("error:", error, flush=True)
+# [/attend]
+
+
+# [client]
+def client(host, port, line):
+    with socket.create_connection((host, port), timeout=5) as stream:
+        while line is not None:
+            talk(stream, line.encode())
+            answer = ask("Do you want to continue (y/n): ")
+            line = ask("Your line: ") if answer == "y" else None
+# [/client]
+
+
+def talk(stream, line):
+    stream.sendall(line)
+    answer = b""
+    while len(answer) < len(line):
+        data = stream.recv(1024)
+        if not data:
+            raise EOFError("the server closed the connection too early")
+        answer += data
+    print("received", answer)
+
+
+def ask(prompt):
+    try:
+        return input(prompt)
+    except EOFError:
+        print()
+        return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role", choices=["serve", "client"])
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--addr", default="127.0.0.1:12345", metavar="HOST:PORT")
+    args = parser.parse_intermixed_args()
+    host, _, port = args.addr.rpartition(":")
+    if args.role == "serve":
+        serve(host, int(port))
+    else:
+        client(host, int(port), " ".join(args.words) or ask("Your line: "))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass

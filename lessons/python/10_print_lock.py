@@ -1,0 +1,108 @@
+"""Lesson 10: the server of lesson 09 with a print lock: held too long, and held right."""
+
+import argparse
+import socket
+import threading
+
+print_lock = threading.Lock()
+lines = 0  # how many have been printed
+
+
+def bound(host, port):
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen()
+    print("listening on {}:{}".format(*listener.getsockname()), flush=True)
+    return listener
+
+
+def start(function, *args):
+    threading.Thread(target=function, args=args, daemon=True).start()
+
+
+# [original]
+def serve_original(listener):
+    while True:
+        connection, client = listener.accept()
+        print_lock.acquire()  # take the lock here ..
+        print(client, "connected", flush=True)
+        start(attend_original, connection, client)
+
+
+def attend_original(connection, client):
+    while data := connection.recv(1024):
+        connection.sendall(data[::-1])
+    connection.close()
+    print(client, "left", flush=True)
+    print_lock.release()  # .. free it there
+# [/original]
+
+
+# [serve]
+def serve(listener):
+    while True:
+        connection, client = listener.accept()
+        start(attend, connection, client)
+
+
+def attend(connection, client):
+    print_line(client, "connected")
+    with connection:
+        try:
+            while data := connection.recv(1024):
+                connection.sendall(data[::-1])
+            print_line(client, "left")
+        except OSError as error:
+            print_line("error:", error)
+# [/serve]
+
+
+# [print_line]
+def print_line(*words):
+    global lines
+    with print_lock:
+        lines += 1
+        print(f"line {lines}:", *words, flush=True)
+# [/print_line]
+
+
+# [client]
+def client(host, port, line):
+    with socket.create_connection((host, port), timeout=30) as stream:
+        stream.sendall(line)
+        answer = b""
+        while len(answer) < len(line):
+            data = stream.recv(1024)
+            if not data:
+                raise EOFError("the server closed the connection too early")
+            answer += data
+        print("received", answer)
+        try:
+            input("Do you want to leave (y): ")
+        except EOFError:
+            print()
+# [/client]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role", choices=["serve", "client"])
+    parser.add_argument("words", nargs="*", default=["Hello, world"])
+    parser.add_argument("--addr", default="127.0.0.1:12346", metavar="HOST:PORT")
+    parser.add_argument("--original", action="store_true")
+    args = parser.parse_intermixed_args()
+    host, _, port = args.addr.rpartition(":")
+    if args.role == "client":
+        client(host, int(port), " ".join(args.words).encode())
+    elif args.original:
+        serve_original(bound(host, int(port)))
+    else:
+        serve(bound(host, int(port)))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass

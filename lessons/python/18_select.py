@@ -1,0 +1,118 @@
+"""Lesson 18: one thread, many sockets: an echo server that waits for all of them at once."""
+
+import argparse
+import select
+import socket
+
+LIMIT = 64 * 1024  # so many bytes may wait to be sent to one client
+MOST = 240  # so many clients at once: each costs a file descriptor
+
+
+# [state]
+class Echo:
+    """What the thread of a client would know by where it stands."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.unsent = b""
+        self.at_end = False
+
+    def fileno(self):
+        return self.stream.fileno()  # select accepts whatever has this method
+# [/state]
+
+    def has_room(self):
+        return not self.at_end and len(self.unsent) < LIMIT
+
+    def is_over(self):
+        return self.at_end and not self.unsent
+
+    def go_on(self):
+        try:
+            self.read_and_write()
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            print("error:", error, flush=True)
+            self.unsent, self.at_end = b"", True
+
+    def read_and_write(self):
+        if self.has_room():
+            try:
+                data = self.stream.recv(16 * 1024)
+                self.unsent += data
+                self.at_end = not data
+            except BlockingIOError:
+                pass
+        if self.unsent:
+            count = self.stream.send(self.unsent)
+            self.unsent = self.unsent[count:]  # what was not taken stays
+
+
+# [turn]
+def turn(listener, clients, timeout):
+    """Waits until something can be done, and does it. None as timeout: for ever."""
+    listening = [listener] if len(clients) < MOST else []
+    reading = [client for client in clients if client.has_room()]
+    writing = [client for client in clients if client.unsent]
+    ready = select.select(listening + reading, writing, reading, timeout)
+    readable, writable, exceptional = map(set, ready)
+    if exceptional:
+        print("something urgent has come", flush=True)
+    for client in (readable | writable | exceptional) - {listener}:
+        client.go_on()
+        if client.is_over():
+            client.stream.close()
+            clients.remove(client)
+    if listener in readable:
+        stream, address = listener.accept()
+        print("{}:{} connected".format(*address), flush=True)
+        stream.setblocking(False)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        clients.append(Echo(stream))
+# [/turn]
+
+
+def serve(host, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
+        listener.setblocking(False)
+        print("listening on {}:{}".format(*listener.getsockname()), flush=True)
+        clients = []
+        while True:
+            turn(listener, clients, None)
+
+
+def client(host, port, message, urgent):
+    with socket.create_connection((host, port), timeout=5) as stream:
+        stream.sendall(message, socket.MSG_OOB if urgent else 0)
+        answer = b""
+        while len(answer) < len(message):
+            data = stream.recv(4096)
+            if not data:
+                raise EOFError("the server closed the connection too early")
+            answer += data
+    print("received", answer.decode(errors="replace"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role", choices=["serve", "client"])
+    parser.add_argument("words", nargs="*", default=["Hello, world"])
+    parser.add_argument("--addr", default="127.0.0.1:9018", metavar="HOST:PORT")
+    parser.add_argument("--urgent", action="store_true", help="send the last byte as urgent")
+    args = parser.parse_intermixed_args()
+    host, _, port = args.addr.rpartition(":")
+    if args.role == "serve":
+        serve(host, int(port))
+    else:
+        client(host, int(port), " ".join(args.words).encode(), args.urgent)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass

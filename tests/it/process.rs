@@ -1,0 +1,112 @@
+//! Processes of their own, for tests that spoil the process for all others: they count
+//! or use up what all its threads share, or send it signals.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, unbounded};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{PATIENCE, wait_until};
+
+/// Set for a test that runs in a process of its own.
+const CHILD: &str = "SOCKETSERVER_TEST_CHILD";
+
+/// Whether this is the process that [`Child::start`] has started.
+pub(crate) fn is_child() -> bool {
+    env::var_os(CHILD).is_some()
+}
+
+/// Runs `body` in a process of its own, because it spoils the process for other tests.
+/// `test` is the full name of the test that calls this.
+pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
+    if is_child() {
+        body();
+        eprintln!("done"); // so that a wrong name is noticed
+    } else {
+        let child = Child::start(test);
+        child.wait_for("done");
+        child.assert_success();
+    }
+}
+
+/// This program again, in a process of its own, running one test. It tells us what it
+/// does on its standard error.
+pub(crate) struct Child {
+    process: std::process::Child,
+    lines: Receiver<String>,
+}
+
+impl Child {
+    /// `test` is the full name of the test, which must look at [`is_child`].
+    pub(crate) fn start(test: &str) -> Self {
+        Self::start_by(Command::new(env::current_exe().unwrap()), test)
+    }
+
+    /// The same, with signals ignored, as a script starts what it runs in the background
+    /// (and `nohup` everything).
+    pub(crate) fn start_in_background(test: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' INT TERM HUP; exec \"$0\" \"$@\""]);
+        shell.arg(env::current_exe().unwrap());
+        Self::start_by(shell, test)
+    }
+
+    fn start_by(mut command: Command, test: &str) -> Self {
+        let mut process = command
+            .args([test, "--exact", "--nocapture"])
+            .env(CHILD, "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = BufReader::new(process.stderr.take().expect("it is piped"));
+        let (sender, lines) = unbounded();
+        thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                eprintln!("child: {line}");
+                let _ = sender.send(line);
+            }
+        });
+        Self { process, lines }
+    }
+
+    /// Waits for a line that begins with `word`, and returns the rest of it.
+    pub(crate) fn wait_for(&self, word: &str) -> String {
+        let until = Instant::now() + 3 * PATIENCE;
+        loop {
+            let line = self.lines.recv_deadline(until);
+            let line = line.unwrap_or_else(|_| panic!("the child never says {word:?}"));
+            if let Some(rest) = line.strip_prefix(word) {
+                return rest.trim().to_owned();
+            }
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Waits for its end, which must be a good one.
+    pub(crate) fn assert_success(mut self) {
+        let mut status = None;
+        wait_until("the child ends", || {
+            status = self.process.try_wait().unwrap();
+            status.is_some()
+        });
+        let status = status.expect("that was waited for");
+        assert!(status.success(), "the child fails: {status}");
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill(); // it may have ended
+        let _ = self.process.wait();
+    }
+}

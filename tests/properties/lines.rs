@@ -1,0 +1,198 @@
+//! Finding lines: however the bytes are cut into reads, whatever goes wrong in between,
+//! the lines are those that a simple model finds in the whole.
+
+use std::io::{self, ErrorKind};
+
+use crate::choices::{Choices, check, same};
+
+#[path = "../../src/lines.rs"]
+mod code;
+
+use code::LineBuffer;
+
+/// What one call gives: a line with its end, or the error for one that is too long.
+type Found = Result<Vec<u8>, ErrorKind>;
+
+/// All lines in `bytes`, by the simplest means.
+fn model(bytes: &[u8], end: u8, max: usize) -> Vec<Found> {
+    bytes
+        .split_inclusive(|byte| *byte == end)
+        .map(|line| {
+            let length = line.strip_suffix(&[end]).unwrap_or(line).len();
+            if length > max { Err(ErrorKind::InvalidData) } else { Ok(line.to_vec()) }
+        })
+        .collect()
+}
+
+/// What one read of the client gives.
+#[derive(Debug, Clone, Copy)]
+enum Read {
+    Bytes(usize),
+    Fails(ErrorKind),
+}
+
+/// A client: its bytes, and how they come. When there are no more reads, all the rest
+/// comes at once, and then the end.
+#[derive(Debug)]
+struct Client {
+    bytes: Vec<u8>,
+    /// The last is the next.
+    reads: Vec<Read>,
+}
+
+impl Client {
+    fn any(choices: &mut Choices<'_>) -> Self {
+        let pieces = choices.up_to(40, |choices| match choices.below(16) {
+            0 => vec![b'x'; choices.below(10_000)],
+            1 => vec![b'\n'; choices.below(4)],
+            _ => vec![choices.one_of(b"a\n\rb\0\xff;")],
+        });
+        let reads = choices.up_to(40, |choices| match choices.below(6) {
+            0 => Read::Fails(choices.one_of(&[
+                ErrorKind::TimedOut,
+                ErrorKind::WouldBlock,
+                ErrorKind::Interrupted,
+            ])),
+            1 => Read::Bytes(1 + choices.below(9000)),
+            _ => Read::Bytes(1 + choices.below(4)),
+        });
+        Self { bytes: pieces.concat(), reads }
+    }
+
+    /// Reads once, as from a socket.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(!buffer.is_empty(), "to read nothing would look like the end");
+        let wanted = match self.reads.pop() {
+            Some(Read::Fails(kind)) => return Err(kind.into()),
+            Some(Read::Bytes(count)) => count,
+            None => usize::MAX,
+        };
+        let count = wanted.min(buffer.len()).min(self.bytes.len());
+        buffer[..count].copy_from_slice(&self.bytes[..count]);
+        self.bytes.drain(..count);
+        Ok(count)
+    }
+}
+
+/// The longest line that is allowed.
+fn any_max(choices: &mut Choices<'_>) -> usize {
+    let around_a_read = choices.one_of(&[8191, 8192, 8193, 20_000, usize::MAX]);
+    let small = 1 + choices.below(20);
+    choices.one_of(&[small, small, around_a_read])
+}
+
+/// Calls again and again until the end; a failed read is tried again.
+fn find_all(
+    buffer: &mut LineBuffer,
+    client: &mut Client,
+    end: u8,
+    max: usize,
+) -> Vec<Found> {
+    let mut found = Vec::new();
+    loop {
+        let mut line = b"before ".to_vec();
+        let result = buffer.read_until(end, max, &mut line, |bytes| client.read(bytes));
+        let line = line.strip_prefix(b"before ").expect("it only appends").to_vec();
+        match result {
+            Ok(count) => {
+                assert_eq!(count, line.len());
+                if count == 0 {
+                    return found;
+                }
+                found.push(Ok(line));
+            }
+            Err(error) => {
+                assert_eq!(line, b"", "an error comes with no bytes");
+                if error.kind() == ErrorKind::InvalidData {
+                    found.push(Err(error.kind()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_bytes_in_any_reads_give_the_lines_of_the_model() {
+    check(|choices| {
+        let max = any_max(choices);
+        let end = choices.one_of(b"\n\n\n\0;");
+        let mut client = Client::any(choices);
+        let expected = model(&client.bytes, end, max);
+        let about = format!("lines of at most {max} bytes, ended by {end}: {client:?}");
+        let found = find_all(&mut LineBuffer::default(), &mut client, end, max);
+        same(&found, &expected, about)
+    });
+}
+
+/// The end may be the client's, or one that a stopping server made: then more calls
+/// find nothing more, again and again.
+#[test]
+fn after_the_end_comes_the_end() {
+    check(|choices| {
+        let max = any_max(choices);
+        let mut client = Client::any(choices);
+        let mut buffer = LineBuffer::default();
+        find_all(&mut buffer, &mut client, b'\n', max);
+        let more = [(); 3].map(|()| find_all(&mut buffer, &mut client, b'\n', max));
+        same(&more.concat(), &Vec::new(), format!("{max}"))
+    });
+}
+
+/// Never more than the longest line and one read, whatever comes.
+#[test]
+fn memory_is_bounded() {
+    check(|choices| {
+        let max = any_max(choices).min(20_000);
+        let mut client = Client::any(choices);
+        let longest_line =
+            client.bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max();
+        let needed = longest_line.unwrap_or(0).min(max);
+        let mut buffer = LineBuffer::default();
+        find_all(&mut buffer, &mut client, b'\n', max);
+        let size = size_of(&buffer);
+        same(&(size <= needed + 8 * 1024), &true, format!("{size} bytes for {needed}"))
+    });
+}
+
+/// The size of its memory. It is private, but its debugging output shows it.
+fn size_of(buffer: &LineBuffer) -> usize {
+    let shown = format!("{buffer:?}");
+    let (_, bytes) = shown.split_once('[').expect("it shows its bytes");
+    let (bytes, _) = bytes.split_once(']').expect("it shows its bytes");
+    if bytes.is_empty() { 0 } else { bytes.split(',').count() }
+}
+
+/// A handler may mix lines of any kind with plain reads. No byte is lost, and none comes
+/// twice.
+#[test]
+fn lines_and_plain_reads_may_be_mixed() {
+    check(|choices| {
+        let calls = choices.up_to(30, |choices| (choices.below(3), choices.below(50)));
+        let mut client = Client::any(choices);
+        let expected = client.bytes.clone();
+        let mut buffer = LineBuffer::default();
+        let mut all = Vec::new();
+        for (call, count) in calls {
+            match call {
+                0 => {
+                    let end = b"\n;\0"[count % 3];
+                    let _ = buffer.read_until(end, usize::MAX, &mut all, |bytes| {
+                        client.read(bytes)
+                    });
+                }
+                1 => {
+                    let _ = buffer.read_more(|bytes| client.read(bytes));
+                }
+                _ => {
+                    let count = count.min(buffer.waiting().len());
+                    all.extend_from_slice(&buffer.waiting()[..count]);
+                    buffer.consume(count);
+                }
+            }
+        }
+        for line in find_all(&mut buffer, &mut client, b'\n', usize::MAX) {
+            all.extend(line.expect("no line is too long"));
+        }
+        same(&all, &expected, "plain reads and lines")
+    });
+}

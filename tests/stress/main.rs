@@ -1,0 +1,72 @@
+//! Where a race could hide: many threads at the same moment, many times.
+//!
+//! What needs no socket is included here as it stands, and driven much harder than a
+//! server can: the cache of threads (`src/threads.rs`) and the book of connections
+//! (`src/connections.rs`). The receivers of datagrams and the drain are driven through
+//! real sockets.
+//!
+//! Each test has a short form, which `cargo test` runs, and a long one:
+//!
+//! ```text
+//! cargo test --release --test stress -- --ignored --nocapture
+//! ```
+//!
+//! runs a million hand-overs of each kind. No order is arranged: what is checked must
+//! hold for every order. Every wait is bounded.
+#![allow(clippy::unwrap_used)] // a test that fails should say so at once
+#![allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
+
+#[path = "../../src/connections.rs"]
+mod connections;
+#[path = "../../src/event.rs"]
+mod event;
+#[path = "../../src/threads.rs"]
+mod threads;
+
+mod book;
+mod cache;
+mod datagrams;
+mod lives;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before we call it stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// So many times in the long form.
+const MILLION: usize = 1_000_000;
+
+/// So many times in the short one.
+const FEW: usize = 20_000;
+
+/// Waits until it is so.
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < until, "stuck: {what}");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Numbers that look random (SplitMix64).
+#[derive(Clone)]
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (x ^ (x >> 31)) % end
+    }
+
+    /// Loses a little time, or none.
+    fn dawdle(&mut self) {
+        match self.below(20) {
+            0 => std::thread::yield_now(),
+            1 => std::thread::sleep(Duration::from_micros(self.below(50))),
+            spins => (0..spins * 20).for_each(|_| std::hint::spin_loop()),
+        }
+    }
+}
