@@ -160,7 +160,9 @@ impl<S: Stream> StreamRequest<S> {
     pub(crate) fn close(self) {
         // When the client has ended, nothing is unread, and closing alone will do. But it
         // may be the end that a stopping server made: the client does not know of that.
-        if self.at_end && !self.server.is_shutting_down() {
+        // Or a writer may be at work on another thread: it would not let it be closed.
+        let has_writers = Arc::weak_count(&self.stream) > 0;
+        if self.at_end && !has_writers && !self.server.is_shutting_down() {
             return;
         }
         self.stream.wait_until_sent(self.limits.end_of_write());

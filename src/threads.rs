@@ -16,6 +16,9 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::event::HandlerError;
 
+/// To be idle for a year is to be idle for ever; and no clock ends before that.
+const LONGEST_IDLE: Duration = Duration::from_secs(365 * 86_400);
+
 /// What a thread is given to do: one connection, from beginning to end.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
@@ -71,6 +74,7 @@ impl Threads {
         idle_timeout: Duration,
     ) -> Self {
         let most = most_threads();
+        let idle_timeout = idle_timeout.min(LONGEST_IDLE);
         Self { pool: Arc::default(), prefix, stack_size, idle_timeout, most }
     }
 
@@ -89,7 +93,7 @@ impl Threads {
         }
         if state.alive >= self.most {
             drop(state);
-            HandlerError::catch(|| drop(job))?; // may panic, see below
+            let _ = HandlerError::catch(|| drop(job)); // as below
             let message = format!("no memory maps for more than {} threads", self.most);
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));
         }
@@ -106,10 +110,11 @@ impl Threads {
             builder = builder.stack_size(bytes);
         }
         // `thread::spawn` would panic where this returns an error. Then the worker is
-        // dropped, and so off the books again; and the job, which is not ours alone, and
+        // dropped, and so off the books again; and the job, which is not ours alone and
         // may panic at that.
         let work = move || worker.work(job, idle_timeout);
-        HandlerError::catch(|| builder.spawn(work))?.map(drop)
+        let spawned = HandlerError::catch(|| builder.spawn(work).map(drop));
+        spawned.unwrap_or_else(|error| Err(error.into()))
     }
 
     /// What the threads' names begin with.
