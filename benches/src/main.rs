@@ -3,8 +3,8 @@
 //! ```text
 //! cargo run --release -p socketserver-benches [-- OPTIONS]
 //!
-//!   --quick        three short rounds, under two minutes (the default)
-//!   --full         nine rounds, under thirty minutes; writes benches/RESULTS.md
+//!   --quick        three short rounds of most work, under two minutes (the default)
+//!   --full         nine rounds of all, under thirty minutes; writes benches/RESULTS.md
 //!   --only WORK    only the work whose name contains this; may be repeated
 //!   --peer SERVER  only the servers whose name contains this; may be repeated
 //!   --rounds N     so many rounds
@@ -109,7 +109,12 @@ impl Options {
 
     /// What is to be done.
     fn work(&self) -> Vec<Work> {
-        work::ALL.into_iter().filter(|work| is_asked(&self.only, &work.name())).collect()
+        let is_wanted = |work: &Work| {
+            let is_named = !self.only.is_empty();
+            is_asked(&self.only, &work.name())
+                && (self.is_full || is_named || !work.is_for_full_runs())
+        };
+        work::ALL.into_iter().filter(is_wanted).collect()
     }
 
     /// Who takes part in it.

@@ -92,6 +92,16 @@ impl Work {
         ALL.into_iter().find(|work| work.name() == name)
     }
 
+    /// Whether it can be left out of a quick run, because another is much like it.
+    pub fn is_for_full_runs(self) -> bool {
+        match self {
+            RequestResponse { connections, .. } => matches!(connections, 16 | 256),
+            Idle { connections } => connections > 1000,
+            Udp { clients: 1, in_flight } => in_flight > 1,
+            _ => false,
+        }
+    }
+
     /// Who takes part. The first is the baseline.
     pub fn peers(self) -> &'static [Peer] {
         match self {
@@ -150,7 +160,7 @@ impl Work {
             // It takes a few milliseconds, and the bar is about the 99th percentile.
             Stop { connections: 0 } if peer != PYTHON => rounds * 25,
             // It takes ten seconds.
-            Burst { .. } if peer == PYTHON => rounds.min(3),
+            Burst { .. } if peer == PYTHON => rounds.div_ceil(3),
             _ => rounds,
         }
     }
