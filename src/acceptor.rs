@@ -18,7 +18,9 @@ use crate::transport::{Listener, Stream};
 pub(crate) struct Acceptor<L: Listener, H> {
     /// Dropped first: removes a Unix socket's file while its socket is still open.
     _file: Option<Box<dyn Send>>,
-    listener: L,
+    listener: Arc<L>,
+    /// Whether a thread may sleep in its `accept`: shutting it down will wake it.
+    may_sleep: bool,
     /// Each connection gets a clone of it.
     prototype: H,
     server: ServerHandle<<L::Stream as Stream>::Address>,
@@ -36,12 +38,17 @@ where
 {
     pub(crate) fn new(
         listener: L,
+        may_sleep: bool,
         file: Option<Box<dyn Send>>,
         prototype: H,
         server: ServerHandle<<L::Stream as Stream>::Address>,
     ) -> Self {
+        let listener = Arc::new(listener);
+        if may_sleep {
+            server.shared().wake.shut_down_on_wake(Arc::downgrade(&listener));
+        }
         let (ticker, back_off) = (Ticker::default(), BackOff::default());
-        Self { _file: file, listener, prototype, server, ticker, back_off }
+        Self { _file: file, listener, may_sleep, prototype, server, ticker, back_off }
     }
 
     /// Lets one client in, if one comes before `until`.
@@ -70,24 +77,34 @@ where
             return Ok(None);
         }
         loop {
+            let may_sleep = self.may_sleep && until.is_none();
+            if !may_sleep && !shared.wake.wait_readable(&*self.listener, until)? {
+                return Ok(None);
+            }
             let error = match self.listener.accept() {
                 Ok(arrival) => return Ok(Some(arrival)),
                 Err(error) => error,
             };
             match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    if !shared.wake.wait_readable(&self.listener, until)? {
-                        return Ok(None);
-                    }
-                }
-                // That client came and went while it waited in the queue.
+                // That client came and went while it waited in the queue, or another
+                // process was faster.
                 io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::WouldBlock
                 | io::ErrorKind::Interrupted => {}
                 // This is not a listening socket any more.
-                io::ErrorKind::InvalidInput => return Err(error),
+                io::ErrorKind::InvalidInput => {
+                    return if self.server.is_shutting_down() {
+                        Ok(None)
+                    } else {
+                        Err(error)
+                    };
+                }
+                // The system has nothing left for us. That matters when a client waits.
                 _ => {
-                    self.back_off.wait(shared, &error);
+                    if shared.wake.wait_readable(&*self.listener, until)? {
+                        self.back_off.wait(shared, &error);
+                    }
                     return Ok(None);
                 }
             }
@@ -121,8 +138,12 @@ where
                 return false;
             }
         };
-        let request = StreamRequest::new(stream, client, self.server.clone());
-        match shared.threads.run(Box::new(move || serve(handler, request, seat))) {
+        let server = self.server.clone();
+        // The request is made on the thread, in its stack: a job that travels is memory
+        // on the heap, for as long as the connection lasts.
+        let job =
+            move || serve(handler, StreamRequest::new(stream, client, server), seat);
+        match shared.threads.run(Box::new(job)) {
             Ok(()) => {
                 self.back_off.reset();
                 true

@@ -289,7 +289,7 @@ impl ServerBuilder {
         H: RequestHandler<TcpRequest>,
     {
         self.options.check()?;
-        tcp::bind(&address, &self.options)?.into_server(handler, self.options)
+        tcp::serve(tcp::bind(&address, &self.options)?, true, handler, self.options)
     }
 
     /// A UDP server. Python's `ThreadingUDPServer`.

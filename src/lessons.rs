@@ -10,6 +10,11 @@
 //! stand before a note here make the same labels lead to this documentation's pages.
 
 #![doc = ""]
+#![doc = "[errors]: crate::errors"]
+#![doc = "[socket_api]: crate::socket_api"]
+#![doc = "[coming]: crate::coming_from_python"]
+#![doc = "[reliability]: crate::reliability"]
+#![doc = "[platforms]: crate::platforms"]
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
 #![doc = "[lesson_03]: lesson_03"]

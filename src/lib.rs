@@ -140,7 +140,12 @@
 //! # Coming from Python
 //!
 //! The names are Python's where the thing is the same. The page [`coming_from_python`]
-//! lists all of them.
+//! lists all of them, and [`socket_api`] those of Python's `socket`.
+//!
+//! # The course
+//!
+//! The [`lessons`] begin with a socket and end with servers for thousands. [`errors`] says
+//! what the system's error messages mean.
 //!
 //! # Where it runs
 //!
@@ -206,4 +211,4 @@ pub mod lessons;
 #[cfg(any(doc, doctest))]
 mod pages;
 #[cfg(any(doc, doctest))]
-pub use pages::{coming_from_python, platforms, reliability};
+pub use pages::{coming_from_python, errors, platforms, reliability, socket_api};

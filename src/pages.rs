@@ -13,13 +13,28 @@ macro_rules! page {
     };
 }
 
+/// A page with links to lessons.
+macro_rules! page_of_lessons {
+    ($name:ident, $file:literal: $($number:literal)*) => {
+        $(#[doc = concat!("[lesson_", $number, "]: crate::lessons::lesson_", $number)])*
+        #[doc = ""]
+        #[doc = include_str!(concat!("../lessons/", $file))]
+        pub mod $name {}
+    };
+}
+
 page!(platforms, "platforms.md");
 
 page!(reliability, "reliability.md", "platforms" => "crate::platforms");
 
+page_of_lessons!(errors, "errors.md": "01" "02" "03" "04" "05" "06" "17" "18");
+
+page_of_lessons!(socket_api, "socket-api.md": "01" "02" "03" "04" "05" "09" "17" "18");
+
 page!(
     coming_from_python,
     "coming-from-python.md",
+    "socket_api" => "crate::socket_api",
     "server" => "crate::ThreadedServer",
     "tcp" => "crate::ThreadedServer::tcp",
     "udp" => "crate::ThreadedServer::udp",

@@ -158,11 +158,14 @@ impl<S: Stream> StreamRequest<S> {
     /// So see that it is sent, say that nothing more will come, and then read on for a
     /// moment what nobody is interested in any more.
     pub(crate) fn close(self) {
-        // At the end the client sends nothing more. But it is also the end that a
-        // stopping server made, and then the client does not know of it.
-        if !self.at_end || self.server.is_shutting_down() {
-            self.stream.wait_until_sent(self.limits.end_of_write());
+        // When the client has ended, nothing is unread, and closing alone will do. But it
+        // may be the end that a stopping server made: the client does not know of that.
+        // Or a writer may be at work on another thread: it would not let it be closed.
+        let has_writers = Arc::weak_count(&self.stream) > 0;
+        if self.at_end && !has_writers && !self.server.is_shutting_down() {
+            return;
         }
+        self.stream.wait_until_sent(self.limits.end_of_write());
         self.stream.shut_down(Shutdown::Write);
         if self.at_end || !wake::is_readable(&*self.stream) {
             return;

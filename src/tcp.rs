@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::acceptor::Acceptor;
 use crate::connections::ShutDown;
@@ -14,6 +14,7 @@ use crate::options::Options;
 use crate::server::{ThreadedServer, Transport};
 use crate::stream::TcpRequest;
 use crate::transport::{ACCEPT_INHERITS_NONBLOCKING, Listener, Sealed, Stream};
+use crate::wake::SHUTTING_DOWN_WAKES_ACCEPT;
 
 /// Makes a listening socket: `socket`, `bind` and `listen`.
 pub(crate) fn bind(
@@ -80,6 +81,22 @@ pub(crate) fn set_options(
     Ok(())
 }
 
+/// Makes the server. `is_ours` says that no other process has the listening socket.
+pub(crate) fn serve<H: RequestHandler<TcpRequest>>(
+    listener: TcpListener,
+    is_ours: bool,
+    handler: H,
+    options: Options,
+) -> io::Result<ThreadedServer> {
+    let may_sleep = is_ours && SHUTTING_DOWN_WAKES_ACCEPT;
+    listener.set_nonblocking(!may_sleep)?;
+    let address = listener.local_addr()?;
+    let name = format!("tcp-{}", address.port());
+    ThreadedServer::new(address, name, options, |server| {
+        Acceptor::new(listener, may_sleep, None, handler, server)
+    })
+}
+
 impl Transport for TcpListener {
     type Request = TcpRequest;
     type Address = SocketAddr;
@@ -89,12 +106,7 @@ impl Transport for TcpListener {
         handler: H,
         options: Options,
     ) -> io::Result<ThreadedServer> {
-        self.set_nonblocking(true)?;
-        let address = self.local_addr()?;
-        let name = format!("tcp-{}", address.port());
-        ThreadedServer::new(address, name, options, |server| {
-            Acceptor::new(self, None, handler, server)
-        })
+        serve(self, false, handler, options)
     }
 }
 
@@ -141,7 +153,7 @@ impl Stream for TcpStream {
     fn wait_until_sent(&self, until: Option<std::time::Instant>) {
         // With this option a socket is writable only if less than so many bytes wait to
         // be sent.
-        if socket2::SockRef::from(self).set_tcp_notsent_lowat(1).is_ok() {
+        if SockRef::from(self).set_tcp_notsent_lowat(1).is_ok() {
             let _ = crate::wake::wait_writable(self, until); // it was worth a try
         }
     }
@@ -150,6 +162,12 @@ impl Stream for TcpStream {
 impl ShutDown for TcpStream {
     fn shut_down(&self, how: Shutdown) {
         let _ = self.shutdown(how); // the client may have gone already
+    }
+}
+
+impl ShutDown for TcpListener {
+    fn shut_down(&self, how: Shutdown) {
+        let _ = SockRef::from(self).shutdown(how); // it can be done only once
     }
 }
 

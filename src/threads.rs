@@ -5,21 +5,24 @@
 //! few seconds for another. The last to finish is the first to be used again: its stack
 //! and caches are still warm, and the others can grow old and leave.
 
+use std::collections::VecDeque;
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
 use crate::event::HandlerError;
+
+/// To be idle for a year is to be idle for ever; and no clock ends before that.
+const LONGEST_IDLE: Duration = Duration::from_secs(365 * 86_400);
 
 /// What a thread is given to do: one connection, from beginning to end.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads of one server.
-#[derive(Debug)]
 pub(crate) struct Threads {
     pool: Arc<Pool>,
     /// Threads are called `prefix-1`, `prefix-2` and so on.
@@ -28,20 +31,31 @@ pub(crate) struct Threads {
     stack_size: Option<usize>,
     /// How long an idle thread waits for more to do.
     idle_timeout: Duration,
+    /// More threads than this would be the end of the process.
+    most: usize,
 }
 
 /// What the threads share with the one who hands out jobs.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Pool {
     state: Mutex<State>,
     /// Told when a thread ends.
     ended: Condvar,
 }
 
-#[derive(Debug, Default)]
+/// As long as there are jobs, a thread is on its way to them: it has been woken, takes
+/// one, and wakes the next thread if there are more. A thread that has just done its job
+/// may be faster. Then it need not sleep, and the other goes back to sleep. With 32
+/// clients that connect again and again, that saves half of all sleeping and waking.
+#[derive(Default)]
 struct State {
-    /// Threads that wait for a job, the last to finish on top.
-    idle: Vec<Idle>,
+    /// Jobs that wait for a thread. They never wait for another job to end: there are
+    /// at least as many idle threads, asleep or woken.
+    jobs: VecDeque<Job>,
+    /// The bells of the threads that sleep, the last to finish on top.
+    asleep: Vec<Bell>,
+    /// How many threads have been woken and are on their way.
+    woken: usize,
     /// How many threads there are, idle ones too.
     alive: usize,
     /// Numbers of threads that have ended, to be given out again.
@@ -50,20 +64,8 @@ struct State {
     closed: bool,
 }
 
-/// An idle thread, as the pool knows it.
-#[derive(Debug)]
-struct Idle {
-    number: usize,
-    /// Has room for one order. It is empty as long as the thread is idle, so sending
-    /// never waits.
-    orders: Sender<Order>,
-}
-
-/// What an idle thread can be told.
-enum Order {
-    Work(Job),
-    Leave,
-}
+/// Wakes one thread.
+type Bell = Arc<Condvar>;
 
 impl Threads {
     pub(crate) fn new(
@@ -71,7 +73,9 @@ impl Threads {
         stack_size: Option<usize>,
         idle_timeout: Duration,
     ) -> Self {
-        Self { pool: Arc::default(), prefix, stack_size, idle_timeout }
+        let most = most_threads();
+        let idle_timeout = idle_timeout.min(LONGEST_IDLE);
+        Self { pool: Arc::default(), prefix, stack_size, idle_timeout, most }
     }
 
     /// Has `job` done by an idle thread, or by a new one.
@@ -80,35 +84,37 @@ impl Threads {
     /// job is dropped then, not run.
     pub(crate) fn run(&self, job: Job) -> io::Result<()> {
         let mut state = self.pool.state.lock();
-        if let Some(idle) = state.idle.pop() {
-            drop(state); // a woken thread should not have to wait for us
-            // Cannot fail: the thread waits for this order, see `wait_for_order`.
-            let _ = idle.orders.send(Order::Work(job));
+        if state.jobs.len() < state.asleep.len() + state.woken {
+            state.jobs.push_back(job);
+            if state.woken == 0 {
+                state.wake_one();
+            }
             return Ok(());
+        }
+        if state.alive >= self.most {
+            drop(state);
+            let _ = HandlerError::catch(|| drop(job)); // as below
+            let message = format!("no memory maps for more than {} threads", self.most);
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));
         }
         state.alive += 1;
         let number = state.free_numbers.pop().unwrap_or(state.alive);
         drop(state);
 
         let pool = Arc::clone(&self.pool);
+        let worker = Worker { pool, number, bell: Bell::default() };
         let idle_timeout = self.idle_timeout;
         let mut builder =
             thread::Builder::new().name(format!("{}-{number}", self.prefix));
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
         }
-        // `thread::spawn` would panic where this returns an error. Then the job, which is
-        // not ours alone, is dropped here, and may panic at that.
-        let work = move || Worker { pool, number }.work(job, idle_timeout);
-        let spawned =
-            HandlerError::catch(|| builder.spawn(work)).map_err(io::Error::from);
-        match spawned.and_then(|result| result) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.pool.forget(number);
-                Err(error)
-            }
-        }
+        // `thread::spawn` would panic where this returns an error. Then the worker is
+        // dropped, and so off the books again; and the job, which is not ours alone and
+        // may panic at that.
+        let work = move || worker.work(job, idle_timeout);
+        let spawned = HandlerError::catch(|| builder.spawn(work).map(drop));
+        spawned.unwrap_or_else(|error| Err(error.into()))
     }
 
     /// What the threads' names begin with.
@@ -126,13 +132,23 @@ impl Threads {
     pub(crate) fn close(&self, until: Instant) {
         let mut state = self.pool.state.lock();
         state.closed = true;
-        for idle in state.idle.drain(..) {
-            let _ = idle.orders.send(Order::Leave);
-        }
+        while state.wake_one() {}
         while state.alive > 0
             && !self.pool.ended.wait_until(&mut state, until).timed_out()
         {}
     }
+}
+
+/// How many threads the system has memory maps for: some 16,000 on Linux, unless it has
+/// been told to have more (`vm.max_map_count`).
+///
+/// A thread takes four: its stack, a stack for signals, and a guard page for each. When
+/// there are none left for a thread that has begun already, the standard library aborts
+/// the process (rust-lang/rust#78497). So stop before that, and leave some for others.
+fn most_threads() -> usize {
+    let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+    let maps = text.trim().parse::<usize>();
+    maps.map_or(usize::MAX, |maps| maps / 4 - maps / 256)
 }
 
 impl Drop for Threads {
@@ -142,13 +158,13 @@ impl Drop for Threads {
     }
 }
 
-impl Pool {
-    /// Thread `number` has ended, or was never born.
-    fn forget(&self, number: usize) {
-        let mut state = self.state.lock();
-        state.alive -= 1;
-        state.free_numbers.push(number);
-        self.ended.notify_all();
+impl State {
+    /// Wakes the thread that has slept least; says whether there was one.
+    fn wake_one(&mut self) -> bool {
+        let Some(bell) = self.asleep.pop() else { return false };
+        self.woken += 1;
+        bell.notify_one();
+        true
     }
 }
 
@@ -157,48 +173,52 @@ impl Pool {
 struct Worker {
     pool: Arc<Pool>,
     number: usize,
+    /// Wakes this thread.
+    bell: Bell,
 }
 
 impl Worker {
     /// The life of a thread: a job, then whatever comes while it is idle.
     fn work(self, first: Job, idle_timeout: Duration) {
-        let (sender, orders) = bounded(1);
-        let mut job = first;
-        loop {
+        first();
+        while let Some(job) = self.next_job(idle_timeout) {
             job();
-            let mut state = self.pool.state.lock();
-            if state.closed {
-                return;
-            }
-            state.idle.push(Idle { number: self.number, orders: sender.clone() });
-            drop(state);
-            match self.wait_for_order(&orders, idle_timeout) {
-                Order::Work(next) => job = next,
-                Order::Leave => return,
-            }
         }
     }
 
-    /// Waits for the next job; to have waited long enough is an order to leave.
-    fn wait_for_order(&self, orders: &Receiver<Order>, timeout: Duration) -> Order {
-        match orders.recv_timeout(timeout) {
-            Ok(order) => order,
-            Err(RecvTimeoutError::Timeout) if self.is_still_idle() => Order::Leave,
-            // Somebody took us off the stack this very moment: the order is on its way.
-            Err(_) => orders.recv().unwrap_or(Order::Leave),
-        }
-    }
-
-    /// Takes this thread off the stack of idle ones; says whether it was there.
-    fn is_still_idle(&self) -> bool {
+    /// Waits for the next job; `None` when there will be none, or it has waited enough.
+    fn next_job(&self, idle_timeout: Duration) -> Option<Job> {
         let mut state = self.pool.state.lock();
-        let place = state.idle.iter().position(|idle| idle.number == self.number);
-        place.map(|place| state.idle.remove(place)).is_some()
+        if let Some(job) = state.jobs.pop_front() {
+            return Some(job);
+        }
+        let until = Instant::now() + idle_timeout;
+        while !state.closed {
+            state.asleep.push(Arc::clone(&self.bell));
+            let is_late = self.bell.wait_until(&mut state, until).timed_out();
+            let place =
+                state.asleep.iter().position(|bell| Arc::ptr_eq(bell, &self.bell));
+            match place {
+                Some(place) => drop(state.asleep.remove(place)), // nobody woke us
+                None => state.woken -= 1,
+            }
+            let job = state.jobs.pop_front();
+            if !state.jobs.is_empty() && state.woken == 0 {
+                state.wake_one();
+            }
+            if job.is_some() || is_late {
+                return job;
+            }
+        }
+        None
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.pool.forget(self.number);
+        let mut state = self.pool.state.lock();
+        state.alive -= 1;
+        state.free_numbers.push(self.number);
+        self.pool.ended.notify_all();
     }
 }

@@ -17,7 +17,7 @@ use crate::event::ClientAddress;
 pub trait Sealed {}
 
 /// A listening socket.
-pub(crate) trait Listener: AsFd + Send + 'static {
+pub(crate) trait Listener: AsFd + ShutDown + 'static {
     type Stream: Stream;
 
     /// Takes the next client from the queue. Does not wait for one.

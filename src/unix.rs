@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use crate::acceptor::Acceptor;
 use crate::builder::ServerBuilder;
@@ -27,6 +27,7 @@ use crate::stream::{StreamRequest, StreamWriter};
 use crate::transport::{
     ACCEPT_INHERITS_NONBLOCKING, Datagrams, Listener, Sealed, Stream,
 };
+use crate::wake::SHUTTING_DOWN_WAKES_ACCEPT;
 
 /// A Unix connection, as its handler sees it: what [`StreamRequest`] says, and
 /// [`client_address`](Self::client_address).
@@ -240,11 +241,13 @@ fn stream_server<H: RequestHandler<UnixRequest>>(
     handler: H,
     options: Options,
 ) -> io::Result<ThreadedServer<PathBuf>> {
-    listener.set_nonblocking(true)?;
+    // Without a file of ours, another process may have the listening socket.
+    let may_sleep = file.is_some() && SHUTTING_DOWN_WAKES_ACCEPT;
+    listener.set_nonblocking(!may_sleep)?;
     let (path, name) = name(&listener.local_addr()?);
     let file = file.map(|file| Box::new(file) as Box<dyn Send>);
     ThreadedServer::new(path, name, options, |server| {
-        Acceptor::new(listener, file, handler, server)
+        Acceptor::new(listener, may_sleep, file, handler, server)
     })
 }
 
@@ -337,6 +340,12 @@ impl Stream for UnixStream {
 impl ShutDown for UnixStream {
     fn shut_down(&self, how: Shutdown) {
         let _ = self.shutdown(how); // the client may have gone already
+    }
+}
+
+impl ShutDown for UnixListener {
+    fn shut_down(&self, how: Shutdown) {
+        let _ = SockRef::from(self).shutdown(how); // it can be done only once
     }
 }
 

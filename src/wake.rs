@@ -1,29 +1,42 @@
 //! Waiting for a socket or for a wake-up, whichever comes first.
 //!
 //! A thread that sleeps in `accept` cannot be called back: the operating system has no
-//! portable way to interrupt it. So no thread of this library sleeps there. Sockets
-//! that are waited for are non-blocking, and the sleeping is done in `poll(2)`, which
-//! watches two sockets at once: the one that matters, and a *wake socket*.
+//! portable way to interrupt it. So sockets that are waited for are non-blocking, and
+//! the sleeping is done in `poll(2)`, which watches two sockets at once: the one that
+//! matters, and a *wake socket*.
+//!
+//! There is one exception. On Linux, to shut a listening socket down wakes whoever
+//! sleeps in its `accept`. So there a thread may sleep in it, if the socket is ours
+//! alone. It saves a call for each connection, and a tenth of the time when one client
+//! connects again and again.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
+
+use crate::connections::ShutDown;
 
 /// Wakes every thread that waits with it, now and later.
 ///
 /// It is a UDP socket on the loopback interface, connected to itself. To wake is to
 /// send it one byte. Nobody ever reads that byte, so the socket stays readable, and a
 /// thread that comes to wait later wakes at once too: no wake-up can be lost.
-#[derive(Debug)]
 pub(crate) struct Wake {
     socket: UdpSocket,
     /// Whether the byte has been sent. One is enough.
     woken: AtomicBool,
+    /// The listening socket, if a thread may sleep in its `accept`. Weak, because it is
+    /// closed when the server has stopped, and a handle may live longer.
+    listener: OnceLock<Weak<dyn ShutDown>>,
 }
+
+/// Whether to shut a listening socket down wakes a thread that sleeps in its `accept`.
+pub(crate) const SHUTTING_DOWN_WAKES_ACCEPT: bool = cfg!(target_os = "linux");
 
 impl Wake {
     pub(crate) fn new() -> io::Result<Self> {
@@ -32,13 +45,21 @@ impl Wake {
             .or_else(|_| UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)))?;
         socket.connect(socket.local_addr()?)?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, woken: AtomicBool::new(false) })
+        Ok(Self { socket, woken: AtomicBool::new(false), listener: OnceLock::new() })
+    }
+
+    /// From now on, to wake means to shut down this listening socket too.
+    pub(crate) fn shut_down_on_wake(&self, listener: Weak<impl ShutDown + 'static>) {
+        let _ = self.listener.set(listener); // a server has only one
     }
 
     /// Wakes everybody, for good. Never blocks.
     pub(crate) fn wake(&self) {
         if !self.woken.swap(true, Ordering::SeqCst) && self.socket.send(&[1]).is_err() {
             self.woken.store(false, Ordering::SeqCst); // let the next call try again
+        }
+        if let Some(listener) = self.listener.get().and_then(Weak::upgrade) {
+            listener.shut_down(Shutdown::Both);
         }
     }
 

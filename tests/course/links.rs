@@ -80,9 +80,12 @@ fn dead(page: &Path, text: &str, target: &str) -> Option<String> {
 /// define no others, and gives each its one meaning. The long pages say for themselves
 /// what their labels mean there (see `src/pages.rs`).
 fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
-    let of_pages = read(&root.join("src/pages.rs")).unwrap_or_default();
-    if of_pages.contains(&format!("\"{note}.md\""))
-        && of_pages.contains(&format!("\"{label}\" =>"))
+    let says = |file: &str, what: &str| {
+        read(&root.join(file)).is_ok_and(|text| text.contains(what))
+    };
+    if says("src/pages.rs", &format!("\"{note}.md\""))
+        && (says("src/pages.rs", &format!("\"{label}\" =>")) || target.starts_with('#'))
+        || note == "README" && says("src/lessons.rs", &format!("\"[{label}]: crate::"))
     {
         return None;
     }

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 use socketserver::{
-    Event, HandlerError, ServerBuilder, Stats, TcpRequest, ThreadedServer, UdpRequest,
+    Event, HandlerError, ServerBuilder, ServerHandle, Stats, TcpRequest, ThreadedServer,
+    UdpRequest,
 };
 
 use crate::process::in_own_process;
@@ -135,6 +136,31 @@ fn serve(
     thread::spawn(move || server.serve_forever().map(|()| cpu_time()))
 }
 
+/// Takes all descriptors, and sends clients until the server has none for the last of
+/// them. (A server that sleeps in `accept` has one for the next client already.) Returns
+/// what holds the descriptors, and the clients.
+fn use_up_descriptors(
+    handle: &ServerHandle,
+    exhausted: &Notes<String>,
+) -> (Vec<File>, Vec<TcpStream>) {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).unwrap();
+    let mut all: Vec<File> =
+        std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    assert!(all.len() > 3, "the limit is too low for this test");
+    let before = handle.stats().accepted;
+    let mut clients = Vec::new();
+    while exhausted.len() == 0 {
+        all.pop(); // for the client's own end, and nothing for the server's
+        clients.push(connect(handle.local_addr()));
+        let accepted = before + clients.len() as u64;
+        wait_until("it is let in, or waits", || {
+            exhausted.len() > 0 || handle.stats().accepted == accepted
+        });
+    }
+    (all, clients)
+}
+
 /// A client that is there goes on, one that comes waits, and is served when there is a
 /// descriptor again.
 #[test]
@@ -148,20 +174,15 @@ fn without_descriptors_the_server_waits_and_then_serves_again() {
         let first = connect(handle.local_addr());
         assert_echo(&first, b"while there are enough");
 
-        let limit = getrlimit(Resource::Nofile);
-        setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).unwrap();
-        let mut all: Vec<File> =
-            std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-        assert!(all.len() > 2, "the limit is too low for this test");
-        all.pop(); // for the client's own end, and nothing for the server's
-        let second = connect(handle.local_addr());
-        exhausted.wait_for(1);
+        let (mut all, clients) = use_up_descriptors(&handle, &exhausted);
         thread::sleep(WITHOUT);
         assert_echo(&first, b"while there is none");
-        assert_eq!(handle.stats().accepted, 1);
+        assert_eq!(handle.stats().accepted, clients.len() as u64);
 
         all.truncate(1);
-        assert_echo(&second, b"now there is one again");
+        for client in &clients {
+            assert_echo(client, b"now there is one again");
+        }
         assert_echo(connect(handle.local_addr()), b"and another one");
         let said = exhausted.all();
         handle.shutdown();
@@ -169,7 +190,7 @@ fn without_descriptors_the_server_waits_and_then_serves_again() {
         assert_backs_off(busy, said.len());
         assert!(said[0].contains("os error 24"), "{said:?}");
         assert!(errors.all().is_empty(), "{:?}", errors.all());
-        assert_eq!(handle.stats().finished, 3);
+        assert_eq!(handle.stats().finished, 2 + clients.len() as u64);
     });
 }
 
@@ -182,12 +203,8 @@ fn a_connection_that_ends_makes_room_for_the_next_one() {
         let server = tcp(options, Echo);
         let leaving = connect(server.local_addr());
         assert_echo(&leaving, b"hello");
-        let limit = getrlimit(Resource::Nofile);
-        setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).unwrap();
-        let mut all: Vec<File> =
-            std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-        all.pop();
-        let waiting = connect(server.local_addr());
+        let (_all, mut clients) = use_up_descriptors(&server, &exhausted);
+        let waiting = clients.pop().unwrap();
         exhausted.wait_for(5); // its pauses are 80 milliseconds and more from here
         leaving.shutdown(std::net::Shutdown::Write).unwrap();
         assert_echo(&waiting, b"thank you");
@@ -201,14 +218,9 @@ fn without_descriptors_the_server_can_be_stopped() {
     in_own_process(test, || {
         let (options, exhausted, _) = listening();
         let server = tcp(options, Echo);
-        let limit = getrlimit(Resource::Nofile);
-        setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).unwrap();
-        let mut all: Vec<File> =
-            std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-        all.pop();
-        let _client = connect(server.local_addr());
+        let (_all, clients) = use_up_descriptors(&server, &exhausted);
         exhausted.wait_for(3);
-        assert_eq!(stop(server).accepted, 0);
+        assert_eq!(stop(server).accepted, clients.len() as u64 - 1);
     });
 }
 

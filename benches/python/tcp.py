@@ -1,0 +1,24 @@
+"""The echo server with Python's socketserver, on TCP."""
+
+import socketserver
+
+import control
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(size):
+            self.request.sendall(data)
+
+
+name, backlog, bulk = control.arguments()
+size = 65536 if bulk else 512
+base = getattr(socketserver, name)
+
+
+class Server(base):
+    daemon_threads = True
+    request_queue_size = backlog or base.request_queue_size
+
+
+control.serve(Server(("127.0.0.1", 0), Echo))

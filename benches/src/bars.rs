@@ -1,0 +1,168 @@
+//! The bars: what the library has to reach.
+
+use crate::report::number;
+use crate::results::Results;
+use crate::sample::Metric;
+use crate::setup::*;
+use crate::work::Work::{self, *};
+
+/// One bar.
+struct Bar {
+    what: String,
+    bar: String,
+    measured: Option<f64>,
+    is_met: bool,
+    /// What the baseline achieves against itself, or something else to compare with.
+    beside: String,
+}
+
+/// A row for each bar: what was asked, what was measured, whether it is met.
+pub fn table(results: &Results) -> String {
+    let mut text = String::from("| work | bar | measured | | beside it |\n");
+    text += "|---|---|---:|---|---|\n";
+    for bar in bars(results) {
+        let Some(measured) = bar.measured else { continue };
+        let verdict = if bar.is_met { "met" } else { "**not met**" };
+        text += &format!(
+            "| {} | {} | {} | {verdict} | {} |\n",
+            bar.what,
+            bar.bar,
+            number(measured),
+            bar.beside
+        );
+    }
+    text
+}
+
+/// Which way a bar has to be passed.
+#[derive(Clone, Copy)]
+enum Side {
+    AtLeast,
+    AtMost,
+}
+use Side::{AtLeast, AtMost};
+
+fn bars(results: &Results) -> Vec<Bar> {
+    let mut bars = Bars { results, bars: Vec::new() };
+    let pinned = RequestResponse { connections: 64, pinned: true };
+    for connections in [1, 16, 64, 256, 1000] {
+        let work = RequestResponse { connections, pinned: false };
+        bars.ratio(work, STD, Metric::Rate, AtLeast, 0.97);
+    }
+    bars.ratio(pinned, STD, Metric::Rate, AtLeast, 0.97);
+    bars.least_cpu(pinned, 1.03);
+    for (loops, least) in [(1, 1.3), (8, 1.9), (32, 2.4)] {
+        let work = Churn { loops };
+        bars.ratio(work, STD, Metric::Rate, AtLeast, least);
+        bars.ratio(work, TOKIO, Metric::Rate, AtLeast, 0.95);
+        bars.ratio(work, PYTHON, Metric::Rate, AtLeast, 4.0);
+    }
+    bars.ratio(Churn { loops: 8 }, STD, Metric::P99, AtMost, 0.5);
+    bars.value(Burst { connects: 1000 }, OURS, Metric::Seconds, 0.15);
+    for connections in [1000, 10_000] {
+        let work = Idle { connections };
+        bars.value(work, OURS, Metric::Memory, 10.0);
+        bars.value(work, OURS, Metric::Descriptors, 1.0);
+        bars.value(work, OURS, Metric::Threads, 1.0);
+    }
+    bars.beside_idle(Idle { connections: 10_000 }, 1.05);
+    let udp = Udp { clients: 16, in_flight: 1 };
+    bars.ratio(udp, UDP_STD, Metric::Rate, AtLeast, 0.95);
+    bars.ratio(udp, UDP_PYTHON_THREADS, Metric::Rate, AtLeast, 20.0);
+    bars.ratio(udp, UDP_PYTHON, Metric::Rate, AtLeast, 1.8);
+    let slow = UdpSlow { handlers: 8 };
+    bars.value(slow, UDP_OURS, Metric::SlowTime, 75.0);
+    bars.value(slow, UDP_OURS, Metric::FirstWait, 20.0);
+    bars.value(slow, UDP_OURS, Metric::NextWait, 1.0);
+    bars.worst(Stop { connections: 0 }, 1.0);
+    bars.worst(Stop { connections: 1000 }, 100.0);
+    bars.bars
+}
+
+struct Bars<'a> {
+    results: &'a Results,
+    bars: Vec<Bar>,
+}
+
+impl Bars<'_> {
+    fn add(
+        &mut self,
+        what: String,
+        side: Side,
+        bar: f64,
+        of: &str,
+        measured: Option<f64>,
+        beside: String,
+    ) {
+        let (sign, is_met) = match side {
+            AtLeast => ("≥", measured.is_some_and(|value| value >= bar)),
+            AtMost => ("≤", measured.is_some_and(|value| value <= bar)),
+        };
+        let bar = format!("{sign} {}{of}", number(bar));
+        self.bars.push(Bar { what, bar, measured, is_met, beside });
+    }
+
+    /// Our values divided by another's.
+    fn ratio(&mut self, work: Work, other: Peer, metric: Metric, side: Side, bar: f64) {
+        let ours = if other.is_udp() { UDP_OURS } else { OURS };
+        let measured = self.results.ratios(work, ours, other, metric).median();
+        let again = [(STD, STD_AGAIN), (UDP_STD, UDP_STD_AGAIN)]
+            .into_iter()
+            .find(|(baseline, _)| *baseline == other);
+        let beside = again.map_or_else(String::new, |(baseline, again)| {
+            let ratios = self.results.ratios(work, again, baseline, metric);
+            format!("A/A {}", crate::report::with_range(&ratios))
+        });
+        let of = format!(" of {}", other.label);
+        let what = match metric {
+            Metric::Rate => work.name(),
+            _ => format!("{}: {}", work.name(), metric.head()),
+        };
+        self.add(what, side, bar, &of, measured, beside);
+    }
+
+    /// The least processor time per operation, ours divided by the baseline's.
+    fn least_cpu(&mut self, work: Work, bar: f64) {
+        let least = |peer| self.results.values(work, peer, Metric::Cpu).min();
+        let ratio = |peer| Some(least(peer)? / least(STD)?);
+        let beside = ratio(STD_AGAIN).map(|ratio| format!("A/A {ratio:.2}"));
+        let what = format!("{}: {}", work.name(), Metric::Cpu.head());
+        let of = format!(" of {}", STD.label);
+        self.add(what, AtMost, bar, &of, ratio(OURS), beside.unwrap_or_default());
+    }
+
+    /// A value that may not be more than the bar.
+    fn value(&mut self, work: Work, ours: Peer, metric: Metric, bar: f64) {
+        let measured = self.results.values(work, ours, metric).median();
+        let first = work.peers()[0];
+        let beside = self.results.values(work, first, metric).median();
+        let beside = beside.map(|value| format!("{}: {}", first.label, number(value)));
+        let what = format!("{}: {}", work.name(), metric.head());
+        self.add(what, AtMost, bar, "", measured, beside.unwrap_or_default());
+    }
+
+    /// How much slower an active client is beside idle ones.
+    fn beside_idle(&mut self, work: Work, bar: f64) {
+        let slower = |peer| {
+            let median = |metric| self.results.values(work, peer, metric).median();
+            Some(median(Metric::P50Beside)? / median(Metric::P50Alone)?)
+        };
+        let beside = slower(STD).map(|ratio| format!("{}: {ratio:.2}", STD.label));
+        let what = format!("{}: an active client's p50", work.name());
+        let of = " of alone";
+        self.add(what, AtMost, bar, of, slower(OURS), beside.unwrap_or_default());
+    }
+
+    /// The 99th percentile of the time to stop, in milliseconds.
+    fn worst(&mut self, work: Work, bar: f64) {
+        let values = self.results.values(work, OURS, Metric::StopTime);
+        let beside = match values.median() {
+            Some(median) => {
+                format!("median {}, {} runs", number(median), values.count())
+            }
+            None => String::new(),
+        };
+        let what = format!("{}: p99, ms", work.name());
+        self.add(what, AtMost, bar, "", values.percentile(99), beside);
+    }
+}

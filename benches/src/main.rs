@@ -1,0 +1,248 @@
+//! Measures `socketserver` beside what one would use instead.
+//!
+//! ```text
+//! cargo run --release -p socketserver-benches [-- OPTIONS]
+//!
+//!   --quick        three short rounds of most work, under two minutes (the default)
+//!   --full         nine rounds of all, under thirty minutes; writes benches/RESULTS.md
+//!   --only WORK    only the work whose name contains this; may be repeated
+//!   --peer SERVER  only the servers whose name contains this; may be repeated
+//!   --rounds N     so many rounds
+//!   --other PATH   another build of this program: its socketserver takes part too
+//!   --again        prints the last run's report once more; with --full, writes it
+//! ```
+//!
+//! # Method
+//!
+//! Each server is a process of its own, started anew for each run. One load generator
+//! drives them all. A round runs every server once, each round in another order, and
+//! a server's ratio to the baseline is taken within the round. The baseline runs twice:
+//! how far it differs from itself is the noise. Every reply is compared; a run with a
+//! wrong one is no result.
+//!
+//! # Layout
+//!
+//! - `work`: the kinds of work, and who takes part. `setup`: the servers there are.
+//! - `servers`: the servers. `server`: a server process, seen from here.
+//! - `load`: the clients.
+//! - `sample`, `results`: what was measured. `bars`, `report`, `plot`: what it says.
+
+mod bars;
+mod load;
+mod machine;
+mod plot;
+mod report;
+mod results;
+mod sample;
+mod server;
+mod servers;
+mod setup;
+mod work;
+
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use load::Timing;
+use results::Results;
+use sample::{Metric, Sample};
+use server::Server;
+use setup::{Peer, Program, Setup};
+use work::Work;
+
+struct Options {
+    is_full: bool,
+    only: Vec<String>,
+    peers: Vec<String>,
+    rounds: usize,
+    other: Option<PathBuf>,
+    again: bool,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let result = match args.split_first() {
+        Some((word, [name, setup @ ..])) if word == "server" => {
+            Setup::from_args(setup).map_or_else(usage, |setup| servers::run(name, setup))
+        }
+        _ => Options::parse(args).map_or_else(usage, |options| harness(&options)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> io::Result<()> {
+    let text = "usage: [--quick|--full] [--only WORK]… [--peer SERVER]… [--rounds N] [--other PATH] [--again]";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
+impl Options {
+    fn parse(args: Vec<String>) -> Option<Self> {
+        let (mut is_full, mut again) = (false, false);
+        let (mut only, mut peers) = (Vec::new(), Vec::new());
+        let (mut rounds, mut other) = (None, None);
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--quick" => is_full = false,
+                "--full" => is_full = true,
+                "--again" => again = true,
+                "--only" => only.push(args.next()?),
+                "--peer" => peers.push(args.next()?),
+                "--rounds" => rounds = Some(args.next()?.parse().ok()?),
+                "--other" => other = Some(PathBuf::from(args.next()?)),
+                _ => return None,
+            }
+        }
+        let rounds = rounds.unwrap_or(if is_full { 9 } else { 3 });
+        Some(Self { is_full, only, peers, rounds, other, again })
+    }
+
+    /// What is to be done.
+    fn work(&self) -> Vec<Work> {
+        let is_wanted = |work: &Work| {
+            let is_named = !self.only.is_empty();
+            is_asked(&self.only, &work.name())
+                && (self.is_full || is_named || !work.is_for_full_runs())
+        };
+        work::ALL.into_iter().filter(is_wanted).collect()
+    }
+
+    /// Who takes part in it.
+    fn peers(&self, work: Work, has_python: bool) -> Vec<Peer> {
+        let takes_part = |peer: &Peer| {
+            let is_there = match peer.program {
+                Program::This(_) => true,
+                Program::Other(_) => self.other.is_some(),
+                Program::Python(..) => has_python,
+            };
+            is_there && is_asked(&self.peers, peer.label)
+        };
+        work.peers().iter().copied().filter(takes_part).collect()
+    }
+
+    fn timing(&self) -> Timing {
+        let millis = Duration::from_millis;
+        if self.is_full {
+            Timing { warm_up: millis(200), measure: millis(800) }
+        } else {
+            Timing { warm_up: millis(50), measure: millis(200) }
+        }
+    }
+}
+
+/// Whether `name` contains one of `parts`, or everything is asked for.
+fn is_asked(parts: &[String], name: &str) -> bool {
+    parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()))
+}
+
+fn harness(options: &Options) -> io::Result<()> {
+    let benches = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let samples = benches.join("../target/benches.tsv");
+    let results = if options.again {
+        Results::load(&samples)?
+    } else {
+        let results = run_all(options);
+        results.save(&samples)?;
+        results
+    };
+    let report = report::markdown(&results, options.rounds);
+    println!("{report}");
+    if options.is_full && options.only.is_empty() && options.peers.is_empty() {
+        fs::write(benches.join("RESULTS.md"), report)?;
+        fs::write(benches.join("results.svg"), plot::svg(&results))?;
+    }
+    Ok(())
+}
+
+/// Does all the work, in rounds.
+fn run_all(options: &Options) -> Results {
+    let begin = Instant::now();
+    let mut results = Results::default();
+    let mut progress = Progress::new(io::stderr().is_terminal());
+    let has_python = machine::has_python();
+    if !has_python {
+        progress.note("there is no python3: Python's servers are skipped");
+    }
+    let works = options.work();
+    for (number, work) in works.iter().copied().enumerate() {
+        let peers = options.peers(work, has_python);
+        let rounds = peers.iter().map(|peer| work.rounds(*peer, options.rounds));
+        for round in 0..rounds.max().unwrap_or(0) {
+            for turn in 0..peers.len() {
+                let peer = peers[(round + turn) % peers.len()];
+                if round >= work.rounds(peer, options.rounds) {
+                    continue;
+                }
+                let done = number * 100 / works.len();
+                let name = work.name();
+                progress.show(&format!("{done:3} % {name}, round {}", round + 1), peer);
+                let sample = run_once(work, peer, options);
+                if let Err(error) = &sample {
+                    progress.note(&format!("{name}, {}: {error}", peer.label));
+                }
+                progress.result(sample.as_ref().ok());
+                results.add(work, peer, round, sample.ok());
+            }
+        }
+    }
+    progress.note(&format!("done in {} s", begin.elapsed().as_secs()));
+    results
+}
+
+/// One run of one server.
+fn run_once(work: Work, peer: Peer, options: &Options) -> io::Result<Sample> {
+    let mut server = Server::start(peer, work.setup(), options.other.as_deref())?;
+    // A thread of its own, because one that has been pinned stays pinned.
+    thread::scope(|scope| {
+        let client = scope.spawn(|| {
+            if let Some(core) = work.client_core() {
+                machine::pin_to(core)?;
+            }
+            work.run(&mut server, options.timing())
+        });
+        client.join().unwrap_or_else(|_| Err(io::Error::other("the client panicked")))
+    })
+}
+
+/// Shows what is going on: in place on a terminal, a line for each round in a file.
+struct Progress {
+    is_terminal: bool,
+    round: String,
+}
+
+impl Progress {
+    fn new(is_terminal: bool) -> Self {
+        Self { is_terminal, round: String::new() }
+    }
+
+    fn show(&mut self, round: &str, peer: Peer) {
+        if self.is_terminal {
+            eprint!("\r\x1b[K{round}: {}", peer.label);
+        } else if self.round != round {
+            eprint!("\n{round}:");
+        }
+        round.clone_into(&mut self.round);
+        let _ = io::stderr().flush();
+    }
+
+    fn result(&self, sample: Option<&Sample>) {
+        let rate = sample.and_then(|sample| sample.get(Metric::Rate));
+        if let (false, Some(rate)) = (self.is_terminal, rate) {
+            eprint!(" {rate:.0}");
+        }
+    }
+
+    fn note(&self, text: &str) {
+        eprintln!("{}{text}", if self.is_terminal { "\r\x1b[K" } else { "\n" });
+    }
+}

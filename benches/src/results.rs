@@ -1,0 +1,161 @@
+//! All samples of a run, and what they say together.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::sample::{Metric, Sample};
+use crate::setup::Peer;
+use crate::work::Work;
+
+/// All samples of a run.
+#[derive(Debug, Default)]
+pub struct Results {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    work: Work,
+    peer: Peer,
+    round: usize,
+    /// `None` if a reply was wrong, or none came: that is no result.
+    sample: Option<Sample>,
+}
+
+impl Results {
+    pub fn add(&mut self, work: Work, peer: Peer, round: usize, sample: Option<Sample>) {
+        self.entries.push(Entry { work, peer, round, sample });
+    }
+
+    /// Whether this peer took part.
+    pub fn has(&self, work: Work, peer: Peer) -> bool {
+        self.of(work, peer).next().is_some()
+    }
+
+    /// How many runs were no result.
+    pub fn failures(&self, work: Work, peer: Peer) -> usize {
+        self.of(work, peer).filter(|entry| entry.sample.is_none()).count()
+    }
+
+    /// What a peer achieved, in all rounds.
+    pub fn values(&self, work: Work, peer: Peer, metric: Metric) -> Values {
+        Values::new(self.rounds(work, peer, metric).map(|(_, value)| value).collect())
+    }
+
+    /// A peer's values divided by another's of the same round.
+    pub fn ratios(&self, work: Work, peer: Peer, other: Peer, metric: Metric) -> Values {
+        let ratio = |(round, value): (usize, f64)| {
+            let (_, base) = self
+                .rounds(work, other, metric)
+                .find(|(other_round, _)| *other_round == round)?;
+            Some(value / base)
+        };
+        Values::new(self.rounds(work, peer, metric).filter_map(ratio).collect())
+    }
+
+    fn of(&self, work: Work, peer: Peer) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.work == work && entry.peer == peer)
+    }
+
+    fn rounds(
+        &self,
+        work: Work,
+        peer: Peer,
+        metric: Metric,
+    ) -> impl Iterator<Item = (usize, f64)> {
+        self.of(work, peer).filter_map(move |entry| {
+            Some((entry.round, entry.sample.as_ref()?.get(metric)?))
+        })
+    }
+
+    /// Writes the samples down, one number a line.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let mut text = String::new();
+        for Entry { work, peer, round, sample } in &self.entries {
+            let begin = format!("{}\t{}\t{round}", work.name(), peer.label);
+            match sample {
+                Some(sample) => {
+                    for (metric, value) in sample.iter() {
+                        text += &format!("{begin}\t{}\t{value}\n", metric.head());
+                    }
+                }
+                None => text += &format!("{begin}\t\t\n"),
+            }
+        }
+        fs::write(path, text)
+    }
+
+    /// Reads what [`save`](Self::save) has written.
+    pub fn load(path: &Path) -> io::Result<Self> {
+        let mut results = Self::default();
+        for line in fs::read_to_string(path)?.lines() {
+            results.read_line(line).ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidData, line.to_owned())
+            })?;
+        }
+        Ok(results)
+    }
+
+    fn read_line(&mut self, line: &str) -> Option<()> {
+        let mut fields = line.split('\t');
+        let work = Work::from_name(fields.next()?)?;
+        let label = fields.next()?;
+        let peer = *work.peers().iter().find(|peer| peer.label == label)?;
+        let round = fields.next()?.parse().ok()?;
+        let Some(metric) = Metric::from_head(fields.next()?) else {
+            self.add(work, peer, round, None);
+            return Some(());
+        };
+        let is_same = |entry: &&mut Entry| {
+            (entry.work, entry.peer, entry.round) == (work, peer, round)
+        };
+        let last = self.entries.last_mut().filter(is_same);
+        let value = fields.next()?.parse().ok()?;
+        match last.and_then(|entry| entry.sample.as_mut()) {
+            Some(sample) => sample.set(metric, value),
+            None => {
+                let mut sample = Sample::default();
+                sample.set(metric, value);
+                self.add(work, peer, round, Some(sample));
+            }
+        }
+        Some(())
+    }
+}
+
+/// Some numbers, in order of size.
+#[derive(Debug, Clone)]
+pub struct Values(Vec<f64>);
+
+impl Values {
+    fn new(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn min(&self) -> Option<f64> {
+        self.0.first().copied()
+    }
+
+    pub fn max(&self) -> Option<f64> {
+        self.0.last().copied()
+    }
+
+    pub fn median(&self) -> Option<f64> {
+        let middle = self.0.len() / 2;
+        let upper = *self.0.get(middle)?;
+        let lower = if self.0.len() % 2 == 0 { self.0[middle - 1] } else { upper };
+        Some(lower.midpoint(upper))
+    }
+
+    /// The value that so many per cent do not exceed.
+    pub fn percentile(&self, percent: usize) -> Option<f64> {
+        let place = (self.0.len() * percent).div_ceil(100).max(1) - 1;
+        self.0.get(place).copied()
+    }
+}

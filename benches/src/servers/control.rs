@@ -1,0 +1,64 @@
+//! How the harness talks to a server process: over the server's standard input and
+//! output, a line each way.
+//!
+//! - The server begins with `listening ADDRESS`.
+//! - `cpu` is answered with `cpu NANOSECONDS`: the processor time it has used so far, by
+//!   threads that have ended too.
+//! - `stop` is answered with `stopped NANOSECONDS FINISHED`, when it has stopped.
+//! - The end of the input ends the server, so none is left behind.
+
+use std::io::{self, BufRead};
+use std::net::SocketAddr;
+use std::process;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Instant;
+
+use crate::machine;
+
+/// The server's end of it.
+pub(super) struct Control {
+    /// When the harness asked the server to stop.
+    asked: Arc<OnceLock<Instant>>,
+}
+
+impl Control {
+    /// Says where the server listens, and obeys the harness from then on, on a thread
+    /// that sleeps meanwhile.
+    pub(super) fn announce(
+        address: SocketAddr,
+        stop: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let asked = Arc::new(OnceLock::new());
+        let control = Self { asked: Arc::clone(&asked) };
+        println!("listening {address}");
+        let mut stop = Some(stop);
+        thread::spawn(move || {
+            for line in io::stdin().lock().lines() {
+                match line.as_deref() {
+                    Ok("cpu") => println!("cpu {}", machine::cpu_time().as_nanos()),
+                    Ok("stop") => {
+                        let _ = asked.set(Instant::now());
+                        if let Some(stop) = stop.take() {
+                            stop();
+                        }
+                    }
+                    _ => break,
+                }
+            }
+            process::exit(0)
+        });
+        control
+    }
+
+    /// For a server that knows no other way to stop than to end.
+    pub(super) fn announce_unstoppable(address: SocketAddr) {
+        Self::announce(address, || process::exit(0));
+    }
+
+    /// The server has stopped, and `finished` clients were served to the end.
+    pub(super) fn stopped(&self, finished: u64) {
+        let took = self.asked.get().map(Instant::elapsed).unwrap_or_default();
+        println!("stopped {} {finished}", took.as_nanos());
+    }
+}

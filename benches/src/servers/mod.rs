@@ -1,0 +1,79 @@
+//! The servers that are compared. Each runs in a process of its own: this same program,
+//! started again as `server NAME SETUP`.
+
+mod control;
+mod mio_loop;
+mod ours;
+mod std_threads;
+mod thread_pool;
+mod tokio_tasks;
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::machine;
+use crate::setup::Setup;
+
+/// Runs the server called `name` until the harness has had enough of it.
+pub fn run(name: &str, setup: Setup) -> io::Result<()> {
+    if let Some(core) = setup.core {
+        machine::pin_to(core)?;
+    }
+    match name {
+        "std" => std_threads::tcp(setup),
+        "socketserver" => ours::tcp(setup),
+        "tokio" => tokio_tasks::tcp(setup),
+        "mio" => mio_loop::tcp(setup),
+        "threadpool" => thread_pool::tcp(setup),
+        "udp-std" => std_threads::udp(),
+        "udp-spawn" => std_threads::udp_spawn(),
+        "udp-socketserver" => ours::udp(),
+        "udp-tokio" => tokio_tasks::udp(),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("there is no server called {name:?}"),
+        )),
+    }
+}
+
+/// What every threaded TCP server here does for its client, ours too.
+fn echo<const N: usize>(stream: &mut (impl Read + Write)) -> io::Result<()> {
+    let mut data = [0; N];
+    loop {
+        let count = stream.read(&mut data)?;
+        if count == 0 {
+            return Ok(());
+        }
+        stream.write_all(&data[..count])?;
+    }
+}
+
+/// The size of `data` in [`echo`] for short messages, and for bulk.
+const SMALL: usize = 512;
+const LARGE: usize = 64 * 1024;
+
+/// A datagram that begins with this is one that takes the handler a while.
+const SLOW: &[u8] = b"slow";
+
+/// What every UDP server here does before it sends the datagram back.
+fn work_on(datagram: &[u8]) {
+    if datagram.starts_with(SLOW) {
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A listening socket for the peers: with the standard library's own backlog, if no
+/// other is asked for.
+fn listen(setup: Setup) -> io::Result<TcpListener> {
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let Some(backlog) = setup.backlog else { return TcpListener::bind(address) };
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}

@@ -1,0 +1,95 @@
+//! How a server is to be set up, and the peers there are.
+
+/// How a server is to be set up. It travels to the server's process as arguments.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Setup {
+    /// How many clients may wait to be accepted; `None` leaves it to the server.
+    pub backlog: Option<u32>,
+    /// How many connections it has to expect, for a pool of a fixed size.
+    pub connections: usize,
+    /// Whether the messages are long ones.
+    pub bulk: bool,
+    /// The core it has to keep to.
+    pub core: Option<usize>,
+}
+
+impl Setup {
+    pub fn to_args(self) -> [String; 4] {
+        let or_dash = |number: Option<u32>| {
+            number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+        };
+        [
+            or_dash(self.backlog),
+            self.connections.to_string(),
+            if self.bulk { "bulk" } else { "small" }.to_owned(),
+            or_dash(self.core.map(|core| core as u32)),
+        ]
+    }
+
+    pub fn from_args(args: &[String]) -> Option<Self> {
+        let [backlog, connections, size, core] = args else { return None };
+        Some(Self {
+            backlog: backlog.parse().ok(),
+            connections: connections.parse().ok()?,
+            bulk: size == "bulk",
+            core: core.parse().ok(),
+        })
+    }
+}
+
+/// A server that takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    pub label: &'static str,
+    pub program: Program,
+}
+
+/// What is started for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// This program, as `server NAME`.
+    This(&'static str),
+    /// The program given with `--other`, as `server NAME`.
+    Other(&'static str),
+    /// A script in `benches/python`, and the name of the class in it.
+    Python(&'static str, &'static str),
+}
+
+impl Peer {
+    const fn new(label: &'static str, program: Program) -> Self {
+        Self { label, program }
+    }
+
+    /// Whether it serves datagrams.
+    pub fn is_udp(self) -> bool {
+        match self.program {
+            This(name) | Other(name) => name.starts_with("udp"),
+            Python(script, _) => script == "udp.py",
+        }
+    }
+}
+
+use Program::{Other, Python, This};
+
+pub const STD: Peer = Peer::new("thread::spawn by hand", This("std"));
+/// The baseline once more: how far it differs from itself is the noise.
+pub const STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("std"));
+pub const OURS: Peer = Peer::new("socketserver", This("socketserver"));
+pub const OTHER: Peer = Peer::new("socketserver (other)", Other("socketserver"));
+pub const TOKIO: Peer = Peer::new("tokio", This("tokio"));
+pub const MIO: Peer = Peer::new("mio, one thread", This("mio"));
+pub const POOL: Peer = Peer::new("threadpool", This("threadpool"));
+pub const PYTHON: Peer =
+    Peer::new("Python ThreadingTCPServer", Python("tcp.py", "ThreadingTCPServer"));
+
+pub const UDP_STD: Peer = Peer::new("one thread by hand", This("udp-std"));
+pub const UDP_STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("udp-std"));
+pub const UDP_OURS: Peer = Peer::new("socketserver", This("udp-socketserver"));
+pub const UDP_OTHER: Peer = Peer::new("socketserver (other)", Other("udp-socketserver"));
+pub const UDP_TOKIO: Peer = Peer::new("tokio, one task", This("udp-tokio"));
+pub const UDP_SPAWN: Peer =
+    Peer::new("thread::spawn for each datagram", This("udp-spawn"));
+pub const UDP_PYTHON: Peer =
+    Peer::new("Python UDPServer", Python("udp.py", "UDPServer"));
+pub const UDP_PYTHON_THREADS: Peer =
+    Peer::new("Python ThreadingUDPServer", Python("udp.py", "ThreadingUDPServer"));

@@ -1,0 +1,202 @@
+//! The kinds of work, and who takes part in each.
+
+use std::io;
+
+use crate::load::{self, Timing};
+use crate::sample::{Metric, Sample};
+use crate::server::Server;
+use crate::setup::*;
+
+/// A kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Connections that stay open; pinned: the server on one core, the clients on the
+    /// other.
+    RequestResponse { connections: usize, pinned: bool },
+    /// Clients that connect, are answered once, and close.
+    Churn { loops: usize },
+    /// Long messages.
+    Bulk { connections: usize },
+    /// Connections that say nothing.
+    Idle { connections: usize },
+    /// Clients that come all at once.
+    Burst { connects: usize },
+    /// Datagrams.
+    Udp { clients: usize, in_flight: usize },
+    /// As many datagrams as there is room for.
+    UdpFlood { clients: usize },
+    /// Handlers that take 50 milliseconds each.
+    UdpSlow { handlers: usize },
+    /// How long stopping takes.
+    Stop { connections: usize },
+}
+
+use Work::*;
+
+/// All of it, in the order of the report.
+pub const ALL: [Work; 21] = [
+    RequestResponse { connections: 1, pinned: false },
+    RequestResponse { connections: 16, pinned: false },
+    RequestResponse { connections: 64, pinned: false },
+    RequestResponse { connections: 256, pinned: false },
+    RequestResponse { connections: 1000, pinned: false },
+    RequestResponse { connections: 64, pinned: true },
+    Churn { loops: 1 },
+    Churn { loops: 8 },
+    Churn { loops: 32 },
+    Bulk { connections: 8 },
+    Burst { connects: 1000 },
+    Idle { connections: 1000 },
+    Idle { connections: 10_000 },
+    Udp { clients: 1, in_flight: 1 },
+    Udp { clients: 1, in_flight: 16 },
+    Udp { clients: 16, in_flight: 1 },
+    Udp { clients: 16, in_flight: 16 },
+    UdpFlood { clients: 16 },
+    UdpSlow { handlers: 8 },
+    Stop { connections: 0 },
+    Stop { connections: 1000 },
+];
+
+impl Work {
+    pub fn name(self) -> String {
+        match self {
+            RequestResponse { connections: 1, .. } => {
+                "request/response, 1 connection".to_owned()
+            }
+            RequestResponse { connections, pinned: false } => {
+                format!("request/response, {connections} connections")
+            }
+            RequestResponse { connections, pinned: true } => {
+                format!("request/response, {connections} connections, pinned")
+            }
+            Churn { loops: 1 } => "connect-echo-close, 1 loop".to_owned(),
+            Churn { loops } => format!("connect-echo-close, {loops} loops"),
+            Bulk { connections } => format!("bulk, {connections} connections"),
+            Idle { connections } => format!("idle, {connections} connections"),
+            Burst { connects } => format!("burst of {connects} connects"),
+            Udp { clients: 1, in_flight } => {
+                format!("udp, 1 client, {in_flight} in flight")
+            }
+            Udp { clients, in_flight } => {
+                format!("udp, {clients} clients, {in_flight} in flight")
+            }
+            UdpFlood { clients } => format!("udp flood, {clients} clients"),
+            UdpSlow { handlers } => format!("udp, {handlers} slow handlers"),
+            Stop { connections: 0 } => "stop, idle".to_owned(),
+            Stop { connections } => format!("stop, {connections} idle connections"),
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|work| work.name() == name)
+    }
+
+    /// Whether it can be left out of a quick run, because another is much like it.
+    pub fn is_for_full_runs(self) -> bool {
+        match self {
+            RequestResponse { connections, .. } => matches!(connections, 16 | 256),
+            Idle { connections } => connections > 1000,
+            Udp { clients: 1, in_flight } => in_flight > 1,
+            _ => false,
+        }
+    }
+
+    /// Who takes part. The first is the baseline.
+    pub fn peers(self) -> &'static [Peer] {
+        match self {
+            RequestResponse { .. } | Churn { .. } | Bulk { .. } | Idle { .. } => {
+                &[STD, STD_AGAIN, OURS, OTHER, TOKIO, MIO, POOL, PYTHON]
+            }
+            Burst { .. } => &[STD, STD_AGAIN, OURS, OTHER, TOKIO, PYTHON],
+            Udp { .. } | UdpFlood { .. } => &[
+                UDP_STD,
+                UDP_STD_AGAIN,
+                UDP_OURS,
+                UDP_OTHER,
+                UDP_TOKIO,
+                UDP_SPAWN,
+                UDP_PYTHON,
+                UDP_PYTHON_THREADS,
+            ],
+            UdpSlow { .. } => &[
+                UDP_STD,
+                UDP_OURS,
+                UDP_OTHER,
+                UDP_SPAWN,
+                UDP_PYTHON,
+                UDP_PYTHON_THREADS,
+            ],
+            Stop { connections: 0 } => &[OURS, OTHER, PYTHON],
+            Stop { .. } => &[OURS, OTHER],
+        }
+    }
+
+    /// How the servers are set up for it.
+    pub fn setup(self) -> Setup {
+        let setup = Setup { backlog: Some(4096), connections: 64, ..Setup::default() };
+        match self {
+            RequestResponse { connections, pinned } => {
+                Setup { connections, core: pinned.then_some(0), ..setup }
+            }
+            Bulk { connections } => Setup { connections, bulk: true, ..setup },
+            // And the active one.
+            Idle { connections } => {
+                Setup { connections: connections + 1, core: Some(0), ..setup }
+            }
+            Burst { .. } => Setup { backlog: None, ..setup },
+            _ => setup,
+        }
+    }
+
+    /// The core that the clients keep to, if the server keeps to one.
+    pub fn client_core(self) -> Option<usize> {
+        self.setup().core.map(|_| 1)
+    }
+
+    /// How many of `rounds` a peer takes part in.
+    pub fn rounds(self, peer: Peer, rounds: usize) -> usize {
+        match self {
+            // It takes a few milliseconds, and the bar is about the 99th percentile.
+            Stop { connections: 0 } if peer != PYTHON => rounds * 25,
+            // It takes ten seconds.
+            Burst { .. } if peer == PYTHON => rounds.div_ceil(3),
+            _ => rounds,
+        }
+    }
+
+    /// The columns of its table.
+    pub fn metrics(self) -> &'static [Metric] {
+        use Metric::*;
+        match self {
+            RequestResponse { .. } | Churn { .. } | Bulk { .. } => {
+                &[Rate, P50, P99, Cpu]
+            }
+            Idle { .. } => {
+                &[Memory, Descriptors, Threads, Seconds, Cpu, P50Alone, P50Beside]
+            }
+            Burst { .. } => &[Seconds, Served],
+            Udp { .. } => &[Rate, P50, P99, Cpu, Lost],
+            UdpFlood { .. } => &[Rate, Cpu],
+            UdpSlow { .. } => &[SlowTime, FirstWait, NextWait],
+            Stop { .. } => &[StopTime],
+        }
+    }
+
+    /// Does it once.
+    pub fn run(self, server: &mut Server, timing: Timing) -> io::Result<Sample> {
+        match self {
+            RequestResponse { connections, .. } => {
+                load::request_response(server, connections, timing)
+            }
+            Churn { loops } => load::churn(server, loops, timing),
+            Bulk { connections } => load::bulk(server, connections, timing),
+            Idle { connections } => load::idle(server, connections),
+            Burst { connects } => load::burst(server, connects),
+            Udp { clients, in_flight } => load::udp(server, clients, in_flight, timing),
+            UdpFlood { clients } => load::udp_flood(server, clients, timing),
+            UdpSlow { handlers } => load::udp_slow(server, handlers),
+            Stop { connections } => load::stop(server, connections),
+        }
+    }
+}
