@@ -46,6 +46,10 @@
 //! 16. `handle_request`: `one_request::*`.
 //! 17. no `unsafe`: the compiler; `requests::unsafe_code_is_forbidden`.
 //!
+//! Beyond single promises: `nothing_lost` stops servers in the middle of their work,
+//! `states` in every state from every kind of thread, `faults` brings bad clients in
+//! crowds, `soak` brings everything at once.
+//!
 //! How they wait: for a condition, a message or a byte, never for time to pass, and never
 //! for ever (`support::PATIENCE`). Where a test sleeps, it is to give the server time in
 //! which it could do something wrong.

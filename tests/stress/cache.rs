@@ -114,6 +114,58 @@ fn closing(rounds: usize) {
     }
 }
 
+#[test]
+fn no_job_waits_for_another_to_end() {
+    groups(FEW);
+}
+
+#[test]
+#[ignore = "takes long"]
+fn no_job_waits_for_another_to_end_a_million_times() {
+    groups(MILLION);
+}
+
+/// Jobs in groups, of which none ends before all have begun, while threads that are idle
+/// give up all the time.
+fn groups(count: usize) {
+    let mut random = Random(4);
+    for micros in [0, 20, 50, 100, 1000] {
+        let threads = Threads::new("stress".into(), None, Duration::from_micros(micros));
+        let ended = Arc::new(AtomicUsize::new(0));
+        let mut begun = 0;
+        while begun < count / 5 {
+            let size = 1 + random.below(6) as usize;
+            let arrived = Arc::new(AtomicUsize::new(0));
+            for _ in 0..size {
+                let (arrived, ended) = (Arc::clone(&arrived), Arc::clone(&ended));
+                let job = move || {
+                    arrived.fetch_add(1, Ordering::SeqCst);
+                    let until = Instant::now() + PATIENCE;
+                    while arrived.load(Ordering::SeqCst) < size {
+                        assert!(Instant::now() < until, "stuck");
+                        thread::yield_now();
+                    }
+                    ended.fetch_add(1, Ordering::SeqCst);
+                };
+                threads.run(Box::new(job)).unwrap();
+            }
+            begun += size;
+            // Sometimes the next group comes while this one is still there.
+            if random.below(4) > 0 {
+                let until = Instant::now() + PATIENCE;
+                while ended.load(Ordering::SeqCst) < begun {
+                    assert!(Instant::now() < until, "a job waits for another to end");
+                    thread::yield_now();
+                }
+            }
+            random.dawdle();
+        }
+        wait_until("all have ended", || ended.load(Ordering::SeqCst) == begun);
+        threads.close(Instant::now() + PATIENCE);
+        assert_eq!(threads.alive(), 0);
+    }
+}
+
 /// No two threads that are alive have the same number, and no number is larger than the
 /// most that have been alive.
 #[test]
