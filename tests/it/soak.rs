@@ -12,6 +12,6 @@ mod program;
 #[test]
 fn after_a_short_soak_nothing_is_left() {
     in_own_process("soak::after_a_short_soak_nothing_is_left", || {
-        program::soak(Duration::from_secs(4)).unwrap_or_else(|error| panic!("{error}"));
+        program::soak(Duration::from_secs(3)).unwrap_or_else(|error| panic!("{error}"));
     });
 }
