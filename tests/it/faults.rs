@@ -7,8 +7,9 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
-use std::sync::Arc;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ use socketserver::{TcpRequest, ThreadedServer, UdpRequest};
 use crate::leaks::{Belongings, Random, memory};
 use crate::process::in_own_process;
 use crate::support::{
-    Echo, Notes, PATIENCE, ask_udp, assert_balanced, assert_echo, connect, connect_udp,
-    in_time, options, read_all, run, stop, tcp, udp, wait_until,
+    Echo, Notes, PATIENCE, TempDir, ask_udp, assert_balanced, assert_echo, connect,
+    connect_udp, in_time, options, read_all, run, stop, tcp, udp, wait_until,
 };
 
 /// Far more than the system buffers for one connection.
@@ -423,31 +424,29 @@ fn clients_that_leave_while_they_wait_in_the_queue() {
 
 /// A dead server has left its file behind, and eight start at the same moment. One of
 /// them gets the path, and keeps it.
-#[cfg(unix)]
 #[test]
 fn servers_that_race_for_a_file_left_behind() {
-    use std::os::unix::net::{UnixListener, UnixStream};
-    use std::sync::Barrier;
-
-    let dir = crate::support::TempDir::new();
-    let path = dir.path("socket");
-    for round in 0..100 {
-        drop(UnixListener::bind(&path).unwrap()); // its file stays
-        let barrier = Barrier::new(8);
-        let servers: Vec<_> = thread::scope(|scope| {
+    in_own_process("faults::servers_that_race_for_a_file_left_behind", || {
+        let dir = TempDir::new();
+        let path = dir.path("socket");
+        for round in 0..100 {
+            drop(UnixListener::bind(&path).unwrap()); // its file stays
+            let barrier = Barrier::new(8);
             let start = || {
                 barrier.wait();
                 ThreadedServer::unix(&path, Echo)
             };
-            let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
-            starts.into_iter().map(|start| start.join().unwrap()).collect()
-        });
-        let mut winners: Vec<_> =
-            servers.into_iter().filter_map(io::Result::ok).collect();
-        assert_eq!(winners.len(), 1, "round {round}");
-        let server = run(winners.remove(0));
-        assert_echo(UnixStream::connect(&path).unwrap(), b"hello");
-        stop(server);
-        assert!(!path.exists());
-    }
+            let servers: Vec<_> = thread::scope(|scope| {
+                let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+                starts.into_iter().map(|start| start.join().unwrap()).collect()
+            });
+            let mut winners: Vec<_> =
+                servers.into_iter().filter_map(io::Result::ok).collect();
+            assert_eq!(winners.len(), 1, "round {round}");
+            let server = run(winners.remove(0));
+            assert_echo(UnixStream::connect(&path).unwrap(), b"hello");
+            stop(server);
+            assert!(!path.exists());
+        }
+    });
 }

@@ -42,6 +42,15 @@ impl Kind {
             Self::Datagram => drop(UnixDatagram::bind(path).unwrap()),
         }
         assert!(path.exists());
+        // A process that another test starts has the socket too, for the moment before
+        // it becomes another program.
+        wait_until("nobody has it open", || {
+            let error = match self {
+                Self::Stream => UnixStream::connect(path).err(),
+                Self::Datagram => UnixDatagram::unbound().unwrap().connect(path).err(),
+            };
+            error.is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        });
     }
 
     /// Asks the server at `path` and expects an echo.
