@@ -211,9 +211,6 @@ fn stop<A: Clone + Send + 'static>(name: &str, server: RunningServer<A>, hour: &
     if stats.accepted != stats.refused + elsewhere || stats.active > 0 {
         hour.problem(format_args!("{name}: the counts do not agree: {stats}"));
     }
-    if stats.threads > 0 {
-        hour.problem(format_args!("{name}: {} threads are left", stats.threads));
-    }
 }
 
 const READ_TIMEOUT: Duration = Duration::from_millis(500);

@@ -171,8 +171,10 @@ impl Drop for Seat {
 /// program that keeps no log. A student must not have to guess why nothing comes back.
 pub(crate) fn complain(what: fmt::Arguments<'_>) {
     if log::max_level() == log::LevelFilter::Off {
-        // `eprintln!` would panic if nobody can read it.
-        let _ = writeln!(io::stderr(), "socketserver: {what}");
+        // As one write, so that lines do not mix; and `eprintln!` would panic if nobody
+        // can read it.
+        let line = format!("socketserver: {what}\n");
+        let _ = io::stderr().write_all(line.as_bytes());
     } else {
         log::error!("{what}");
     }

@@ -19,8 +19,7 @@ pub type TcpRequest = StreamRequest<TcpStream>;
 /// Writes to a TCP connection from another thread, see [`StreamRequest::writer`].
 pub type TcpWriter = StreamWriter<TcpStream>;
 
-/// A connection, as its handler sees it: a [`TcpRequest`], or a
-/// `UnixRequest`.
+/// A connection, as its handler sees it: a [`TcpRequest`], or a `UnixRequest`.
 ///
 /// It is what Python calls `self.request`, and `self.rfile` and `self.wfile` as well:
 /// it can be read and written like a socket ([`Read`], [`Write`]), and read by lines
@@ -259,8 +258,8 @@ impl<S: Stream> fmt::Debug for StreamRequest<S> {
     }
 }
 
-/// Writes to a connection from another thread: a [`TcpWriter`], or a
-/// `UnixWriter`. See [`StreamRequest::writer`].
+/// Writes to a connection from another thread: a [`TcpWriter`], or a `UnixWriter`. See
+/// [`StreamRequest::writer`].
 pub struct StreamWriter<S: Stream> {
     /// Weak, so that a forgotten writer keeps no connection open.
     stream: Weak<S>,

@@ -124,9 +124,10 @@ fn who_takes_too_long_is_cut_off_and_counted() {
     for (place, client) in clients.iter().enumerate() {
         assert_echo(client, if place < 2 { b"L" } else { b"s" });
     }
+    let handle = server.handle();
     let stats = stop(server);
     assert_eq!((stats.finished, stats.cut_off, stats.active), (48, 2, 0));
-    assert_eq!(stats.threads, 0);
+    wait_until("the threads leave", || handle.stats().threads == 0);
     assert!(events.all().contains(&Event::CutOff { connections: 2 }));
     assert!(errors.all().is_empty(), "to be cut off is no news: {:?}", errors.all());
     clients[2..].iter().for_each(|client| assert!(read_all(client).is_empty()));

@@ -218,7 +218,6 @@ fn a_storm_of_connections_during_shutdown() {
             let seen: u64 = storm.into_iter().map(|storm| storm.join().unwrap()).sum();
             assert_eq!(seen, replies.load(Ordering::SeqCst), "{stats}");
             assert_eq!((stats.failed, stats.cut_off), (0, 0), "{stats}");
-            assert_eq!(stats.threads, 0, "{stats}");
             before.assert_back("after a storm");
             sum = (sum.0 + stats.finished, sum.1 + seen);
         }
@@ -284,7 +283,7 @@ fn a_storm_of_datagrams_during_shutdown() {
         let stats = stop(server);
         assert_eq!(stats.finished, handled.load(Ordering::SeqCst) as u64, "{stats}");
         assert_eq!((stats.failed, stats.cut_off), (0, 0), "round {round}: {stats}");
-        assert_eq!(stats.threads, 0, "{stats}");
+        wait_until("the threads leave", || handle.stats().threads == 0);
         storm.into_iter().for_each(|storm| storm.join().unwrap());
     }
 }

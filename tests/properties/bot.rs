@@ -18,7 +18,7 @@ const DATAGRAM: usize = 65_507;
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 /// A text that looks like a dialogue, and often is one.
-fn any_text(choices: &mut Choices<'_>) -> String {
+fn any_text(choices: &mut Choices<'_, '_>) -> String {
     let mut text = String::new();
     for (place, name) in NAMES.iter().enumerate() {
         text.push_str(&format!("[{name}]\n"));
@@ -43,7 +43,7 @@ fn any_text(choices: &mut Choices<'_>) -> String {
     text
 }
 
-fn any_answer(choices: &mut Choices<'_>) -> String {
+fn any_answer(choices: &mut Choices<'_, '_>) -> String {
     choices
         .up_to(15, |choices| {
             choices.one_of(&[

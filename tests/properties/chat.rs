@@ -10,7 +10,7 @@ mod code;
 use code::{Command, NAME, checked_name, harmless};
 
 /// Any line, without its end.
-fn any_line(choices: &mut Choices<'_>) -> String {
+fn any_line(choices: &mut Choices<'_, '_>) -> String {
     choices
         .up_to(20, |choices| {
             choices.one_of(&[

@@ -1,35 +1,29 @@
-//! Any input: made from choices that look random, and made smaller when it is one for
-//! which a property does not hold.
-//!
-//! There are crates for this, and they do more. But `cargo run` would download each of
-//! them before a student's first example.
+//! Any input: made from choices. `arbtest` makes the choices, and when a property does
+//! not hold it looks for fewer of them.
 
 use std::fmt::{Debug, Display};
-use std::panic::catch_unwind;
 
-/// How many inputs are tried.
-const CASES: u64 = 1000;
+use arbitrary::Unstructured;
+use arbtest::arbtest;
 
-/// What an input is made from. When there are no more choices, each is the first.
-///
-/// The simplest should come first: smaller choices make simpler inputs, and fewer
-/// choices make smaller ones. That is how a failing input is simplified.
-pub(crate) struct Choices<'a>(&'a [u8]);
+/// For how long inputs are tried, in each test.
+const BUDGET_MS: u64 = 300;
 
-impl Choices<'_> {
-    /// A number below `end`, and below 65,536.
+/// What an input is made from. When there are no more choices, each is the first: so the
+/// simplest should come first.
+pub(crate) struct Choices<'a, 'b>(&'a mut Unstructured<'b>);
+
+impl Choices<'_, '_> {
+    /// A number below `end`; half of them are small.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        let number = usize::from(self.byte());
-        // Of the large numbers, half are small.
-        if end <= 256 || self.byte() % 2 == 0 {
-            return number % end;
-        }
-        (number + 256 * usize::from(self.byte())) % end
+        let small = self.0.ratio(1, 2).unwrap_or(true);
+        let end = if small { end.min(16) } else { end };
+        self.0.int_in_range(0..=end - 1).unwrap_or(0)
     }
 
     /// One of these.
     pub(crate) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
+        self.0.choose(all).copied().unwrap_or(all[0])
     }
 
     /// Up to `max` of what `make` makes.
@@ -39,16 +33,10 @@ impl Choices<'_> {
         mut make: impl FnMut(&mut Self) -> T,
     ) -> Vec<T> {
         let mut made = Vec::new();
-        while made.len() < max && self.byte() % 16 > 0 {
+        while made.len() < max && !self.0.is_empty() && self.below(16) > 0 {
             made.push(make(self));
         }
         made
-    }
-
-    fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
     }
 }
 
@@ -67,68 +55,26 @@ pub(crate) fn same<T: PartialEq + Debug>(
     Err(format!("{about}\n   found: {found:?}\nexpected: {expected:?}"))
 }
 
-/// Tries `property` with many inputs. If it does not hold for one, the simplest for
-/// which it does not hold is shown.
-pub(crate) fn check(property: impl Fn(&mut Choices<'_>) -> Verdict) {
-    let verdict = |choices: &[u8]| property(&mut Choices(choices));
-    for seed in 0..CASES {
-        let choices = choices(seed);
-        if verdict(&choices).is_err() {
-            let simplest = simplify(choices, |choices| verdict(choices).is_err());
-            panic!("{}", verdict(&simplest).unwrap_err());
+/// Tries `property` with many inputs, other ones in each run. If it does not hold for
+/// one, a small one is shown, and the seed that makes it again.
+pub(crate) fn check(property: impl Fn(&mut Choices<'_, '_>) -> Verdict) {
+    arbtest(|bytes| {
+        if let Err(words) = property(&mut Choices(bytes)) {
+            panic!("{words}");
         }
-    }
-}
-
-/// From none to some hundred choices, the same in every run (xorshift).
-fn choices(seed: u64) -> Vec<u8> {
-    let mut state = (seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    (0..seed % 300).map(|_| next()).collect()
-}
-
-/// Leaves out choices, and makes them smaller, as long as it still `fails`.
-fn simplify(mut choices: Vec<u8>, fails: impl Fn(&[u8]) -> bool) -> Vec<u8> {
-    loop {
-        let before = choices.clone();
-        for length in [64, 16, 4, 2, 1] {
-            for place in (0..choices.len()).rev() {
-                let mut without = choices.clone();
-                without.drain(place..choices.len().min(place + length));
-                if fails(&without) {
-                    choices = without;
-                }
-            }
-        }
-        for place in 0..choices.len() {
-            let now = choices[place];
-            for smaller in [0, now / 2, now.saturating_sub(16), now.saturating_sub(1)] {
-                let before = std::mem::replace(&mut choices[place], smaller);
-                if smaller >= before || !fails(&choices) {
-                    choices[place] = before;
-                }
-            }
-        }
-        if choices == before {
-            return choices;
-        }
-    }
+        Ok(())
+    })
+    .budget_ms(BUDGET_MS)
+    .size_max(2_000);
 }
 
 /// For which lists does it not hold that at most three numbers are over 100?
 #[test]
-fn a_failing_input_is_made_simple() {
-    let property = |choices: &mut Choices<'_>| {
+#[should_panic(expected = "four numbers are over 100")]
+fn a_property_that_does_not_hold_is_found() {
+    check(|choices| {
         let numbers = choices.up_to(20, |choices| choices.below(200));
         let large = numbers.iter().filter(|number| **number > 100).count();
-        if large > 3 { Err(format!("{numbers:?}")) } else { Ok(()) }
-    };
-    let error = catch_unwind(|| check(property)).unwrap_err();
-    let message = error.downcast_ref::<String>().unwrap();
-    assert_eq!(message, "[101, 101, 101, 101]");
+        if large > 3 { Err("four numbers are over 100".to_owned()) } else { Ok(()) }
+    });
 }

@@ -49,7 +49,7 @@ impl Read for Pieces<'_> {
 }
 
 /// Reads in one piece and in many, which must make no difference.
-fn read_both(choices: &mut Choices<'_>, bytes: &[u8]) -> Result<Message, String> {
+fn read_both(choices: &mut Choices<'_, '_>, bytes: &[u8]) -> Result<Message, String> {
     let sizes = choices.up_to(50, |choices| choices.below(8));
     let capacity = choices.one_of(&[1, 2, 7, 64, 8192]);
     let whole = read(bytes);
@@ -86,14 +86,18 @@ fn any_bytes_are_the_same_in_any_pieces() {
 }
 
 /// A name or a value of a header.
-fn word(choices: &mut Choices<'_>) -> String {
+fn word(choices: &mut Choices<'_, '_>) -> String {
     let letters = choices.up_to(12, |choices| choices.one_of(b"abcXYZ019-_"));
     format!("x{}", String::from_utf8(letters).unwrap())
 }
 
 /// Writes a response in one of the ways in which one can be written. Returns its bytes
 /// and whether only the end of the connection ends it.
-fn write(choices: &mut Choices<'_>, head: &mut Head, body: &[u8]) -> (Vec<u8>, bool) {
+fn write(
+    choices: &mut Choices<'_, '_>,
+    head: &mut Head,
+    body: &[u8],
+) -> (Vec<u8>, bool) {
     let end = choices.one_of(&["\r\n", "\n"]);
     let framing = choices.below(3);
     match framing {
@@ -127,7 +131,7 @@ fn write(choices: &mut Choices<'_>, head: &mut Head, body: &[u8]) -> (Vec<u8>, b
     (bytes, false)
 }
 
-fn any_head(choices: &mut Choices<'_>) -> Head {
+fn any_head(choices: &mut Choices<'_, '_>) -> Head {
     let status = 200 + choices.below(4); // 204 and 304 never have a body
     let first = format!("HTTP/1.{} {status} {}", choices.below(2), word(choices));
     let headers = choices.up_to(10, |choices| (word(choices), word(choices)));

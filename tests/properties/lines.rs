@@ -41,7 +41,7 @@ struct Client {
 }
 
 impl Client {
-    fn any(choices: &mut Choices<'_>) -> Self {
+    fn any(choices: &mut Choices<'_, '_>) -> Self {
         let pieces = choices.up_to(40, |choices| match choices.below(16) {
             0 => vec![b'x'; choices.below(10_000)],
             1 => vec![b'\n'; choices.below(4)],
@@ -75,7 +75,7 @@ impl Client {
 }
 
 /// The longest line that is allowed.
-fn any_max(choices: &mut Choices<'_>) -> usize {
+fn any_max(choices: &mut Choices<'_, '_>) -> usize {
     let around_a_read = choices.one_of(&[8191, 8192, 8193, 20_000, usize::MAX]);
     let small = 1 + choices.below(20);
     choices.one_of(&[small, small, around_a_read])
