@@ -64,18 +64,19 @@ fn client(args: &Args) -> io::Result<()> {
 }
 
 // [client]
-fn send(server: SocketAddr, message: &str) -> io::Result<UdpSocket> {
+/// Sends a datagram; gives the socket on which the answer comes, and when that was.
+fn send(server: SocketAddr, message: &str) -> io::Result<(UdpSocket, Instant)> {
     let any_port = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any_port)?;
     socket.connect(server)?; // sends nothing: it notes where `send` sends to
     socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     say!("sends    {message:?}");
+    let begin = Instant::now();
     socket.send(message.as_bytes())?;
-    Ok(socket)
+    Ok((socket, begin))
 }
 
-fn receive(socket: &UdpSocket) -> io::Result<()> {
-    let begin = Instant::now();
+fn receive((socket, begin): &(UdpSocket, Instant)) -> io::Result<()> {
     let mut data = [0; 65_535];
     let count = socket.recv(&mut data)?;
     let answer = String::from_utf8_lossy(&data[..count]);

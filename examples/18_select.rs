@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use support::{Args, Echo, Lesson, PATIENCE, actor, echo, say};
+use support::{Args, Echo, Lesson, PATIENCE, actor, echo, report, say};
 
 mod support;
 
@@ -63,7 +63,7 @@ fn serve(args: &Args) -> io::Result<()> {
     let mut server = Server::new(args.addr())?;
     args.listening(server.listener.local_addr()?);
     loop {
-        let _ = server.turn(None).inspect_err(|error| say!("error: {error}"));
+        report(server.turn(None)); // an error of the listener ends nobody
     }
 }
 

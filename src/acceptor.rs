@@ -19,7 +19,9 @@ pub(crate) struct Acceptor<L: Listener, H> {
     /// Dropped first: removes a Unix socket's file while its socket is still open.
     _file: Option<Box<dyn Send>>,
     listener: Arc<L>,
-    /// Whether a thread may sleep in its `accept`: shutting it down will wake it.
+    /// Whether a thread may sleep in its `accept`: shutting it down will wake it. (When
+    /// there is a time to wake up at, `poll` waits here too. `accept` does not wait after
+    /// it: on Linux a client that has gone again stays in the queue.)
     may_sleep: bool,
     /// Each connection gets a clone of it.
     prototype: H,

@@ -102,8 +102,8 @@ impl<A: Clone> ServerHandle<A> {
     /// The first signal calls [`shutdown`](Self::shutdown): connections may finish. The
     /// second calls [`shutdown_now`](Self::shutdown_now). On Unix, SIGTERM and SIGHUP do
     /// the same as Ctrl-C (SIGINT). Several servers may ask for it; a signal is for
-    /// all of them. Also one that the program was told to ignore when it was started, as
-    /// by `nohup` or in the background of a script, is obeyed then.
+    /// all of them. A signal that the program was told to ignore when it was started is
+    /// obeyed from then on: SIGINT in the background of a script, SIGHUP under `nohup`.
     ///
     /// # Errors
     ///

@@ -108,7 +108,8 @@ impl<A: Clone + Send + 'static> ThreadedServer<A> {
     /// Serves exactly one client, and waits until it has been served.
     ///
     /// Waits for at most `timeout` for a client to come; for ever, with `None`. A client
-    /// that `verify_request` turns away does not count.
+    /// that `verify_request` turns away does not count. Call it as often as you like: the
+    /// next clients wait in the queue meanwhile.
     ///
     /// # Errors
     ///

@@ -20,11 +20,13 @@ pub trait Sealed {}
 pub(crate) trait Listener: AsFd + ShutDown + 'static {
     type Stream: Stream;
 
-    /// Takes the next client from the queue. Does not wait for one.
+    /// Takes the next client from the queue. Waits for one only if the socket is a
+    /// blocking one, see `wake.rs`.
     fn accept(&self) -> io::Result<(Self::Stream, <Self::Stream as Stream>::Client)>;
 }
 
-/// A connection, of whatever kind. The trait is sealed. All methods take `&self`: several threads may use it.
+/// A connection, of whatever kind. The trait is sealed. All methods take `&self`: several
+/// threads may use it.
 pub trait Stream: Sealed + ShutDown + AsFd + Debug + Send + Sync + 'static {
     /// What the address of the server is.
     type Address: Clone + Debug + Send + Sync + 'static;

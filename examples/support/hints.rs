@@ -96,9 +96,14 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         ),
         _ if addr.to_socket_addrs().is_err() => {
             let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
+            let like = if elsewhere.is_some() {
+                "http://127.0.0.1:9016/"
+            } else {
+                "--addr 127.0.0.1:1234"
+            };
             format!(
                 "No host called `{host}` can be found.\nCheck the spelling, or write the \
-                 address in numbers, as in `--addr 127.0.0.1:1234`."
+                 address in numbers, as in `{like}`."
             )
         }
         _ => return Hint { text: format!("{addr}: {error}."), status: 1 },
@@ -158,7 +163,12 @@ mod tests {
     fn a_host_that_cannot_be_found_is_named() {
         let hint = told(io::Error::other("no address"), "client", "no..host:80");
         assert!(hint.text.contains("No host called `no..host`"), "{}", hint.text);
+        assert!(hint.text.contains("--addr 127.0.0.1:1234"), "{}", hint.text);
         assert_eq!(hint.status, 2);
+        let error = at("no..host:80", io::Error::other("no address")); // from a URL
+        let hint = told(error, "client", "127.0.0.1:4242");
+        assert!(hint.text.contains("No host called `no..host`"), "{}", hint.text);
+        assert!(hint.text.contains("as in `http://127.0.0.1:9016/`"), "{}", hint.text);
         let hint = told(io::Error::other("strange"), "client", "127.0.0.1:80");
         assert_eq!((hint.text.as_str(), hint.status), ("127.0.0.1:80: strange.", 1));
     }

@@ -51,6 +51,18 @@ fn a_slow_datagram_delays_no_other() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn the_slow_answer_takes_as_long_as_its_handler() -> Outcome {
+    let (output, _) =
+        run(&mut Command::new(example(LESSON)), Instant::now() + DEADLINE)?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let (_, rest) =
+        printed.split_once("\"SLOW AND STEADY\" after ").ok_or("no answer")?;
+    let ms: u64 = rest.split_whitespace().next().ok_or("no time")?.parse()?;
+    assert!(ms >= 300, "{printed}");
+    Ok(())
+}
+
 /// Counts in a field of its own.
 #[derive(Clone, Default)]
 struct Counter {

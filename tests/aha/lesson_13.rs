@@ -50,6 +50,21 @@ fn closing_a_clone_wakes_nobody_in_accept() -> Outcome {
     Ok(())
 }
 
+#[cfg(target_os = "linux")] // no other system promises it
+#[test]
+fn shutting_a_listener_down_wakes_accept() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (addr, clone) = (listener.local_addr()?, listener.try_clone()?);
+    let (accepted, news) = mpsc::channel();
+    thread::spawn(move || accepted.send(listener.accept().map(drop)));
+    socket2::SockRef::from(&clone).shutdown(Shutdown::Both)?;
+    let error = news.recv_timeout(DEADLINE)?.err().ok_or("a client came")?;
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput); // it listens no more
+    let refused = connect(addr).err().ok_or("it still lets clients in")?;
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    Ok(())
+}
+
 #[cfg(not(windows))] // there, a read that waits goes on waiting
 #[test]
 fn shutting_the_read_half_wakes_a_read() -> Outcome {

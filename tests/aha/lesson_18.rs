@@ -166,6 +166,30 @@ fn the_client_that_is_too_many_waits_until_one_leaves() -> Outcome {
     Ok(())
 }
 
+#[cfg(target_os = "linux")] // `ulimit` is a shell's
+#[test]
+fn who_has_no_descriptor_left_does_not_spin() -> Outcome {
+    // Three descriptors are the terminal's, one is the listener's: four clients may come.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 8; exec \"$@\"", "sh"]).arg(example("18_select"));
+    let (mut server, addr) =
+        Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]))?;
+    let mut all = (0..5).map(|_| connect(addr)).collect::<io::Result<Vec<_>>>()?;
+    let end = Instant::now() + DEADLINE;
+    let is_error = |line: &str| line.starts_with("error: Too many open files");
+    while !server.line(end)?.is_some_and(|line| is_error(&line)) {}
+    let begin = Instant::now();
+    thread::sleep(Duration::from_millis(300));
+    let errors = server.lines_now().iter().filter(|line| is_error(line)).count();
+    let most = begin.elapsed().as_millis() as usize / 50 + 1;
+    assert!(errors <= most, "{errors} attempts in {:?}", begin.elapsed());
+    drop(all.remove(0)); // and there is room for the fifth
+    for stream in &mut all {
+        assert_eq!(echoed(stream, b"here")?, b"here");
+    }
+    Ok(())
+}
+
 #[test]
 fn an_odd_client_costs_the_select_server_nothing() -> Outcome {
     let (mut server, addr) = server("18_select")?;
