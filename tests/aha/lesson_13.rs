@@ -59,9 +59,9 @@ fn shutting_a_listener_down_wakes_accept() -> Outcome {
     thread::spawn(move || accepted.send(listener.accept().map(drop)));
     socket2::SockRef::from(&clone).shutdown(Shutdown::Both)?;
     let error = news.recv_timeout(DEADLINE)?.err().ok_or("a client came")?;
-    assert_eq!(error.kind(), io::ErrorKind::InvalidInput); // it listens no more
+    assert_eq!(error.kind(), ErrorKind::InvalidInput); // it listens no more
     let refused = connect(addr).err().ok_or("it still lets clients in")?;
-    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     Ok(())
 }
 
