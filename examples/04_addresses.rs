@@ -88,10 +88,10 @@ fn show_bytes() {
 
 fn show_ports() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?; // port 0: any free one
-    let server = listener.local_addr()?;
     for number in [1, 2] {
-        let stream = TcpStream::connect(server)?;
-        show!("client {number} of {server} is {}", stream.local_addr()?);
+        let stream = TcpStream::connect(listener.local_addr()?)?;
+        let (other_end, own_end) = (stream.peer_addr()?, stream.local_addr()?);
+        show!("client {number} of {other_end} is {own_end}");
     }
     Ok(())
 }

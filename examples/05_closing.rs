@@ -52,7 +52,7 @@ fn ask(address: &str, message: &str, keep_open: bool) -> io::Result<()> {
     }
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?; // the other half is still open
-    say!("received {answer}");
+    say!("received {answer:?}");
     Ok(())
 }
 // [/client]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
 
-use support::{Args, Doing, Lesson, say, span};
+use support::{Args, Doing, Lesson, mistake, say, span};
 
 mod support;
 
@@ -22,6 +22,10 @@ fn main() -> ExitCode {
 }
 
 fn demonstration(args: &Args) -> io::Result<()> {
+    if let Some(name) = args.text("fail").filter(|name| !NAMES.contains(name)) {
+        let names = NAMES.join(", "); // a misspelt name would change nothing
+        return Err(mistake(format!("No thread is called `{name}`.\nTry {names}.")));
+    }
     let mut threads = start(args)?;
     if args.flag("last-first") {
         threads.reverse();

@@ -1,7 +1,7 @@
 //! Lesson 09: a server with a thread for each client. It sends back reversed bytes.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread::{self, Builder};
 use std::time::Duration;
@@ -27,10 +27,10 @@ fn serve(args: &Args) -> io::Result<()> {
 // [serve]
 fn serve_clients(listener: &TcpListener, count: usize) -> io::Result<()> {
     thread::scope(|scope| {
-        for (number, stream) in (1..=count).zip(listener.incoming()) {
+        for number in 1..=count {
             let thread = Builder::new().name(format!("thread {number}"));
-            let visit = |stream| thread.spawn_scoped(scope, || report(attend(stream)));
-            report(stream.and_then(visit)); // an error loses one client, not the others
+            let visit = |client| thread.spawn_scoped(scope, || report(attend(client)));
+            report(listener.accept().and_then(visit)); // an error loses one client only
         }
         Ok(())
     })
@@ -38,16 +38,15 @@ fn serve_clients(listener: &TcpListener, count: usize) -> io::Result<()> {
 // [/serve]
 
 // [attend]
-fn attend(mut stream: TcpStream) -> io::Result<()> {
+fn attend((mut stream, address): (TcpStream, SocketAddr)) -> io::Result<()> {
     let _span = span(Doing::Serving);
-    let client = stream.peer_addr()?;
-    say!("{client} connected");
+    say!("{address} connected");
     let mut data = [0; 1024];
     while let count @ 1.. = stream.read(&mut data)? {
         data[..count].reverse();
         stream.write_all(&data[..count])?;
     }
-    say!("{client} left");
+    say!("{address} left");
     Ok(())
 }
 // [/attend]

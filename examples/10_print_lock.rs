@@ -1,7 +1,7 @@
 //! Lesson 10: the server of lesson 09 with a print lock: held too long, and held right.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread::{self, Builder};
 use std::time::Duration;
@@ -30,25 +30,24 @@ fn serve(args: &Args) -> io::Result<()> {
 // [serve]
 fn serve_clients(listener: &TcpListener, count: usize) -> io::Result<()> {
     thread::scope(|scope| {
-        for (number, stream) in (1..=count).zip(listener.incoming()) {
+        for number in 1..=count {
             let thread = Builder::new().name(format!("better {number}"));
-            let visit = |stream| thread.spawn_scoped(scope, || report(attend(stream)));
-            report(stream.and_then(visit));
+            let visit = |client| thread.spawn_scoped(scope, || report(attend(client)));
+            report(listener.accept().and_then(visit));
         }
         Ok(())
     })
 }
 
-fn attend(mut stream: TcpStream) -> io::Result<()> {
+fn attend((mut stream, address): (TcpStream, SocketAddr)) -> io::Result<()> {
     let _span = span(Doing::Serving);
-    let client = stream.peer_addr()?;
-    print_line(&format!("{client} connected"));
+    print_line(&format!("{address} connected"));
     let mut data = [0; 1024];
     while let count @ 1.. = stream.read(&mut data)? {
         data[..count].reverse();
         stream.write_all(&data[..count])?; // no lock is held here
     }
-    print_line(&format!("{client} left"));
+    print_line(&format!("{address} left"));
     Ok(())
 }
 // [/serve]

@@ -3,7 +3,7 @@
 //! to be seen waiting.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, Builder};
 
 use crossbeam_channel::bounded;
@@ -15,30 +15,29 @@ pub(crate) fn serve(listener: &TcpListener, count: usize) -> io::Result<()> {
     let (free, take) = bounded(1); // a channel with room for one token
     let _ = free.send(()); // the token is there: the lock is free
     thread::scope(|scope| {
-        for (number, stream) in (1..=count).zip(listener.incoming()) {
+        for number in 1..=count {
             let thread = Builder::new().name(format!("original {number}"));
-            let visit = |stream| {
+            let visit = |client| {
                 let _ = during(Doing::Waiting, || take.recv()); // take the lock here ..
                 thread.spawn_scoped(scope, || {
-                    report(during(Doing::Holding, || attend(stream)));
+                    report(during(Doing::Holding, || attend(client)));
                     let _ = free.send(()); // .. and free it there
                 })
             };
-            report(stream.and_then(visit));
+            report(listener.accept().and_then(visit));
         }
         Ok(())
     })
 }
 // [/serve]
 
-fn attend(mut stream: TcpStream) -> io::Result<()> {
-    let client = stream.peer_addr()?;
-    say!("{client} connected");
+fn attend((mut stream, address): (TcpStream, SocketAddr)) -> io::Result<()> {
+    say!("{address} connected");
     let mut data = [0; 1024];
     while let count @ 1.. = stream.read(&mut data)? {
         data[..count].reverse();
         stream.write_all(&data[..count])?;
     }
-    say!("{client} left");
+    say!("{address} left");
     Ok(())
 }

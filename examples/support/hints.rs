@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::ToSocketAddrs;
 
+use rustix::io::Errno;
+
 use super::args::{Args, Role};
 use super::mistake;
 
@@ -94,6 +96,12 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
              server printed in its terminal, then run the client again.",
             error.get_ref().map(|inner| format!(" ({inner})")).unwrap_or_default()
         ),
+        // std has no kind for it.
+        _ if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
+            "This is too long for one datagram.\nMake it shorter: 65,507 bytes at most, \
+             and on some systems less."
+                .to_owned()
+        }
         _ if addr.to_socket_addrs().is_err() => {
             let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
             let like = if elsewhere.is_some() {
@@ -157,6 +165,18 @@ mod tests {
             assert_eq!((lines.len(), hint.status), (2, 2), "{kind}: {}", hint.text);
             assert!(lines[0].contains(what) && lines[1].contains(cure), "{}", hint.text);
         }
+    }
+
+    #[test]
+    fn what_no_datagram_can_hold_is_said() -> io::Result<()> {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        let to_itself = socket.local_addr()?;
+        let error =
+            socket.send_to(&[b'x'; 66_000], to_itself).expect_err("66,000 bytes");
+        let hint = told(error, "client", "127.0.0.1:4242");
+        assert!(hint.text.contains("too long for one datagram"), "{}", hint.text);
+        assert_eq!((hint.text.lines().count(), hint.status), (2, 2));
+        Ok(())
     }
 
     #[test]

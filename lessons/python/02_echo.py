@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 
 
 # [serve]
@@ -62,5 +63,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except (OSError, EOFError) as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 
 
 # [serve]
@@ -49,5 +50,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

@@ -66,11 +66,11 @@ def show_bytes():
 
 def show_ports():
     with socket.create_server(("127.0.0.1", 0)) as listener:  # port 0: any free one
-        server = listener.getsockname()
         for number in [1, 2]:
-            with socket.create_connection(server) as stream:
-                own = "{}:{}".format(*stream.getsockname())
-                print("client", number, "of {}:{}".format(*server), "is", own)
+            with socket.create_connection(listener.getsockname()) as stream:
+                other_end = "{}:{}".format(*stream.getpeername())
+                own_end = "{}:{}".format(*stream.getsockname())
+                print("client", number, "of", other_end, "is", own_end)
 
 
 def main():

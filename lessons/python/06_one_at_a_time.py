@@ -46,6 +46,7 @@ def client(host, port, words):
             try:
                 line = input("Your line: ")
             except EOFError:
+                print()
                 return
             exchange(stream, line)
 

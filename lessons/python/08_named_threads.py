@@ -58,7 +58,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=int, default=250, metavar="MS")
     parser.add_argument("--last-first", action="store_true")
-    parser.add_argument("--fail", metavar="NAME")
+    parser.add_argument("--fail", metavar="NAME", choices=NAMES)
     args = parser.parse_args()
     threads = start(args.work / 1000, args.fail)
     join(reversed(threads) if args.last_first else threads)

@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 import threading
 
 
@@ -77,5 +78,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except (OSError, EOFError) as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

@@ -123,6 +123,18 @@ fn a_panic_names_its_thread_and_join_returns_an_error() -> Outcome {
 }
 
 #[test]
+fn a_misspelt_name_is_a_mistake() -> Outcome {
+    let mut command = Command::new(example("08_named_threads"));
+    command.args(["--fail", "nroth"]);
+    let (output, _) = run(&mut command, Instant::now() + DEADLINE)?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("No thread is called `nroth`."), "{text}");
+    assert!(text.contains("north-north-west"), "{text}");
+    Ok(())
+}
+
+#[test]
 fn pythons_join_says_nothing_of_an_exception() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
     let mut command = Command::new(python);

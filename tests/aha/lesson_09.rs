@@ -152,6 +152,43 @@ pub(super) fn odd_clients_cost_nothing(lesson: &str) -> Outcome {
 }
 
 #[test]
+fn who_has_gone_has_no_address() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let client = connect(listener.local_addr()?)?;
+    let address = client.local_addr()?;
+    let (stream, from_accept) = listener.accept()?;
+    assert_eq!((stream.peer_addr()?, from_accept), (address, address));
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO))?;
+    drop(client); // closed with a reset
+    let reset =
+        bounded(stream.try_clone()?)?.read(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(reset, Err(ErrorKind::ConnectionReset));
+    assert!(stream.peer_addr().is_err());
+    Ok(())
+}
+
+/// A client that is reset before its thread has begun costs no strange message.
+#[test]
+fn a_reset_before_the_thread_begins_is_called_a_reset() -> Outcome {
+    for lesson in ["09_reverse", "10_print_lock"] {
+        let (mut server, addr) = server(lesson)?;
+        let reset = connect(addr)?;
+        socket2::SockRef::from(&reset).set_linger(Some(Duration::ZERO))?;
+        drop(reset);
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let line = server.line(end)?.ok_or("the server has ended")?;
+            if let Some((_, error)) = line.split_once("error: ") {
+                let kind = io::Error::from(ErrorKind::ConnectionReset).to_string();
+                assert!(error.to_lowercase().contains(&kind), "{line}");
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn three_clients_are_served_at_the_same_time() -> Outcome {
     as_in_the_note("09_reverse", &[], |lanes| {
         let [first, second, third] =
