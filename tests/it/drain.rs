@@ -107,7 +107,7 @@ fn who_takes_too_long_is_cut_off_and_counted() {
     let events = Notes::new();
     let (note, note_event) = (errors.clone(), events.clone());
     let options = options()
-        .drain_timeout(Duration::from_secs(1))
+        .drain_timeout(Duration::from_secs(2))
         .handle_error(move |_, error| note.add(error.to_string()))
         .on_event(move |event| note_event.add(event.clone()));
     let server = tcp(options, |request: &mut TcpRequest| {
