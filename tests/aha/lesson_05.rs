@@ -200,9 +200,10 @@ fn reuse_address_takes_a_port_back_from_ended_connections() -> Outcome {
         drop(server); // the server closes first: its end of it must be remembered
         assert_eq!(client.read(&mut [0; 4])?, 0);
         drop(client);
-        let again = bind(addr, false);
-        if again.is_err() {
-            taken(again); // (A system that remembers too many connections forgets this.)
+        match bind(addr, false) {
+            Err(error) => taken(Err(error)),
+            // A system that remembers too many connections has forgotten this one.
+            Ok(socket) => drop(socket),
         }
         // std sets the option for every listener. (Somebody else may be quicker.)
         if let Ok(again) = TcpListener::bind(addr) {
