@@ -59,6 +59,7 @@ mod bind;
 mod compile_fail;
 mod cpython;
 mod drain;
+mod effort;
 #[cfg(unix)]
 mod faults;
 mod isolation;

@@ -129,7 +129,7 @@ fn a_server_sleeps_until_it_is_woken() {
 
 /// The processor time that `serve` takes, and how often it goes to sleep (0 where the
 /// system does not tell).
-fn effort_of(serve: impl FnOnce() -> io::Result<()>) -> (Duration, u64) {
+pub(crate) fn effort_of(serve: impl FnOnce() -> io::Result<()>) -> (Duration, u64) {
     let sleeps = || {
         let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
         let mut lines = status.lines();
