@@ -27,13 +27,34 @@ pub fn cpu_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// The processor time that the whole machine has used, in so many seconds of one core.
+/// Zero where nobody says.
+pub fn busy_time() -> f64 {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks: Vec<f64> = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let all: f64 = ticks.iter().take(8).sum();
+    let idle: f64 = ticks.iter().skip(3).take(2).sum();
+    (all - idle) / 100.0
+}
+
+/// How many cores there are.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// The machine and the versions, a line each.
 pub fn describe() -> Vec<String> {
     let model = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
         Some(line.split_once(": ")?.1.to_owned())
     });
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cores = cores();
     let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemTotal"))?;
         let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

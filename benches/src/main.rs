@@ -8,6 +8,7 @@
 //!   --only WORK    only the work whose name contains this; may be repeated
 //!   --peer SERVER  only the servers whose name contains this; may be repeated
 //!   --rounds N     so many rounds
+//!   --patience N   repeats a run that somebody else disturbed up to N times (3)
 //!   --other PATH   another build of this program: its socketserver takes part too
 //!   --again        prints the last run's report once more; with --full, writes it
 //! ```
@@ -59,6 +60,7 @@ struct Options {
     only: Vec<String>,
     peers: Vec<String>,
     rounds: usize,
+    patience: usize,
     other: Option<PathBuf>,
     again: bool,
 }
@@ -81,7 +83,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> io::Result<()> {
-    let text = "usage: [--quick|--full] [--only WORK]… [--peer SERVER]… [--rounds N] [--other PATH] [--again]";
+    let text = "usage: [--quick|--full] [--only WORK]… [--peer SERVER]… [--rounds N] [--patience N] [--other PATH] [--again]";
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
@@ -89,7 +91,7 @@ impl Options {
     fn parse(args: Vec<String>) -> Option<Self> {
         let (mut is_full, mut again) = (false, false);
         let (mut only, mut peers) = (Vec::new(), Vec::new());
-        let (mut rounds, mut other) = (None, None);
+        let (mut rounds, mut patience, mut other) = (None, 3, None);
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
@@ -99,12 +101,13 @@ impl Options {
                 "--only" => only.push(args.next()?),
                 "--peer" => peers.push(args.next()?),
                 "--rounds" => rounds = Some(args.next()?.parse().ok()?),
+                "--patience" => patience = args.next()?.parse().ok()?,
                 "--other" => other = Some(PathBuf::from(args.next()?)),
                 _ => return None,
             }
         }
         let rounds = rounds.unwrap_or(if is_full { 9 } else { 3 });
-        Some(Self { is_full, only, peers, rounds, other, again })
+        Some(Self { is_full, only, peers, rounds, patience, other, again })
     }
 
     /// What is to be done.
@@ -186,7 +189,7 @@ fn run_all(options: &Options) -> Results {
                 let done = number * 100 / works.len();
                 let name = work.name();
                 progress.show(&format!("{done:3} % {name}, round {}", round + 1), peer);
-                let sample = run_once(work, peer, options);
+                let sample = run_undisturbed(work, peer, options);
                 if let Err(error) = &sample {
                     progress.note(&format!("{name}, {}: {error}", peer.label));
                 }
@@ -197,6 +200,34 @@ fn run_all(options: &Options) -> Results {
     }
     progress.note(&format!("done in {} s", begin.elapsed().as_secs()));
     results
+}
+
+/// One run of one server. If somebody else was at work meanwhile, waits for a moment of
+/// quiet and tries again.
+fn run_undisturbed(work: Work, peer: Peer, options: &Options) -> io::Result<Sample> {
+    let mut patience = options.patience;
+    loop {
+        let sample = run_once(work, peer, options)?;
+        let others = sample.get(Metric::Others).unwrap_or(0.0);
+        if others <= results::DISTURBED || patience == 0 {
+            return Ok(sample);
+        }
+        patience -= 1;
+        wait_for_quiet();
+    }
+}
+
+/// Waits until the machine has nothing to do for a moment, but not for ever.
+fn wait_for_quiet() {
+    let moment = Duration::from_millis(200);
+    for _ in 0..50 {
+        let busy = machine::busy_time();
+        thread::sleep(moment);
+        let most = moment.as_secs_f64() * machine::cores() as f64;
+        if machine::busy_time() - busy < most * results::DISTURBED {
+            return;
+        }
+    }
 }
 
 /// One run of one server.

@@ -15,7 +15,12 @@ pub fn markdown(results: &Results, rounds: usize) -> String {
     for line in machine::describe() {
         let _ = writeln!(text, "- {line}");
     }
-    let _ = writeln!(text, "- {rounds} rounds\n");
+    let (runs, disturbed) = results.disturbed();
+    let _ = writeln!(
+        text,
+        "- {rounds} rounds; {disturbed} of {runs} runs had more than a tenth of the \
+         machine taken by others\n"
+    );
     text += "## The bars\n\n";
     text += &bars::table(results);
     for work in work::ALL {

@@ -23,7 +23,20 @@ struct Entry {
     sample: Option<Sample>,
 }
 
+/// A run during which others used more of the machine than this was disturbed.
+pub const DISTURBED: f64 = 0.1;
+
 impl Results {
+    /// How many runs there were, and how many of them were disturbed.
+    pub fn disturbed(&self) -> (usize, usize) {
+        let others = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.sample.as_ref()?.get(Metric::Others));
+        let disturbed = others.clone().filter(|others| *others > DISTURBED).count();
+        (others.count(), disturbed)
+    }
+
     pub fn add(&mut self, work: Work, peer: Peer, round: usize, sample: Option<Sample>) {
         self.entries.push(Entry { work, peer, round, sample });
     }

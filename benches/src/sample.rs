@@ -21,11 +21,13 @@ pub enum Metric {
     FirstWait,
     NextWait,
     StopTime,
+    /// How much of the machine did something else meanwhile; 1 is all of it.
+    Others,
 }
 
 impl Metric {
     /// All of them, with the head of their column in a table.
-    const HEADS: [(Self, &str); 16] = [
+    const HEADS: [(Self, &str); 17] = [
         (Self::Rate, "a second"),
         (Self::P50, "p50, µs"),
         (Self::P99, "p99, µs"),
@@ -42,6 +44,7 @@ impl Metric {
         (Self::FirstWait, "first wait, ms"),
         (Self::NextWait, "longest of the next 19, ms"),
         (Self::StopTime, "ms"),
+        (Self::Others, "others"),
     ];
 
     pub fn head(self) -> &'static str {

@@ -23,6 +23,7 @@ pub use request_response::run as request_response;
 pub use stop::run as stop;
 pub use udp::{flood as udp_flood, run as udp, slow as udp_slow};
 
+use crate::machine;
 use crate::sample::{Metric, Sample};
 use crate::server::Server;
 use message::Message;
@@ -57,17 +58,23 @@ fn exchange(stream: &mut TcpStream, message: Message) -> io::Result<()> {
     message.compare(&reply)
 }
 
-/// Runs `work`, and takes the server's processor time before and after.
+/// Runs `work`, and takes the server's processor time before and after; everybody's too,
+/// to notice who else is at work.
 fn measure(
     server: &mut Server,
     work: impl FnOnce() -> io::Result<Tally>,
 ) -> io::Result<Sample> {
+    let (busy, own) = (machine::busy_time(), machine::cpu_time());
     let cpu = server.cpu_time()?;
     let begin = Instant::now();
     let tally = work()?;
     let seconds = begin.elapsed().as_secs_f64();
     let cpu = server.cpu_time()? - cpu;
-    Ok(tally.into_sample(seconds, cpu))
+    let ours = machine::cpu_time() - own + cpu;
+    let others = machine::busy_time() - busy - ours.as_secs_f64();
+    let mut sample = tally.into_sample(seconds, cpu);
+    sample.set(Metric::Others, others / (seconds * machine::cores() as f64));
+    Ok(sample)
 }
 
 /// What a client has to tell.
