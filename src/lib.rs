@@ -151,7 +151,8 @@
 //!
 //! It is run and tested on Linux. macOS and Windows are supported by construction; the
 //! page [`platforms`] says what differs there. What it survives, and which tests show it,
-//! is on the page [`reliability`].
+//! is on the page [`reliability`]. How fast it is, and when not to use threads, says
+//! [`performance`].
 //!
 //! # Layout
 //!
@@ -211,4 +212,7 @@ pub mod lessons;
 #[cfg(any(doc, doctest))]
 mod pages;
 #[cfg(any(doc, doctest))]
-pub use pages::{coming_from_python, errors, platforms, reliability, socket_api};
+pub use pages::{
+    coming_from_python, errors, measured, performance, platforms, reliability,
+    socket_api,
+};

@@ -27,6 +27,10 @@ page!(platforms, "platforms.md");
 
 page!(reliability, "reliability.md", "platforms" => "crate::platforms");
 
+page!(performance, "performance.md", "results" => "crate::measured");
+
+page!(measured, "../benches/RESULTS.md");
+
 page_of_lessons!(errors, "errors.md": "01" "02" "03" "04" "05" "06" "17" "18");
 
 page_of_lessons!(socket_api, "socket-api.md": "01" "02" "03" "04" "05" "09" "17" "18");
