@@ -370,6 +370,7 @@ impl Copy {
         for dir in [
             "examples",
             "examples/support",
+            "benches",
             "examples/chat",
             "examples/bot",
             "lessons",
