@@ -48,9 +48,7 @@ fn every_job(count: usize) {
                             break;
                         }
                         // No more jobs at once than a server lets clients in.
-                        while inside.load(Ordering::SeqCst) >= 16 {
-                            thread::yield_now();
-                        }
+                        wait_for_room(inside, 16);
                         inside.fetch_add(1, Ordering::SeqCst);
                         let (done, inside) = (Arc::clone(done), Arc::clone(inside));
                         let mut job_random = random.clone();
@@ -72,6 +70,15 @@ fn every_job(count: usize) {
         assert!(done.iter().all(|times| times.load(Ordering::SeqCst) == 1));
         threads.close(Instant::now() + PATIENCE);
         assert_eq!(threads.alive(), 0, "{micros}");
+    }
+}
+
+/// Waits until fewer than `max` jobs are begun and not done.
+fn wait_for_room(inside: &AtomicUsize, max: usize) {
+    let until = Instant::now() + PATIENCE;
+    while inside.load(Ordering::SeqCst) >= max {
+        assert!(Instant::now() < until, "stuck: jobs are not done");
+        thread::yield_now();
     }
 }
 
@@ -175,9 +182,7 @@ fn numbers_are_given_out_once_at_a_time() {
     let mut random = Random(3);
     let inside = Arc::new(AtomicUsize::new(0));
     for _ in 0..FEW / 10 {
-        while inside.load(Ordering::SeqCst) >= 8 {
-            thread::yield_now();
-        }
+        wait_for_room(&inside, 8);
         inside.fetch_add(1, Ordering::SeqCst);
         let (names, inside) = (Arc::clone(&names), Arc::clone(&inside));
         let mut random = Random(random.below(u64::MAX));

@@ -31,7 +31,7 @@ mod lives;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before we call it stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// So many times in the long form.
 const MILLION: usize = 1_000_000;
