@@ -9,7 +9,7 @@ use crate::connections::{ShutDown, Stage};
 use crate::event::{ClientAddress, Event, HandlerError};
 use crate::handle::ServerHandle;
 use crate::handler::{self, RequestHandler};
-use crate::server::{BackOff, Handled, Service, Ticker, earliest};
+use crate::server::{BackOff, Handled, Service, Ticker};
 use crate::shared::Seat;
 use crate::stream::StreamRequest;
 use crate::transport::{Listener, Stream};
@@ -56,14 +56,14 @@ where
     /// Lets one client in, if one comes before `until`.
     fn next(&mut self, until: Option<Instant>) -> io::Result<Handled> {
         loop {
-            let pause = earliest(self.ticker.tick(self.server.shared()), until);
-            if let Some((stream, client)) = self.accept(pause)? {
+            if let Some((stream, client)) = self.accept(until)? {
                 if self.admit(stream, client) {
                     return Ok(Handled::Served);
                 }
             } else if self.server.is_shutting_down() {
                 return Ok(Handled::Stopped);
-            } else if until.is_some_and(|until| Instant::now() >= until) {
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
                 return Ok(Handled::TimedOut);
             }
         }
@@ -180,8 +180,12 @@ where
     H: RequestHandler<StreamRequest<L::Stream>>,
 {
     fn serve(&mut self) -> io::Result<()> {
-        while self.next(None)? != Handled::Stopped {}
-        Ok(())
+        loop {
+            let until = self.ticker.tick(self.server.shared());
+            if self.next(until)? == Handled::Stopped {
+                return Ok(());
+            }
+        }
     }
 
     fn serve_one(&mut self, until: Option<Instant>) -> io::Result<Handled> {

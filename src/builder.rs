@@ -260,8 +260,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Calls `hook` on the serving thread once in each `period`. Keep it short: nobody
-    /// is let in meanwhile. Python's `service_actions`.
+    /// Calls `hook` on the serving thread once in each `period`, as long as the server
+    /// serves; [`handle_request`](ThreadedServer::handle_request) does not. Keep it short:
+    /// nobody is let in meanwhile. Python's `service_actions`.
     pub fn service_actions<F>(mut self, period: Duration, hook: F) -> Self
     where
         F: FnMut() + Send + 'static,

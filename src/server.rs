@@ -215,8 +215,3 @@ impl Default for Ticker {
         Self { due: Instant::now() }
     }
 }
-
-/// The earlier of two times, where `None` is never.
-pub(crate) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    [a, b].into_iter().flatten().min()
-}

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use socketserver::{Handled, TcpRequest, ThreadedServer, UdpRequest};
 
 use crate::support::{
-    Echo, PATIENCE, assert_echo, connect, connect_udp, ended, gate, has_ended, in_time,
-    options, read_all, receive, run,
+    Echo, Notes, PATIENCE, assert_echo, connect, connect_udp, ended, gate, has_ended,
+    in_time, options, read_all, receive, run,
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -179,4 +179,20 @@ fn both() -> [ThreadedServer; 2] {
     let tcp = ThreadedServer::tcp("127.0.0.1:0", Echo).unwrap();
     let udp = ThreadedServer::udp("127.0.0.1:0", Echo).unwrap();
     [tcp, udp]
+}
+
+/// Python's does not call it either: it belongs to the loop.
+#[test]
+fn service_actions_are_not_called() {
+    let calls = Notes::new();
+    let options = || {
+        let note = calls.clone();
+        options().service_actions(Duration::from_millis(1), move || note.add(()))
+    };
+    let mut tcp = options().tcp("127.0.0.1:0", Echo).unwrap();
+    let mut udp = options().udp("127.0.0.1:0", Echo).unwrap();
+    for server in [&mut tcp, &mut udp] {
+        assert_eq!(server.handle_request(SHORT).unwrap(), Handled::TimedOut);
+    }
+    assert_eq!(calls.len(), 0);
 }

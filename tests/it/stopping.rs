@@ -4,8 +4,8 @@
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -311,4 +311,29 @@ fn service_actions_are_called_while_the_server_is_idle() {
         assert!(busy[4] - busy[0] < Duration::from_millis(15), "it spins: {busy:?}");
         stop(server);
     }
+}
+
+/// Clients that are turned away, one after another, do not keep it from being called.
+#[test]
+fn service_actions_are_called_while_clients_are_turned_away() {
+    let calls = Notes::new();
+    let (in_verify, in_actions) = (calls.clone(), calls.clone());
+    let address = Arc::new(OnceLock::new());
+    let to_connect_to = address.clone();
+    let client = Mutex::new(None);
+    let options = options()
+        .verify_request(move |_| {
+            if in_verify.len() < 5 {
+                // So there is always another.
+                let address = *to_connect_to.get().unwrap();
+                *client.lock() = Some(connect(address));
+            }
+            false
+        })
+        .service_actions(Duration::from_millis(1), move || in_actions.add(()));
+    let server = tcp(options, Echo);
+    address.set(server.local_addr()).unwrap();
+    let _first = connect(server.local_addr());
+    calls.wait_for(5);
+    stop(server);
 }
