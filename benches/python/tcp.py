@@ -7,8 +7,11 @@ import control
 
 class Echo(socketserver.BaseRequestHandler):
     def handle(self):
-        while data := self.request.recv(size):
-            self.request.sendall(data)
+        try:
+            while data := self.request.recv(size):
+                self.request.sendall(data)
+        except ConnectionError:
+            pass  # the client broke off in the middle, at the end of its time
 
 
 name, backlog, bulk = control.arguments()

@@ -11,6 +11,9 @@ pub enum Metric {
     Cpu,
     Lost,
     Memory,
+    /// After the first ten thousand connections, and after the last.
+    MemoryFirst,
+    MemoryLast,
     Descriptors,
     Threads,
     Seconds,
@@ -27,13 +30,15 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, with the head of their column in a table.
-    const HEADS: [(Self, &str); 17] = [
+    const HEADS: [(Self, &str); 19] = [
         (Self::Rate, "a second"),
         (Self::P50, "p50, µs"),
         (Self::P99, "p99, µs"),
         (Self::Cpu, "server CPU each, µs"),
         (Self::Lost, "lost"),
         (Self::Memory, "KiB each"),
+        (Self::MemoryFirst, "KiB after 10,000"),
+        (Self::MemoryLast, "KiB at the end"),
         (Self::Descriptors, "descriptors each"),
         (Self::Threads, "threads each"),
         (Self::Seconds, "seconds"),

@@ -75,6 +75,9 @@ pub const STD: Peer = Peer::new("thread::spawn by hand", This("std"));
 /// The baseline once more: how far it differs from itself is the noise.
 pub const STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("std"));
 pub const OURS: Peer = Peer::new("socketserver", This("socketserver"));
+/// With an option that is not the default.
+pub const OURS_PATIENT: Peer =
+    Peer::new("socketserver, read_timeout(None)", This("socketserver-patient"));
 pub const OTHER: Peer = Peer::new("socketserver (other)", Other("socketserver"));
 pub const TOKIO: Peer = Peer::new("tokio", This("tokio"));
 pub const MIO: Peer = Peer::new("mio, one thread", This("mio"));

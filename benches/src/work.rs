@@ -15,6 +15,8 @@ pub enum Work {
     RequestResponse { connections: usize, pinned: bool },
     /// Clients that connect, are answered once, and close.
     Churn { loops: usize },
+    /// So many clients that connect, are answered once, and close.
+    Marathon { connects: usize },
     /// Long messages.
     Bulk { connections: usize },
     /// Connections that say nothing.
@@ -34,7 +36,7 @@ pub enum Work {
 use Work::*;
 
 /// All of it, in the order of the report.
-pub const ALL: [Work; 21] = [
+pub const ALL: [Work; 22] = [
     RequestResponse { connections: 1, pinned: false },
     RequestResponse { connections: 16, pinned: false },
     RequestResponse { connections: 64, pinned: false },
@@ -44,6 +46,7 @@ pub const ALL: [Work; 21] = [
     Churn { loops: 1 },
     Churn { loops: 8 },
     Churn { loops: 32 },
+    Marathon { connects: 1_000_000 },
     Bulk { connections: 8 },
     Burst { connects: 1000 },
     Idle { connections: 1000 },
@@ -72,6 +75,7 @@ impl Work {
             }
             Churn { loops: 1 } => "connect-echo-close, 1 loop".to_owned(),
             Churn { loops } => format!("connect-echo-close, {loops} loops"),
+            Marathon { connects } => format!("connect-echo-close, {connects} times"),
             Bulk { connections } => format!("bulk, {connections} connections"),
             Idle { connections } => format!("idle, {connections} connections"),
             Burst { connects } => format!("burst of {connects} connects"),
@@ -97,7 +101,8 @@ impl Work {
         match self {
             RequestResponse { connections, .. } => matches!(connections, 16 | 256),
             Idle { connections } => connections > 1000,
-            Udp { clients: 1, in_flight } => in_flight > 1,
+            Udp { in_flight, .. } => in_flight > 1,
+            Marathon { .. } => true,
             _ => false,
         }
     }
@@ -105,9 +110,13 @@ impl Work {
     /// Who takes part. The first is the baseline.
     pub fn peers(self) -> &'static [Peer] {
         match self {
+            RequestResponse { pinned: true, .. } => {
+                &[STD, STD_AGAIN, OURS, OURS_PATIENT, OTHER, TOKIO, MIO, POOL, PYTHON]
+            }
             RequestResponse { .. } | Churn { .. } | Bulk { .. } | Idle { .. } => {
                 &[STD, STD_AGAIN, OURS, OTHER, TOKIO, MIO, POOL, PYTHON]
             }
+            Marathon { .. } => &[STD, OURS, OTHER, TOKIO],
             Burst { .. } => &[STD, STD_AGAIN, OURS, OTHER, TOKIO, PYTHON],
             Udp { .. } | UdpFlood { .. } => &[
                 UDP_STD,
@@ -159,7 +168,9 @@ impl Work {
         match self {
             // It takes a few milliseconds, and the bar is about the 99th percentile.
             Stop { connections: 0 } if peer != PYTHON => rounds * 25,
-            // It takes ten seconds.
+            // It takes a minute or two.
+            Marathon { .. } => 1,
+            // It takes five seconds.
             Burst { .. } if peer == PYTHON => rounds.div_ceil(3),
             _ => rounds,
         }
@@ -172,6 +183,7 @@ impl Work {
             RequestResponse { .. } | Churn { .. } | Bulk { .. } => {
                 &[Rate, P50, P99, Cpu]
             }
+            Marathon { .. } => &[Rate, MemoryFirst, MemoryLast],
             Idle { .. } => {
                 &[Memory, Descriptors, Threads, Seconds, Cpu, P50Alone, P50Beside]
             }
@@ -190,8 +202,9 @@ impl Work {
                 load::request_response(server, connections, timing)
             }
             Churn { loops } => load::churn(server, loops, timing),
+            Marathon { connects } => load::marathon(server, connects),
             Bulk { connections } => load::bulk(server, connections, timing),
-            Idle { connections } => load::idle(server, connections),
+            Idle { connections } => load::idle(server, connections, timing),
             Burst { connects } => load::burst(server, connects),
             Udp { clients, in_flight } => load::udp(server, clients, in_flight, timing),
             UdpFlood { clients } => load::udp_flood(server, clients, timing),

@@ -11,7 +11,7 @@ use crate::sample::{Metric, Sample};
 use crate::server::Server;
 
 /// How long the clients wait, all together.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Measures how long it takes until `count` clients that connect at the same moment
 /// have each been answered.

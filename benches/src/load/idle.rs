@@ -1,22 +1,23 @@
 //! Connections that say nothing: what they cost, and whom they disturb.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::request_response::Clients;
-use super::{connect, measure};
+use super::{Timing, connect, measure};
 use crate::sample::{Metric, Sample};
 use crate::server::Server;
 
-/// How long the one active client works, before and after the others have come.
-const ACTIVE: Duration = Duration::from_millis(300);
-
 /// Measures what `connections` idle connections cost the server, each, and how an active
 /// client fares beside them. Each has been answered once, so it has its handler.
-pub fn run(server: &mut Server, connections: usize) -> io::Result<Sample> {
+pub fn run(
+    server: &mut Server,
+    connections: usize,
+    timing: Timing,
+) -> io::Result<Sample> {
     let mut active = Clients::connect(server.address, 1)?;
-    active.work(ACTIVE)?;
-    let alone = measure(server, || active.work(ACTIVE))?;
+    active.work(timing.warm_up)?;
+    let alone = measure(server, || active.work(timing.measure / 2))?;
 
     let per_connection =
         |after: u64, before: u64| (after as f64 - before as f64) / connections as f64;
@@ -36,8 +37,8 @@ pub fn run(server: &mut Server, connections: usize) -> io::Result<Sample> {
     sample.set(Metric::Cpu, cpu.as_secs_f64() * 1e6 / connections as f64);
     sample.set(Metric::Seconds, seconds);
 
-    active.work(ACTIVE / 2)?;
-    let beside = measure(server, || active.work(ACTIVE))?;
+    active.work(timing.warm_up)?;
+    let beside = measure(server, || active.work(timing.measure / 2))?;
     drop(idle);
     for (from, to) in [(&alone, Metric::P50Alone), (&beside, Metric::P50Beside)] {
         sample.set(to, from.get(Metric::P50).unwrap_or(f64::NAN));

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub use bulk::run as bulk;
 pub use burst::run as burst;
-pub use churn::run as churn;
+pub use churn::{marathon, run as churn};
 pub use idle::run as idle;
 pub use request_response::run as request_response;
 pub use stop::run as stop;

@@ -26,6 +26,7 @@ pub fn run(name: &str, setup: Setup) -> io::Result<()> {
     match name {
         "std" => std_threads::tcp(setup),
         "socketserver" => ours::tcp(setup),
+        "socketserver-patient" => ours::patient(setup),
         "tokio" => tokio_tasks::tcp(setup),
         "mio" => mio_loop::tcp(setup),
         "threadpool" => thread_pool::tcp(setup),

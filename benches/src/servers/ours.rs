@@ -3,7 +3,9 @@
 
 use std::io;
 
-use socketserver::{RequestHandler, TcpRequest, ThreadedServer, UdpRequest};
+use socketserver::{
+    RequestHandler, ServerBuilder, TcpRequest, ThreadedServer, UdpRequest,
+};
 
 use super::control::Control;
 use super::{LARGE, SMALL, echo, work_on};
@@ -26,7 +28,16 @@ impl<const N: usize> RequestHandler<UdpRequest> for Echo<N> {
 }
 
 pub(super) fn tcp(setup: Setup) -> io::Result<()> {
-    let mut builder = ThreadedServer::builder().max_connections(12_000);
+    serve_tcp(ThreadedServer::builder(), setup)
+}
+
+/// Waits for a silent client for ever.
+pub(super) fn patient(setup: Setup) -> io::Result<()> {
+    serve_tcp(ThreadedServer::builder().read_timeout(None), setup)
+}
+
+fn serve_tcp(builder: ServerBuilder, setup: Setup) -> io::Result<()> {
+    let mut builder = builder.max_connections(12_000);
     if let Some(backlog) = setup.backlog {
         builder = builder.backlog(backlog);
     }
