@@ -100,12 +100,14 @@ impl<S: Datagrams> DatagramRequest<S> {
     /// answered.
     pub fn reply(&self, bytes: &[u8]) -> io::Result<()> {
         let timeout = self.server.shared().options.write_timeout;
-        let until = timeout.and_then(wake::after);
+        // The clock is not read for nothing: there is nearly always room.
+        let mut until = None;
         loop {
             match self.socket.send(bytes, &self.client) {
                 Ok(_) => return Ok(()), // a datagram is sent as a whole or not at all
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    until = until.or_else(|| timeout.and_then(wake::after));
                     if !wake::wait_writable(&*self.socket, until)? {
                         let message = "the system had no room for the reply";
                         return Err(io::Error::new(io::ErrorKind::TimedOut, message));
