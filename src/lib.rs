@@ -213,6 +213,5 @@ pub mod lessons;
 mod pages;
 #[cfg(any(doc, doctest))]
 pub use pages::{
-    coming_from_python, errors, measured, performance, platforms, reliability,
-    socket_api,
+    coming_from_python, errors, performance, platforms, reliability, socket_api,
 };

@@ -1,14 +1,18 @@
 //! The long pages of the documentation. They are files of `lessons/`, to be read in the
 //! repository too; there, the links lead to the source.
 
-/// A page, with the targets that its links have on the documentation site. They stand
+/// A page, with the plots that belong to it, and with the targets that its links have on the documentation site. They stand
 /// before the page's own definitions, and the first definition of a link is the one that
 /// counts.
 macro_rules! page {
-    ($name:ident, $file:literal $(, $link:literal => $target:literal)* $(,)?) => {
+    ($name:ident, $file:literal $(with $plots:literal)? $(, $link:literal => $target:literal)* $(,)?) => {
         $(#[doc = concat!("[", $link, "]: ", $target)])*
         #[doc = ""]
         #[doc = include_str!(concat!("../lessons/", $file))]
+        $(
+            #[doc = "\n## Plots\n"]
+            #[doc = include_str!(concat!("../lessons/", $plots))]
+        )?
         pub mod $name {}
     };
 }
@@ -27,9 +31,7 @@ page!(platforms, "platforms.md");
 
 page!(reliability, "reliability.md", "platforms" => "crate::platforms");
 
-page!(performance, "performance.md", "results" => "crate::measured");
-
-page!(measured, "../benches/RESULTS.md");
+page!(performance, "performance.md" with "performance.svg");
 
 page_of_lessons!(errors, "errors.md": "01" "02" "03" "04" "05" "06" "17" "18");
 

@@ -146,8 +146,9 @@ impl Bars<'_> {
     /// How much slower an active client is beside idle ones.
     fn beside_idle(&mut self, work: Work, bar: f64) {
         let slower = |peer| {
-            let median = |metric| self.results.values(work, peer, metric).median();
-            Some(median(Metric::P50Beside)? / median(Metric::P50Alone)?)
+            let quotients =
+                self.results.quotients(work, peer, Metric::P50Beside, Metric::P50Alone);
+            quotients.median()
         };
         let beside = slower(STD).map(|ratio| format!("{}: {ratio:.2}", STD.label));
         let what = format!("{}: an active client's p50", work.name());

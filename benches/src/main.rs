@@ -5,6 +5,7 @@
 //!
 //!   --quick        three short rounds of most work, under two minutes (the default)
 //!   --full         nine rounds of all, under thirty minutes; writes benches/RESULTS.md
+//!                  and lessons/performance.svg
 //!   --only WORK    only the work whose name contains this; may be repeated
 //!   --peer SERVER  only the servers whose name contains this; may be repeated
 //!   --rounds N     so many rounds
@@ -162,7 +163,9 @@ fn harness(options: &Options) -> io::Result<()> {
     println!("{report}");
     if options.is_full && options.only.is_empty() && options.peers.is_empty() {
         fs::write(benches.join("RESULTS.md"), report)?;
-        fs::write(benches.join("results.svg"), plot::svg(&results))?;
+        let plots =
+            plot::svg(&results).map_err(|error| io::Error::other(error.to_string()))?;
+        fs::write(benches.join("../lessons/performance.svg"), plots)?;
     }
     Ok(())
 }

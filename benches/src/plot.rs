@@ -1,22 +1,21 @@
-//! The plots, as one SVG: groups of bars, and a line over each from the least to the
-//! most of all rounds.
+//! The plots: a group of bars for each kind of work, and a line over each bar from the
+//! least to the most of all rounds.
 
-use std::fmt::Write;
+use std::error::Error;
 
-use crate::report::number;
-use crate::results::{Results, Values};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::results::Results;
 use crate::sample::Metric;
 use crate::setup::*;
 use crate::work::Work::{self, *};
 
-const WIDTH: f64 = 800.0;
-/// Where the bars of a panel stand.
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = WIDTH - 16.0;
-const HEIGHT: f64 = 170.0;
+/// The size of a plot, in pixels.
+const SIZE: (u32, u32) = (860, 280);
 
-/// A plot: a group of bars for each kind of work, a bar for each server.
-struct Panel {
+/// A plot.
+struct Plot {
     title: &'static str,
     metric: Metric,
     servers: &'static [Peer],
@@ -24,184 +23,133 @@ struct Panel {
 }
 
 /// The bars' colours, which those who do not see all colours can tell apart.
-const COLOURS: [&str; 6] =
-    ["#9a9a9a", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"];
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(0x9a, 0x9a, 0x9a),
+    RGBColor(0x00, 0x72, 0xb2),
+    RGBColor(0xe6, 0x9f, 0x00),
+    RGBColor(0x00, 0x9e, 0x73),
+    RGBColor(0xcc, 0x79, 0xa7),
+    RGBColor(0xd5, 0x5e, 0x00),
+];
 
 const TCP: &[Peer] = &[STD, OURS, TOKIO, MIO, POOL, PYTHON];
 const UDP: &[Peer] =
     &[UDP_STD, UDP_OURS, UDP_TOKIO, UDP_SPAWN, UDP_PYTHON, UDP_PYTHON_THREADS];
 
-fn panels() -> [Panel; 4] {
-    let request_response = |connections| {
+fn plots() -> [Plot; 4] {
+    let request_response = |connections: usize| {
         let work = RequestResponse { connections, pinned: false };
-        (format!("{connections} connections"), work)
+        (connections.to_string(), work)
     };
-    let churn = |loops| (format!("{loops} clients"), Churn { loops });
-    let idle =
-        |connections| (format!("{connections} connections"), Idle { connections });
-    let udp = |clients, in_flight| {
-        let name = format!("{clients} clients, {in_flight} in flight");
-        (name, Udp { clients, in_flight })
+    let churn = |loops: usize| (loops.to_string(), Churn { loops });
+    let idle = |connections: usize| (connections.to_string(), Idle { connections });
+    let udp = |(clients, in_flight)| {
+        (format!("{clients} × {in_flight}"), Udp { clients, in_flight })
     };
     [
-        Panel {
-            title: "Requests a second, on connections that stay open",
+        Plot {
+            title: "Requests a second, on so many connections that stay open",
             metric: Metric::Rate,
             servers: TCP,
             groups: [1, 16, 64, 256, 1000].map(request_response).into(),
         },
-        Panel {
-            title: "Connections a second: connect, echo, close",
+        Plot {
+            title: "Connections a second, of so many clients: connect, echo, close",
             metric: Metric::Rate,
             servers: TCP,
             groups: [1, 8, 32].map(churn).into(),
         },
-        Panel {
-            title: "Memory of an idle connection in KiB",
+        Plot {
+            title: "Memory of one of so many idle connections, in KiB",
             metric: Metric::Memory,
             servers: TCP,
             groups: [1000, 10_000].map(idle).into(),
         },
-        Panel {
-            title: "Datagrams a second",
+        Plot {
+            title: "Datagrams a second, of so many clients × so many in flight",
             metric: Metric::Rate,
             servers: UDP,
-            groups: [(1, 1), (16, 1), (16, 16)].map(|(a, b)| udp(a, b)).into(),
+            groups: [(1, 1), (16, 1), (16, 16)].map(udp).into(),
         },
     ]
 }
 
-/// All panels, one below the other.
-pub fn svg(results: &Results) -> String {
-    let mut body = String::new();
-    let mut top = 0.0;
-    for panel in panels() {
-        top = panel.draw(results, top, &mut body);
+/// All plots, one below the other.
+pub fn svg(results: &Results) -> Result<String, Box<dyn Error>> {
+    let plots = plots();
+    let mut svg = String::new();
+    let (width, height) = SIZE;
+    let size = (width, height * plots.len() as u32);
+    let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+    root.fill(&WHITE)?;
+    for (plot, area) in plots.iter().zip(root.split_evenly((plots.len(), 1))) {
+        plot.draw(results, &area)?;
     }
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {top}\" \
-         font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n\
-         <rect width=\"{WIDTH}\" height=\"{top}\" fill=\"#fff\"/>\n{body}</svg>\n"
-    )
+    root.present()?;
+    drop(root);
+    // Markdown, which it stands in on the documentation site, ends it at an empty line.
+    Ok(svg.replace("\n\n", "\n"))
 }
 
-impl Panel {
-    /// Draws itself below `top`, and returns where it ends.
-    fn draw(&self, results: &Results, top: f64, svg: &mut String) -> f64 {
-        let top = top + 28.0;
-        let _ = writeln!(
-            svg,
-            "<text x=\"16\" y=\"{top}\" font-size=\"15\" font-weight=\"bold\">{}</text>",
-            self.title
-        );
-        let base = self.draw_legend(top + 22.0, svg) + HEIGHT + 14.0;
+impl Plot {
+    fn draw(
+        &self,
+        results: &Results,
+        area: &DrawingArea<SVGBackend, Shift>,
+    ) -> Result<(), Box<dyn Error>> {
         let values = |work, peer| results.values(work, peer, self.metric);
-        let highest = self
-            .groups
-            .iter()
-            .flat_map(|(_, work)| self.servers.iter().map(|peer| values(*work, *peer)))
-            .filter_map(|values| values.max())
-            .fold(0.0, f64::max);
-        let step = round_step(highest / 4.0);
-        let scale = HEIGHT / highest.max(step);
-        draw_axis(highest, step, scale, base, svg);
+        let of_all = self.groups.iter().flat_map(|(_, work)| {
+            self.servers.iter().filter_map(|peer| values(*work, *peer).max())
+        });
+        let highest = of_all.fold(1.0, f64::max);
+        let groups = self.groups.len() as f64;
+        let right = groups * 1.35; // room for the legend
+        let mut chart = ChartBuilder::on(area)
+            .caption(self.title, ("sans-serif", 16))
+            .margin(8)
+            .x_label_area_size(24)
+            .y_label_area_size(64)
+            .build_cartesian_2d(0.0..right, 0.0..highest * 1.05)?;
+        let name = |place: &f64| match self.groups.get(*place as usize) {
+            Some((name, _)) if place.fract() == 0.5 => name.clone(),
+            _ => String::new(),
+        };
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .max_light_lines(0)
+            .x_labels((right * 2.0) as usize + 1) // so that there is one in each middle
+            .x_label_formatter(&name)
+            .y_label_formatter(&|value| format!("{value}"))
+            .draw()?;
 
-        let group_width = (RIGHT - LEFT) / self.groups.len() as f64;
-        let bar_width = group_width * 0.8 / self.servers.len() as f64;
-        for (place, (name, work)) in self.groups.iter().enumerate() {
-            let left = LEFT + group_width * place as f64;
-            let (middle, below) = (left + group_width / 2.0, base + 18.0);
-            let _ = writeln!(
-                svg,
-                "<text x=\"{middle:.1}\" y=\"{below:.1}\" text-anchor=\"middle\">\
-                 {name}</text>"
-            );
-            for (turn, peer) in self.servers.iter().enumerate() {
-                let left = left + group_width * 0.1 + bar_width * turn as f64;
-                let values = values(*work, *peer);
-                draw_bar(&values, COLOURS[turn], left, bar_width, scale, base, svg);
-            }
+        let width = 0.8 / self.servers.len() as f64;
+        for (turn, (peer, colour)) in self.servers.iter().zip(COLOURS).enumerate() {
+            let bars =
+                self.groups.iter().enumerate().filter_map(|(place, (_, work))| {
+                    let left = place as f64 + 0.1 + width * turn as f64;
+                    let height = values(*work, *peer).median()?;
+                    let corners = [(left, 0.0), (left + width * 0.9, height)];
+                    Some(Rectangle::new(corners, colour.filled()))
+                });
+            let sample = move |(x, y)| {
+                Rectangle::new([(x, y - 5), (x + 10, y + 5)], colour.filled())
+            };
+            chart.draw_series(bars)?.label(peer.label).legend(sample);
+            let ranges =
+                self.groups.iter().enumerate().filter_map(|(place, (_, work))| {
+                    let middle = place as f64 + 0.1 + width * (turn as f64 + 0.45);
+                    let values = values(*work, *peer);
+                    let ends = [(middle, values.min()?), (middle, values.max()?)];
+                    Some(PathElement::new(ends, BLACK))
+                });
+            chart.draw_series(ranges)?;
         }
-        base + 36.0
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE)
+            .draw()?;
+        Ok(())
     }
-
-    /// Says which colour is which server; returns where it ends.
-    fn draw_legend(&self, top: f64, svg: &mut String) -> f64 {
-        let (mut left, mut top) = (16.0, top);
-        for (peer, colour) in self.servers.iter().zip(COLOURS) {
-            let width = 30.0 + 6.5 * peer.label.len() as f64;
-            if left + width > RIGHT {
-                (left, top) = (16.0, top + 18.0);
-            }
-            let _ = writeln!(
-                svg,
-                "<rect x=\"{left:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" \
-                 fill=\"{colour}\"/><text x=\"{:.1}\" y=\"{top:.1}\">{}</text>",
-                top - 9.0,
-                left + 15.0,
-                peer.label
-            );
-            left += width;
-        }
-        top
-    }
-}
-
-/// A bar as high as the median, and a line from the least to the most.
-fn draw_bar(
-    values: &Values,
-    colour: &str,
-    left: f64,
-    width: f64,
-    scale: f64,
-    base: f64,
-    svg: &mut String,
-) {
-    let (Some(median), Some(min), Some(max)) =
-        (values.median(), values.min(), values.max())
-    else {
-        return;
-    };
-    let height = median * scale;
-    let _ = writeln!(
-        svg,
-        "<rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{height:.1}\" \
-         fill=\"{colour}\"/>",
-        base - height,
-        width - 1.0,
-    );
-    let middle = left + (width - 1.0) / 2.0;
-    let _ = writeln!(
-        svg,
-        "<path d=\"M{middle:.1} {:.1}V{:.1}\" stroke=\"#222\"/>",
-        base - min * scale,
-        base - max * scale,
-    );
-}
-
-/// Lines across, each with its number.
-fn draw_axis(highest: f64, step: f64, scale: f64, base: f64, svg: &mut String) {
-    let mut value = 0.0;
-    while value <= highest {
-        let height = base - value * scale;
-        let _ = writeln!(
-            svg,
-            "<path d=\"M{LEFT} {height:.1}H{RIGHT}\" stroke=\"#ddd\"/>\
-             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            LEFT - 6.0,
-            height + 4.0,
-            number(value)
-        );
-        value += step;
-    }
-}
-
-/// A step of 1, 2 or 5 times a power of ten, not less than `least`.
-fn round_step(least: f64) -> f64 {
-    let power = 10_f64.powf(least.max(0.01).log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|step| step * power)
-        .find(|step| *step >= least)
-        .unwrap_or(power * 10.0)
 }

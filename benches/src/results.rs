@@ -67,6 +67,14 @@ impl Results {
         Values::new(self.rounds(work, peer, metric).filter_map(ratio).collect())
     }
 
+    /// A peer's values divided by its values of something else in the same run.
+    pub fn quotients(&self, work: Work, peer: Peer, of: Metric, by: Metric) -> Values {
+        let samples = self.of(work, peer).filter_map(|entry| entry.sample.as_ref());
+        let quotients =
+            samples.filter_map(|sample| Some(sample.get(of)? / sample.get(by)?));
+        Values::new(quotients.collect())
+    }
+
     fn of(&self, work: Work, peer: Peer) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| entry.work == work && entry.peer == peer)
     }
