@@ -7,11 +7,11 @@ import time
 
 
 def arguments():
-    """The class's name, the backlog, whether it is bulk; pins to a core if told to."""
-    name, backlog, _connections, size, core = sys.argv[1:]
+    """The class's name, the backlog, the task; pins to a core if told to."""
+    name, backlog, _connections, task, core = sys.argv[1:]
     if core != "-":
         os.sched_setaffinity(0, {int(core)})
-    return name, None if backlog == "-" else int(backlog), size == "bulk"
+    return name, None if backlog == "-" else int(backlog), task
 
 
 def serve(server):

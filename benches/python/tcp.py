@@ -1,6 +1,7 @@
 """The echo server with Python's socketserver, on TCP."""
 
 import socketserver
+import time
 
 import control
 
@@ -9,13 +10,24 @@ class Echo(socketserver.BaseRequestHandler):
     def handle(self):
         try:
             while data := self.request.recv(size):
+                if task == "slow":
+                    work_on(data)
                 self.request.sendall(data)
         except ConnectionError:
             pass  # the client broke off in the middle, at the end of its time
 
 
-name, backlog, bulk = control.arguments()
-size = 65536 if bulk else 512
+def work_on(data):
+    if data.startswith(b"slow"):
+        time.sleep(0.05)
+    elif data.startswith(b"busy"):
+        begin = time.perf_counter()
+        while time.perf_counter() - begin < 0.02:
+            pass
+
+
+name, backlog, task = control.arguments()
+size = 65536 if task == "bulk" else 512
 base = getattr(socketserver, name)
 
 

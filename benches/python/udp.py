@@ -14,7 +14,7 @@ class Echo(socketserver.BaseRequestHandler):
         socket.sendto(data, self.client_address)
 
 
-name, _backlog, _bulk = control.arguments()
+name, _backlog, _task = control.arguments()
 
 
 class Server(getattr(socketserver, name)):

@@ -7,10 +7,31 @@ pub struct Setup {
     pub backlog: Option<u32>,
     /// How many connections it has to expect, for a pool of a fixed size.
     pub connections: usize,
-    /// Whether the messages are long ones.
-    pub bulk: bool,
+    pub task: Task,
     /// The core it has to keep to.
     pub core: Option<usize>,
+}
+
+/// What a TCP server does with what it has read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Task {
+    /// It sends it back.
+    #[default]
+    Echo,
+    /// The same, for long messages.
+    Bulk,
+    /// The same, and it takes its time when it is asked to.
+    Slow,
+}
+
+impl Task {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Bulk => "bulk",
+            Self::Slow => "slow",
+        }
+    }
 }
 
 impl Setup {
@@ -21,17 +42,19 @@ impl Setup {
         [
             or_dash(self.backlog),
             self.connections.to_string(),
-            if self.bulk { "bulk" } else { "small" }.to_owned(),
+            self.task.name().to_owned(),
             or_dash(self.core.map(|core| core as u32)),
         ]
     }
 
     pub fn from_args(args: &[String]) -> Option<Self> {
-        let [backlog, connections, size, core] = args else { return None };
+        let [backlog, connections, task, core] = args else { return None };
         Some(Self {
             backlog: backlog.parse().ok(),
             connections: connections.parse().ok()?,
-            bulk: size == "bulk",
+            task: [Task::Echo, Task::Bulk, Task::Slow]
+                .into_iter()
+                .find(|named| named.name() == task)?,
             core: core.parse().ok(),
         })
     }

@@ -19,6 +19,9 @@ pub enum Work {
     Marathon { connects: usize },
     /// Long messages.
     Bulk { connections: usize },
+    /// Short visits of clients beside others whose handlers take their time: each waits
+    /// for 50 milliseconds or, if `busy`, computes for 20.
+    Beside { others: usize, busy: bool },
     /// Connections that say nothing.
     Idle { connections: usize },
     /// Clients that come all at once.
@@ -36,7 +39,7 @@ pub enum Work {
 use Work::*;
 
 /// All of it, in the order of the report.
-pub const ALL: [Work; 22] = [
+pub const ALL: [Work; 24] = [
     RequestResponse { connections: 1, pinned: false },
     RequestResponse { connections: 16, pinned: false },
     RequestResponse { connections: 64, pinned: false },
@@ -48,6 +51,8 @@ pub const ALL: [Work; 22] = [
     Churn { loops: 32 },
     Marathon { connects: 1_000_000 },
     Bulk { connections: 8 },
+    Beside { others: 12, busy: false },
+    Beside { others: 12, busy: true },
     Burst { connects: 1000 },
     Idle { connections: 1000 },
     Idle { connections: 10_000 },
@@ -77,6 +82,12 @@ impl Work {
             Churn { loops } => format!("connect-echo-close, {loops} loops"),
             Marathon { connects } => format!("connect-echo-close, {connects} times"),
             Bulk { connections } => format!("bulk, {connections} connections"),
+            Beside { others, busy: false } => {
+                format!("beside {others} that wait in their handlers")
+            }
+            Beside { others, busy: true } => {
+                format!("beside {others} that compute in their handlers")
+            }
             Idle { connections } => format!("idle, {connections} connections"),
             Burst { connects } => format!("burst of {connects} connects"),
             Udp { clients: 1, in_flight } => {
@@ -102,7 +113,7 @@ impl Work {
             RequestResponse { connections, .. } => matches!(connections, 16 | 256),
             Idle { connections } => connections > 1000,
             Udp { in_flight, .. } => in_flight > 1,
-            Marathon { .. } => true,
+            Marathon { .. } | Beside { busy: false, .. } => true,
             _ => false,
         }
     }
@@ -116,6 +127,7 @@ impl Work {
             RequestResponse { .. } | Churn { .. } | Bulk { .. } | Idle { .. } => {
                 &[STD, STD_AGAIN, OURS, OTHER, TOKIO, MIO, POOL, PYTHON]
             }
+            Beside { .. } => &[STD, STD_AGAIN, OURS, OTHER, TOKIO, POOL, PYTHON],
             Marathon { .. } => &[STD, OURS, OTHER, TOKIO],
             Burst { .. } => &[STD, STD_AGAIN, OURS, OTHER, TOKIO, PYTHON],
             Udp { .. } | UdpFlood { .. } => &[
@@ -148,7 +160,8 @@ impl Work {
             RequestResponse { connections, pinned } => {
                 Setup { connections, core: pinned.then_some(0), ..setup }
             }
-            Bulk { connections } => Setup { connections, bulk: true, ..setup },
+            Bulk { connections } => Setup { connections, task: Task::Bulk, ..setup },
+            Beside { .. } => Setup { task: Task::Slow, ..setup },
             // And the active one.
             Idle { connections } => {
                 Setup { connections: connections + 1, core: Some(0), ..setup }
@@ -184,6 +197,7 @@ impl Work {
                 &[Rate, P50, P99, Cpu]
             }
             Marathon { .. } => &[Rate, MemoryFirst, MemoryLast],
+            Beside { .. } => &[P50, P99],
             Idle { .. } => {
                 &[Memory, Descriptors, Threads, Seconds, Cpu, P50Alone, P50Beside]
             }
@@ -204,6 +218,7 @@ impl Work {
             Churn { loops } => load::churn(server, loops, timing),
             Marathon { connects } => load::marathon(server, connects),
             Bulk { connections } => load::bulk(server, connections, timing),
+            Beside { others, busy } => load::beside(server, others, busy, timing),
             Idle { connections } => load::idle(server, connections, timing),
             Burst { connects } => load::burst(server, connects),
             Udp { clients, in_flight } => load::udp(server, clients, in_flight, timing),

@@ -73,13 +73,17 @@ fn visit_often(server: SocketAddr, count: usize) -> io::Result<()> {
 }
 
 /// Connects, has one message echoed, and closes.
-fn visit(server: SocketAddr, source: Option<u8>, message: Message) -> io::Result<()> {
+pub(super) fn visit(
+    server: SocketAddr,
+    source: Option<u8>,
+    message: Message,
+) -> io::Result<()> {
     let mut stream = connect_from(source.unwrap_or(SOURCES.start), server)?;
     exchange(&mut stream, message)
 }
 
 /// Connects from 127.0.0.`source`.
-fn connect_from(source: u8, server: SocketAddr) -> io::Result<TcpStream> {
+pub(super) fn connect_from(source: u8, server: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.bind(&SocketAddr::from(([127, 0, 0, source], 0)).into())?;

@@ -1,6 +1,7 @@
 //! The clients. They are the same for all servers, and light: one thread serves many
 //! connections, since the clients share the machine with the server.
 
+mod beside;
 mod bulk;
 mod burst;
 mod churn;
@@ -15,6 +16,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+pub use beside::run as beside;
 pub use bulk::run as bulk;
 pub use burst::run as burst;
 pub use churn::{marathon, run as churn};

@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::control::Control;
 use super::{LARGE, SMALL, listen};
-use crate::setup::Setup;
+use crate::setup::{Setup, Task};
 
 const LISTENER: Token = Token(usize::MAX);
 
@@ -30,7 +30,7 @@ pub(super) fn tcp(setup: Setup) -> io::Result<()> {
     let mut connections = HashMap::new();
     let mut next = 0;
     let mut events = Events::with_capacity(1024);
-    let mut data = vec![0; if setup.bulk { LARGE } else { SMALL }];
+    let mut data = vec![0; if setup.task == Task::Bulk { LARGE } else { SMALL }];
     loop {
         poll.poll(&mut events, None)?;
         for event in &events {

@@ -11,12 +11,12 @@ mod tokio_tasks;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
 use crate::machine;
-use crate::setup::Setup;
+use crate::setup::{Setup, Task};
 
 /// Runs the server called `name` until the harness has had enough of it.
 pub fn run(name: &str, setup: Setup) -> io::Result<()> {
@@ -42,6 +42,14 @@ pub fn run(name: &str, setup: Setup) -> io::Result<()> {
 }
 
 /// What every threaded TCP server here does for its client, ours too.
+fn handler<S: Read + Write>(setup: Setup) -> fn(&mut S) -> io::Result<()> {
+    match setup.task {
+        Task::Echo => echo::<SMALL>,
+        Task::Bulk => echo::<LARGE>,
+        Task::Slow => echo_slowly,
+    }
+}
+
 fn echo<const N: usize>(stream: &mut (impl Read + Write)) -> io::Result<()> {
     let mut data = [0; N];
     loop {
@@ -53,17 +61,30 @@ fn echo<const N: usize>(stream: &mut (impl Read + Write)) -> io::Result<()> {
     }
 }
 
+fn echo_slowly(stream: &mut (impl Read + Write)) -> io::Result<()> {
+    let mut data = [0; SMALL];
+    loop {
+        let count = stream.read(&mut data)?;
+        if count == 0 {
+            return Ok(());
+        }
+        work_on(&data[..count]);
+        stream.write_all(&data[..count])?;
+    }
+}
+
 /// The size of `data` in [`echo`] for short messages, and for bulk.
 const SMALL: usize = 512;
 const LARGE: usize = 64 * 1024;
 
-/// A datagram that begins with this is one that takes the handler a while.
-const SLOW: &[u8] = b"slow";
-
-/// What every UDP server here does before it sends the datagram back.
-fn work_on(datagram: &[u8]) {
-    if datagram.starts_with(SLOW) {
+/// What every UDP server here does before it sends the datagram back, and every TCP server
+/// that takes its time: some messages make it wait, some make it compute.
+fn work_on(message: &[u8]) {
+    if message.starts_with(b"slow") {
         thread::sleep(Duration::from_millis(50));
+    } else if message.starts_with(b"busy") {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(20) {}
     }
 }
 

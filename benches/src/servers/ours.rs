@@ -3,29 +3,11 @@
 
 use std::io;
 
-use socketserver::{
-    RequestHandler, ServerBuilder, TcpRequest, ThreadedServer, UdpRequest,
-};
+use socketserver::{ServerBuilder, TcpRequest, ThreadedServer, UdpRequest};
 
 use super::control::Control;
-use super::{LARGE, SMALL, echo, work_on};
+use super::{handler, work_on};
 use crate::setup::Setup;
-
-#[derive(Clone)]
-struct Echo<const N: usize>;
-
-impl<const N: usize> RequestHandler for Echo<N> {
-    fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
-        echo::<N>(request)
-    }
-}
-
-impl<const N: usize> RequestHandler<UdpRequest> for Echo<N> {
-    fn handle(&mut self, request: &mut UdpRequest) -> io::Result<()> {
-        work_on(request.data());
-        request.reply(request.data())
-    }
-}
 
 pub(super) fn tcp(setup: Setup) -> io::Result<()> {
     serve_tcp(ThreadedServer::builder(), setup)
@@ -41,16 +23,15 @@ fn serve_tcp(builder: ServerBuilder, setup: Setup) -> io::Result<()> {
     if let Some(backlog) = setup.backlog {
         builder = builder.backlog(backlog);
     }
-    let address = "127.0.0.1:0";
-    serve(if setup.bulk {
-        builder.tcp(address, Echo::<LARGE>)?
-    } else {
-        builder.tcp(address, Echo::<SMALL>)?
-    })
+    serve(builder.tcp("127.0.0.1:0", handler::<TcpRequest>(setup))?)
 }
 
 pub(super) fn udp() -> io::Result<()> {
-    serve(ThreadedServer::udp("127.0.0.1:0", Echo::<SMALL>)?)
+    let handle = |request: &mut UdpRequest| {
+        work_on(request.data());
+        request.reply(request.data())
+    };
+    serve(ThreadedServer::udp("127.0.0.1:0", handle)?)
 }
 
 fn serve(server: ThreadedServer) -> io::Result<()> {

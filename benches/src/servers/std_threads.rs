@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::thread;
 
 use super::control::Control;
-use super::{LARGE, SMALL, echo, listen, work_on};
+use super::{handler, listen, work_on};
 use crate::setup::Setup;
 
 pub(super) fn tcp(setup: Setup) -> io::Result<()> {
     let listener = listen(setup)?;
     Control::announce_unstoppable(listener.local_addr()?);
-    let handle = if setup.bulk { echo::<LARGE> } else { echo::<SMALL> };
+    let handle = handler(setup);
     for stream in listener.incoming() {
         let mut stream: TcpStream = stream?;
         thread::spawn(move || handle(&mut stream));

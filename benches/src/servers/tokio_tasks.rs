@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::runtime::Runtime;
 
 use super::control::Control;
-use super::{LARGE, SMALL};
-use crate::setup::Setup;
+use super::{LARGE, SMALL, work_on};
+use crate::setup::{Setup, Task};
 
 pub(super) fn tcp(setup: Setup) -> io::Result<()> {
     Runtime::new()?.block_on(async {
@@ -16,11 +16,11 @@ pub(super) fn tcp(setup: Setup) -> io::Result<()> {
         Control::announce_unstoppable(listener.local_addr()?);
         loop {
             let (stream, _) = listener.accept().await?;
-            if setup.bulk {
-                tokio::spawn(echo::<LARGE>(stream));
-            } else {
-                tokio::spawn(echo::<SMALL>(stream));
-            }
+            match setup.task {
+                Task::Echo => tokio::spawn(echo::<SMALL>(stream, |_| {})),
+                Task::Bulk => tokio::spawn(echo::<LARGE>(stream, |_| {})),
+                Task::Slow => tokio::spawn(echo::<SMALL>(stream, work_on)),
+            };
         }
     })
 }
@@ -35,13 +35,17 @@ async fn listen(setup: Setup) -> io::Result<TcpListener> {
     socket.listen(backlog)
 }
 
-async fn echo<const N: usize>(mut stream: TcpStream) -> io::Result<()> {
+async fn echo<const N: usize>(
+    mut stream: TcpStream,
+    work_on: impl Fn(&[u8]),
+) -> io::Result<()> {
     let mut data = [0; N];
     loop {
         let count = stream.read(&mut data).await?;
         if count == 0 {
             return Ok(());
         }
+        work_on(&data[..count]);
         stream.write_all(&data[..count]).await?;
     }
 }
