@@ -1,11 +1,14 @@
 //! The long pages of the documentation. They are files of `lessons/`, to be read in the
 //! repository too; there, the links lead to the source.
 
-/// A page, with the plots that belong to it, and with the targets that its links have on the documentation site. They stand
-/// before the page's own definitions, and the first definition of a link is the one that
-/// counts.
+/// A page, with the plots that belong to it, and the targets that its links have on the
+/// documentation site. The targets stand before the page's own definitions, and the first
+/// definition of a link is the one that counts.
 macro_rules! page {
-    ($name:ident, $file:literal $(with $plots:literal)? $(, $link:literal => $target:literal)* $(,)?) => {
+    (
+        $name:ident, $file:literal $(with $plots:literal)?
+        $(, $link:literal => $target:literal)* $(,)?
+    ) => {
         $(#[doc = concat!("[", $link, "]: ", $target)])*
         #[doc = ""]
         #[doc = include_str!(concat!("../lessons/", $file))]

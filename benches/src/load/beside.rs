@@ -1,12 +1,14 @@
 //! Short visits beside clients whose handlers take their time.
 
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::churn::{connect_from, visit};
 use super::message::Message;
-use super::{Tally, Timing, workers, wrong};
+use super::workers::{self, Phase};
+use super::{Tally, Timing, wrong};
 use crate::sample::Sample;
 use crate::server::Server;
 
@@ -25,30 +27,40 @@ pub fn run(
     timing: Timing,
 ) -> io::Result<Sample> {
     let address = server.address;
+    let question = if busy { b"busy" } else { b"slow" };
     workers::run(server, VISITORS + others, timing, |number, phase| {
-        let mut tally = Tally::default();
-        let mut message = Message::first_of(number);
         let source = number as u8 + 2;
-        while !phase.is_over() {
-            if number >= VISITORS {
-                let question = if busy { b"busy" } else { b"slow" };
-                let mut stream = connect_from(source, address)?;
-                stream.write_all(question)?;
-                let mut reply = [0; 4];
-                stream.read_exact(&mut reply)?;
-                if reply != *question {
-                    return Err(wrong("the reply is wrong"));
-                }
-                continue;
-            }
-            let begin = Instant::now();
-            visit(address, Some(source), message)?;
-            if phase.counts() {
-                tally.count(begin.elapsed());
-            }
-            message = message.next();
-            thread::sleep(PAUSE);
+        if number < VISITORS {
+            return come_and_go(address, source, phase);
         }
-        Ok(tally)
+        while !phase.is_over() {
+            ask(address, source, question)?;
+        }
+        Ok(Tally::default())
     })
+}
+
+/// Makes short visits, and counts them.
+fn come_and_go(server: SocketAddr, source: u8, phase: &Phase) -> io::Result<Tally> {
+    let mut tally = Tally::default();
+    let mut message = Message::first_of(source.into());
+    while !phase.is_over() {
+        let begin = Instant::now();
+        visit(server, Some(source), message)?;
+        if phase.counts() {
+            tally.count(begin.elapsed());
+        }
+        message = message.next();
+        thread::sleep(PAUSE);
+    }
+    Ok(tally)
+}
+
+/// Connects, asks something that takes a while to answer, and closes.
+fn ask(server: SocketAddr, source: u8, question: &[u8; 4]) -> io::Result<()> {
+    let mut stream = connect_from(source, server)?;
+    stream.write_all(question)?;
+    let mut reply = [0; 4];
+    stream.read_exact(&mut reply)?;
+    if reply == *question { Ok(()) } else { Err(wrong("the reply is wrong")) }
 }

@@ -44,25 +44,17 @@ pub fn run(name: &str, setup: Setup) -> io::Result<()> {
 /// What every threaded TCP server here does for its client, ours too.
 fn handler<S: Read + Write>(setup: Setup) -> fn(&mut S) -> io::Result<()> {
     match setup.task {
-        Task::Echo => echo::<SMALL>,
-        Task::Bulk => echo::<LARGE>,
-        Task::Slow => echo_slowly,
+        Task::Echo => |stream| echo::<SMALL>(stream, |_| {}),
+        Task::Bulk => |stream| echo::<LARGE>(stream, |_| {}),
+        Task::Slow => |stream| echo::<SMALL>(stream, work_on),
     }
 }
 
-fn echo<const N: usize>(stream: &mut (impl Read + Write)) -> io::Result<()> {
+fn echo<const N: usize>(
+    stream: &mut (impl Read + Write),
+    work_on: impl Fn(&[u8]),
+) -> io::Result<()> {
     let mut data = [0; N];
-    loop {
-        let count = stream.read(&mut data)?;
-        if count == 0 {
-            return Ok(());
-        }
-        stream.write_all(&data[..count])?;
-    }
-}
-
-fn echo_slowly(stream: &mut (impl Read + Write)) -> io::Result<()> {
-    let mut data = [0; SMALL];
     loop {
         let count = stream.read(&mut data)?;
         if count == 0 {
