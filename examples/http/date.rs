@@ -19,7 +19,8 @@ const MONTHS: [(&str, u64); 12] = [
     ("Dec", 31),
 ];
 
-/// A time as `Sun, 06 Nov 1994 08:49:37 GMT`; `None` before 1970, when no clock is right.
+/// A time as `Sun, 06 Nov 1994 08:49:37 GMT`; `None` before 1970, when no clock is
+/// right.
 ///
 /// The standard library knows how many seconds have passed since 1970, and no calendar.
 /// So the years are taken off one after the other, then the months.

@@ -34,8 +34,8 @@ impl Head {
         self.headers.iter().filter(is_it).map(|(_, value)| trimmed(value))
     }
 
-    /// The members of a header that is a list, as in `a, b`. It may come in several lines,
-    /// and with empty members, which do not count.
+    /// The members of a header that is a list, as in `a, b`. It may come in several
+    /// lines, and with empty members, which do not count.
     pub(crate) fn list(&self, name: &str) -> Vec<&str> {
         let members = self.values(name).flat_map(|value| value.split(','));
         members.map(trimmed).filter(|member| !member.is_empty()).collect()
@@ -108,13 +108,13 @@ pub(crate) fn read_headers(
 }
 // [/headers]
 
-/// Reads a line of at most `most` bytes, and gives it without its end, which is `\r\n`, or
-/// `\n` alone.
+/// Reads a line of at most `most` bytes, and gives it without its end, which is `\r\n`,
+/// or `\n` alone.
 ///
 /// # Errors
 ///
-/// It is too long, has a letter that no line of a head may have, breaks off, or cannot be
-/// read.
+/// It is too long, has a letter that no line of a head may have, breaks off, or cannot
+/// be read.
 pub(crate) fn read_line(reader: &mut impl BufRead, most: usize) -> io::Result<String> {
     let mut line = Vec::new();
     reader.by_ref().take(most as u64).read_until(b'\n', &mut line)?;

@@ -1,5 +1,5 @@
-//! The parts of lesson 16 that have a file of their own: HTTP/1.1, as far as a small client
-//! and a small server need it (RFC 9110, RFC 9112).
+//! The parts of lesson 16 that have a file of their own: HTTP/1.1, as far as a small
+//! client and a small server need it (RFC 9110, RFC 9112).
 //!
 //! - [`url`]: what to fetch, and from where
 //! - [`head`]: a first line and headers, as both ends send them
@@ -9,11 +9,12 @@
 //! - [`excerpt`]: the beginning of what is long
 //! - [`text`]: tokens, numbers, hosts; [`error`]: what is wrong with a message
 //!
-//! Nothing here knows a socket. Everything reads from any [`BufRead`](std::io::BufRead), so
-//! that a test can feed it from memory, in pieces of any size. What comes over the network
-//! is not to be trusted: a head has a greatest size, a length is checked, and what is not
-//! HTTP is an error of the kind [`InvalidData`](std::io::ErrorKind::InvalidData). A message
-//! that breaks off is an [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof).
+//! Nothing here knows a socket. Everything reads from any
+//! [`BufRead`](std::io::BufRead), so that a test can feed it from memory, in pieces of
+//! any size. What comes over the network is not to be trusted: a head has a greatest
+//! size, a length is checked, and what is not HTTP is an error of the kind
+//! [`InvalidData`](std::io::ErrorKind::InvalidData). A message that breaks off is an
+//! [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof).
 
 pub(crate) mod body;
 pub(crate) mod date;

@@ -177,8 +177,8 @@ fn send_chunks(out: &mut impl Write, pieces: &[&str]) -> io::Result<()> {
 }
 
 /// Reads the body that came with the request, and drops it. Many clients look at the
-/// answer only when they have sent all of it, and a server that has closed by then breaks
-/// their pipe.
+/// answer only when they have sent all of it, and a server that has closed by then
+/// breaks their pipe.
 fn drop_body(client: &mut impl BufRead, body: Body) {
     let mut bin = Bin { end: Instant::now() + MAX_DROPPING };
     let _ = read_body(client, body, &mut bin); // the answer has been sent, come what may

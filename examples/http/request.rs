@@ -12,7 +12,8 @@ use super::text::{host_and_port, is_token, number, shortened};
 pub(crate) struct Request {
     /// `GET`, `HEAD` or another; case counts.
     pub(crate) method: String,
-    /// Which page: begins with `/`, or is `*` for the whole server. The query is cut off.
+    /// Which page: begins with `/`, or is `*` for the whole server. The query is cut
+    /// off.
     pub(crate) path: String,
     /// Whether the client speaks HTTP/1.1, and not 1.0.
     pub(crate) is_1_1: bool,
@@ -24,9 +25,9 @@ pub(crate) struct Request {
     pub(crate) head: Head,
 }
 
-/// Reads the first line, with its end if it is not too long. Empty lines before it do not
-/// count. `None` if the client goes, or says nothing: browsers open connections ahead of
-/// need, and may not use them.
+/// Reads the first line, with its end if it is not too long. Empty lines before it do
+/// not count. `None` if the client goes, or says nothing: browsers open connections
+/// ahead of need, and may not use them.
 ///
 /// # Errors
 ///
@@ -62,8 +63,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`](super::error::Refusal), if it does not; or the client breaks off, or
-    /// cannot be read.
+    /// A [`Refusal`](super::error::Refusal), if it does not; or the client breaks off,
+    /// or cannot be read.
     // [request]
     pub(crate) fn read(first: &[u8], reader: &mut impl BufRead) -> io::Result<Self> {
         if !first.ends_with(b"\n") {

@@ -22,8 +22,8 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// Reads the head of the answer to a `GET`. Heads of the kind "wait" (status 1xx) are
-    /// passed over.
+    /// Reads the head of the answer to a `GET`. Heads of the kind "wait" (status 1xx)
+    /// are passed over.
     ///
     /// # Errors
     ///

@@ -9,7 +9,8 @@ pub(crate) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_part)
 }
 
-/// Without the white space around it: in HTTP that is the space and the tab, and no other.
+/// Without the white space around it: in HTTP that is the space and the tab, and no
+/// other.
 pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
@@ -20,8 +21,8 @@ pub(crate) fn number(digits: &str, radix: u32) -> Option<u64> {
     only.then(|| u64::from_str_radix(digits, radix).ok()).flatten()
 }
 
-/// Host and port, as in `localhost:80`, `[::1]:80` or `localhost`; `None` if the text has
-/// another form. A host without a name is a host here: see [`is_host`].
+/// Host and port, as in `localhost:80`, `[::1]:80` or `localhost`; `None` if the text
+/// has another form. A host without a name is a host here: see [`is_host`].
 pub(crate) fn host_and_port(text: &str) -> Option<(&str, Option<&str>)> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),

@@ -43,14 +43,15 @@ impl Url {
         match scheme.to_ascii_lowercase().as_str() {
             "http" => {}
             "https" => {
-                return Err("https is HTTP inside an encrypted connection, and this client \
-                     does not encrypt.\nTry the same URL with http://, or give it to curl."
+                return Err("https is HTTP inside an encrypted connection, and this \
+                     client does not encrypt.\nTry the same URL with http://, or give \
+                     it to curl."
                     .to_owned());
             }
             _ => {
                 return Err(format!(
-                    "This client speaks HTTP and not `{}`.\nWrite a URL that begins with \
-                     http://",
+                    "This client speaks HTTP and not `{}`.\nWrite a URL that begins \
+                     with http://",
                     scheme.escape_debug()
                 ));
             }
@@ -59,8 +60,8 @@ impl Url {
         let (host, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         if let Some(letter) = misplaced(target, b"-._~!$&'()*+,;=:@/?") {
             return Err(format!(
-                "A URL has no `{}` in it.\nWrite each such byte as a percent sign and two \
-                 digits, as in %20 for a space.",
+                "A URL has no `{}` in it.\nWrite each such byte as a percent sign and \
+                 two digits, as in %20 for a space.",
                 letter.escape_default()
             ));
         }
@@ -87,7 +88,8 @@ fn address(text: &str) -> Result<String, String> {
     } else {
         "it is not a host, or the port is not a number from 0 to 65535"
     };
-    let text = if text.contains('@') { "..@.." } else { text }; // a password is not shown
+    // A password is not shown.
+    let text = if text.contains('@') { "..@.." } else { text };
     Err(format!(
         "`{}` is not a place to connect to: {reason}.\nWrite host, colon, port, as in \
          http://127.0.0.1:9016/",

@@ -1,5 +1,6 @@
-//! What lesson 16's server and its Python version take for a request, and with which status
-//! they refuse what is none. The table of the RFC's MUSTs stands in `http_server.rs`.
+//! What lesson 16's server and its Python version take for a request, and with which
+//! status they refuse what is none. The list of the RFC's MUSTs stands in
+//! `http_server.rs`.
 
 use super::http_server::{asked, each_server, statuses};
 use super::*;

@@ -88,7 +88,7 @@ fn curl_gets_what_it_asks_for() -> Outcome {
             (vec!["-H", "Host:", &home], "400 17"),
             (vec!["-H", "Host: two words", &home], "400 35"),
             (vec!["-H", "A: b", "-H", "B;", &home], "200 125"),
-            (vec!["-r", "0-3", &home], "200 125"),
+            (vec!["-r", "0-3", &page("/bytes/125")], "200 125"),
             (vec!["-X", "BREW", &home], "501 15"),
             (vec!["-X", "OPTIONS", "--request-target", "*", &home], "405 31"),
             (vec!["--data-binary", &put, &home], "405 31"),
@@ -256,7 +256,8 @@ fn nginx_is_read_like_any_other() -> Outcome {
         return Ok(());
     }
     let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("nginx");
-    // It cannot choose a port by itself. One that is free now may be taken a moment later.
+    // It cannot choose a port by itself. One that is free now may be taken a moment
+    // later.
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         nginx_in(&dir, port)?;
@@ -266,7 +267,8 @@ fn nginx_is_read_like_any_other() -> Outcome {
         let end = Instant::now() + DEADLINE;
         while !server.has_ended() && Instant::now() < end {
             let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else {
-                thread::sleep(Duration::from_millis(5)); // it does not say when it listens
+                // It does not say when it listens.
+                thread::sleep(Duration::from_millis(5));
                 continue;
             };
             drop(stream);
