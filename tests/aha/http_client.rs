@@ -51,12 +51,13 @@
 //! codings other than chunks, and caches. What MUST be done about one of those is not
 //! in the list.
 
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-/// Our client, or its Python version if there is a Python.
-fn clients() -> Vec<Vec<std::ffi::OsString>> {
+/// Our client, and its Python version if there is a Python.
+fn clients() -> Vec<Vec<OsString>> {
     let rust = vec![example("16_http_get").into_os_string()];
     let python = python().map(|python| vec![python.into(), SCRIPT.into()]);
     [Some(rust), python].into_iter().flatten().collect()
@@ -71,10 +72,22 @@ struct Seen {
     status: Option<i32>,
 }
 
+/// What each client prints that fetches a page; all of them must succeed.
+pub(super) fn all_fetch(url: &str) -> Result<Vec<String>, String> {
+    let fetch = |client: &Vec<OsString>| {
+        let mut command = Command::new(&client[0]);
+        let command = command.args(&client[1..]).args(["client", url]);
+        let (output, _) = run(command, Instant::now() + DEADLINE)?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() { Ok(printed) } else { Err(printed) }
+    };
+    clients().iter().map(fetch).collect()
+}
+
 /// Lets a client ask a server that does `part` when it has read the request. `target` is
 /// what stands behind the address in the URL.
 fn talk<F>(
-    client: &[std::ffi::OsString],
+    client: &[OsString],
     target: &str,
     part: F,
 ) -> Result<Seen, Box<dyn std::error::Error>>
@@ -232,7 +245,7 @@ fn wrong_answers_are_refused() -> Outcome {
         "HTTP/1.1 099 OK",
         "HTTP/1.1 20x OK",
         "HTTP/1.1 \u{662}00 OK",
-        "HTTP/1.1 101 Switching Protocols",
+        "HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK", // unasked
         "HTTP/1.1 200 O\rK",
         "",
     ] {

@@ -2,6 +2,7 @@
 //! the clients before the servers that everybody uses. What is not on this machine is
 //! skipped, aloud.
 
+use super::http_client::all_fetch;
 use super::http_server::each_server;
 use super::*;
 
@@ -217,8 +218,7 @@ fn a_browser_shows_the_page() -> Outcome {
 #[test]
 fn pythons_web_server_is_read_like_any_other() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
-    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("lesson_16");
-    std::fs::create_dir_all(&dir)?;
+    let dir = directory("lesson_16")?;
     std::fs::write(dir.join("file.txt"), "written by a test\n".repeat(10))?;
     let mut command = Command::new(python);
     command.args(["-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"]);
@@ -226,17 +226,20 @@ fn pythons_web_server_is_read_like_any_other() -> Outcome {
     let line = server.line(Instant::now() + DEADLINE)?.unwrap_or_default();
     let port = line.split_whitespace().skip_while(|word| *word != "port").nth(1);
     let port = port.ok_or_else(|| format!("no port in: {line}"))?;
-    let (printed, status) = fetch(&[&format!("http://127.0.0.1:{port}/file.txt")])?;
-    assert!(printed.contains("written by a test\n180 bytes in "), "{printed}");
-    assert_eq!(status, Some(0));
-    let (printed, _) = fetch(&[&format!("http://127.0.0.1:{port}/missing")])?;
-    assert!(printed.contains("< HTTP/1.0 404 File not found\n"), "{printed}");
+    for printed in all_fetch(&format!("http://127.0.0.1:{port}/file.txt"))? {
+        assert!(printed.contains("written by a test\n180 bytes in "), "{printed}");
+    }
+    for printed in all_fetch(&format!("http://127.0.0.1:{port}/missing"))? {
+        assert!(printed.contains("< HTTP/1.0 404 File not found\n"), "{printed}");
+    }
+    for printed in all_fetch(&format!("http://127.0.0.1:{port}?a=b#c"))? {
+        assert!(printed.contains("file.txt"), "{printed}"); // what is in the directory
+    }
     Ok(())
 }
 
 /// A server's files and configuration, and where it shall listen.
 fn nginx_in(dir: &std::path::Path, port: u16) -> io::Result<()> {
-    std::fs::create_dir_all(dir)?;
     std::fs::write(dir.join("file.txt"), "served by nginx\n".repeat(10_000))?;
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {name};\n"))
@@ -255,7 +258,7 @@ fn nginx_is_read_like_any_other() -> Outcome {
         skipped("no nginx here, so lesson 16's client was not tested against it");
         return Ok(());
     }
-    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("nginx");
+    let dir = directory("nginx")?;
     // It cannot choose a port by itself. One that is free now may be taken a moment
     // later.
     for _ in 0..5 {
@@ -272,11 +275,14 @@ fn nginx_is_read_like_any_other() -> Outcome {
                 continue;
             };
             drop(stream);
-            let (printed, status) =
-                fetch(&[&format!("http://127.0.0.1:{port}/file.txt")])?;
-            assert!(printed.contains("< HTTP/1.1 200 OK\n< Server: nginx"), "{printed}");
-            assert!(printed.contains("\n160000 bytes in "), "{printed}");
-            assert_eq!(status, Some(0));
+            let page = |path: &str| all_fetch(&format!("http://127.0.0.1:{port}{path}"));
+            for printed in page("/file.txt?a=b")? {
+                assert!(printed.contains("< HTTP/1.1 200 OK\n< Server: nginx"));
+                assert!(printed.contains("\n160000 bytes in "), "{printed}");
+            }
+            for printed in page("/missing")? {
+                assert!(printed.contains("< HTTP/1.1 404 Not Found\n"), "{printed}");
+            }
             return Ok(());
         }
     }
