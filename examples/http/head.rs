@@ -58,16 +58,16 @@ impl fmt::Display for Head {
     }
 }
 
-/// Waits for a byte; `false` if there will be none, because the other side has ended.
+/// The next byte, which stays where it is; `None` if the other side has ended.
 ///
 /// # Errors
 ///
 /// It cannot be read, or does not come in time.
-pub(crate) fn wait(reader: &mut impl BufRead) -> io::Result<bool> {
+pub(crate) fn peek(reader: &mut impl BufRead) -> io::Result<Option<u8>> {
     loop {
         match reader.fill_buf() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            read => return read.map(|bytes| !bytes.is_empty()),
+            read => return read.map(|bytes| bytes.first().copied()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, ErrorKind, Read};
 
 use super::body::Body;
 use super::error::{bad, broken, refused};
-use super::head::{Head, MAX_FIRST_LINE, read_headers, read_line, wait};
+use super::head::{Head, MAX_FIRST_LINE, peek, read_headers, read_line};
 use super::text::{host_and_port, is_token, number, shortened};
 
 /// A request, as far as a server needs to know it.
@@ -35,9 +35,10 @@ pub(crate) struct Request {
 pub(crate) fn read_first_line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut left = MAX_FIRST_LINE as u64;
     loop {
-        match wait(reader) {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
+        match peek(reader) {
+            Ok(Some(byte)) if byte.is_ascii_graphic() || b"\r\n".contains(&byte) => {}
+            Ok(Some(byte)) => return Ok(Some(vec![byte])), // https: it has no lines
+            Ok(None) => return Ok(None),
             Err(error) if is_silence(&error) => return Ok(None),
             Err(error) => return Err(error),
         }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use super::body::Body;
 use super::error::{bad, broken};
-use super::head::{Head, MAX_FIRST_LINE, read_headers, read_line, wait};
+use super::head::{Head, MAX_FIRST_LINE, peek, read_headers, read_line};
 use super::text::{number, shortened};
 
 /// How many answers of the kind "wait, the real one comes later" are read.
@@ -30,7 +30,7 @@ impl Response {
     /// It is too long, is not HTTP, breaks off, or cannot be read; or there is none.
     pub(crate) fn read(reader: &mut impl BufRead) -> io::Result<Self> {
         for _ in 0..MAX_INTERIM {
-            if !wait(reader)? {
+            if peek(reader)?.is_none() {
                 return Err(broken("the connection ended without an answer"));
             }
             let first = read_line(reader, MAX_FIRST_LINE)?;

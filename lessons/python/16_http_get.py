@@ -339,7 +339,10 @@ class Pages(socketserver.StreamRequestHandler):
 def read_first_line(reader):
     """The first line with its end, if it is not too long. Empty lines do not count."""
     left = MAX_LINE
-    while line := reader.readline(left):
+    while line := reader.peek(1)[:1]:
+        if not b"!" <= line <= b"~" and line not in b"\r\n":
+            return line  # https: it has no lines
+        line = reader.readline(left)
         left -= len(line)
         if line not in [b"\r\n", b"\n"] or left == 0:
             break

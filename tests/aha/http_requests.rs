@@ -291,3 +291,18 @@ fn a_body_has_one_length() -> Outcome {
         Ok(())
     })
 }
+
+/// Somebody writes `https://` for `http://`. What comes then is no text, and has no end.
+#[test]
+fn https_is_answered_and_not_waited_for() -> Outcome {
+    each_server(|addr| {
+        let mut stream = connect(addr)?;
+        stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")?;
+        // A server that waits for the end of a line does so for longer.
+        stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+        let mut answer = vec![0; 12];
+        stream.read_exact(&mut answer)?;
+        assert_eq!(answer, b"HTTP/1.1 400");
+        Ok(())
+    })
+}
