@@ -59,8 +59,9 @@ impl Url {
         let rest = rest.split('#').next().unwrap_or_default(); // that part stays here
         let (host, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         if let Some(letter) = misplaced(target, b"-._~!$&'()*+,;=:@/?") {
+            let lone = if letter == '%' { "lone " } else { "" };
             return Err(format!(
-                "A URL has no `{}` in it.\nWrite each such byte as a percent sign and \
+                "A URL has no {lone}`{}` in it.\nWrite each such byte as a percent sign and \
                  two digits, as in %20 for a space.",
                 letter.escape_default()
             ));
@@ -73,23 +74,24 @@ impl Url {
 
 /// Host and port of a URL's middle part; without a port it is 80.
 fn address(text: &str) -> Result<String, String> {
-    let parts = host_and_port(text);
-    let port = parts.map_or("80", |(_, port)| port.unwrap_or("80"));
-    let reason = if text.contains('@') {
-        "this client sends no name and no password"
-    } else if text.is_empty() || text.starts_with(':') && !text[1..].contains(':') {
-        "the host is missing"
-    } else if text.matches(':').count() > 1 && !text.starts_with('[') {
-        "an IPv6 address needs brackets, as in http://[::1]:9016/"
-    } else if number(port, 10).is_none_or(|port| port > u64::from(u16::MAX)) {
-        "the port is not a number from 0 to 65535"
-    } else if let Some((host, _)) = parts {
-        return Ok(format!("{host}:{port}"));
-    } else {
-        "it is not a host, or the port is not a number from 0 to 65535"
+    if text.contains('@') {
+        return Err(
+            "This client sends no name and no password.\nLeave out what stands \
+             before the `@`, and the `@`."
+                .to_owned(),
+        );
+    }
+    let reason = match host_and_port(text) {
+        Some(("", _)) => "the host is missing",
+        Some((host, port)) => match number(port.unwrap_or("80"), 10) {
+            Some(port @ ..=65535) => return Ok(format!("{host}:{port}")),
+            _ => "the port is not a number from 0 to 65535",
+        },
+        None if text.matches(':').count() > 1 && !text.starts_with('[') => {
+            "an IPv6 address needs brackets, as in http://[::1]:9016/"
+        }
+        None => "it is not a host, or the port is not a number from 0 to 65535",
     };
-    // A password is not shown.
-    let text = if text.contains('@') { "..@.." } else { text };
     Err(format!(
         "`{}` is not a place to connect to: {reason}.\nWrite host, colon, port, as in \
          http://127.0.0.1:9016/",
@@ -143,7 +145,7 @@ mod tests {
             ("http://h/\r\nX: y", "no `\\r` in it"),
             ("http://h/\u{e9}", "no `\\u{e9}` in it"),
             ("http://h/<a>", "no `<` in it"),
-            ("http://h/100%", "no `%` in it"),
+            ("http://h/100%", "no lone `%` in it"),
         ] {
             let message = Url::parse(text).expect_err(text);
             assert!(message.contains(words), "{text}: {message}");
