@@ -7,7 +7,7 @@
 //! - `lines`: `src/request/lines.rs`, how the library finds lines.
 //! - `chat`: the commands of lesson 14.
 //! - `bot`: the dialogue of lesson 15.
-//! - `http`: the messages and URLs of lesson 16.
+//! - `http`, `http_requests`: the messages and URLs of lesson 16.
 //!
 //! For more, add a file here, and a `#[path]` to what it tests. `choices` makes the
 //! input.
@@ -20,4 +20,5 @@ mod choices;
 #[allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
 mod error;
 mod http;
+mod http_requests;
 mod lines;
