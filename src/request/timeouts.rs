@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::ClientError;
 use crate::options::Options;
-use crate::socket::connection::{Connection, Received, Sending};
+use crate::socket::connection::{Connection, Received, Rhythm, Sending};
 use crate::socket::wake::after;
 
 /// The timeouts of one connection.
@@ -51,16 +51,17 @@ impl Timeouts {
         self.deadline = time.and_then(Deadline::after);
     }
 
-    /// Reads once. `is_likely` says that something may be there already.
+    /// Reads once.
     pub(crate) fn read(
         &self,
         connection: &Connection,
         buffer: &mut [u8],
-        is_likely: bool,
+        rhythm: &mut Rhythm,
     ) -> io::Result<Received> {
         self.check()?;
-        let until = self.until(self.read);
-        match connection.receive(buffer, until, is_likely).map_err(ClientError::mark)? {
+        let until = || self.until(self.read);
+        let received = connection.receive(buffer, rhythm, until, self.is_patient());
+        match received.map_err(ClientError::mark)? {
             Received::TimedOut => {
                 self.check()?;
                 Err(timed_out("the client sent nothing for", self.read))
@@ -132,6 +133,12 @@ impl Timeouts {
         let deadlines = self.session.iter().chain(&self.deadline);
         let ends = deadlines.map(|deadline| deadline.end);
         timeout.and_then(after).into_iter().chain(ends).min()
+    }
+
+    /// Whether a read may take a second longer than it should: one in thirty, at most.
+    fn is_patient(&self) -> bool {
+        let has_deadline = self.session.is_some() || self.deadline.is_some();
+        !has_deadline && self.read.is_some_and(|time| time >= Duration::from_secs(30))
     }
 
     /// Fails when the session or what the handler is doing has taken too long already.

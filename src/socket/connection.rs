@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 use socket2::{Socket, TcpKeepalive};
 
-use super::wake::{self, Waited, Wake, Wakes, after, is_no_news};
+use super::wake::{self, Waited, Wake, after, is_no_news};
+use super::wakes::Wakes;
 use crate::error::ClientError;
 use crate::options::SocketOptions;
 
@@ -50,6 +51,15 @@ pub(crate) struct Sending {
     is_stuck: bool,
     /// A message broke off in the middle. Nothing may follow it.
     is_torn: bool,
+}
+
+/// What the last read tells about the next.
+#[derive(Default)]
+pub(crate) struct Rhythm {
+    /// It filled its buffer, so there may be more.
+    has_more: bool,
+    /// It found something, so the next may need no timer of its own before this beat.
+    beat: Option<Arc<Wake>>,
 }
 
 /// What a read came to.
@@ -98,19 +108,27 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads once. `is_likely` says that something may be there already.
+    /// Reads once. `until` is asked for only if there is reason to look at the clock;
+    /// `is_patient` says that a second more or less doesn't matter then.
     pub(crate) fn receive(
         &self,
         buffer: &mut [u8],
-        until: Option<Instant>,
-        mut is_likely: bool,
+        rhythm: &mut Rhythm,
+        until: impl FnOnce() -> Option<Instant>,
+        is_patient: bool,
     ) -> io::Result<Received> {
+        let mut is_ready = rhythm.has_more || self.waits_for_beat(rhythm)?;
+        let mut until = Some(until);
+        let mut end = None;
         loop {
-            if !is_likely {
+            if !is_ready {
+                if let Some(until) = until.take() {
+                    end = until();
+                }
                 // What has come is read first. So a stop ends no conversation before the
                 // client's last words have been heard.
                 let wakes = [Some(&self.wakes.stop), self.hang_up.get()];
-                match wake::wait_readable(&self.socket, wakes, until)? {
+                match wake::wait_readable(&self.socket, wakes, end)? {
                     Waited::Ready => {}
                     Waited::Woken => return Ok(Received::WeEnd),
                     Waited::TimedOut => return Ok(Received::TimedOut),
@@ -120,10 +138,29 @@ impl Connection {
                 return Ok(Received::WeEnd);
             }
             match (&self.socket).read(buffer) {
-                Err(error) if is_no_news(&error) => is_likely = false,
-                result => return result.map(Received::Bytes),
+                Err(error) if is_no_news(&error) => is_ready = false,
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    rhythm.has_more = count == buffer.len();
+                    if is_patient && rhythm.beat.is_none() {
+                        rhythm.beat = self.wakes.pulse.next_beat();
+                    }
+                    return Ok(Received::Bytes(count));
+                }
             }
         }
+    }
+
+    /// Waits without a timer, for as long as the rhythm says. Says whether something is
+    /// there to be read.
+    fn waits_for_beat(&self, rhythm: &mut Rhythm) -> io::Result<bool> {
+        let Some(beat) = rhythm.beat.as_deref() else { return Ok(false) };
+        let wakes = [Some(beat), self.hang_up.get()];
+        let waited = wake::wait_readable(&self.socket, wakes, None)?;
+        if waited != Waited::Ready {
+            rhythm.beat = None; // it was only for this time
+        }
+        Ok(waited == Waited::Ready)
     }
 
     /// Takes the right to send; `None` if another thread has it until `until`.

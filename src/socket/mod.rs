@@ -4,9 +4,11 @@
 pub(crate) mod bind;
 pub(crate) mod connection;
 pub(crate) mod datagrams;
+mod pulse;
 #[cfg(unix)]
 pub(crate) mod unix;
 pub(crate) mod wake;
+pub(crate) mod wakes;
 
 #[cfg(unix)]
 pub(crate) use unix::SocketFile;
