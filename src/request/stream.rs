@@ -238,14 +238,9 @@ impl<A: Address> StreamRequest<A> {
         // A client that was silent for too long has got all that was meant for it. After
         // any other error, something may be missing.
         let is_well = result.as_ref().map_or_else(HandlerError::is_timeout, |()| true);
-        let client_ended = end == Some(End::Client);
-        // When the client has ended, nothing more can come, and closing alone will do. But
-        // a writer may be at work on another thread: it would not let it be closed.
-        if is_well && client_ended && Arc::weak_count(&connection) == 0 {
-            return (result, None);
-        }
         let closed = connection.close(timeouts.write, is_well);
-        let should_linger = closed.is_ok() && !client_ended;
+        // When the client has ended too, nothing more can come.
+        let should_linger = closed.is_ok() && end != Some(End::Client);
         let result = result.and(closed.map_err(HandlerError::Io));
         (result, should_linger.then_some(connection))
     }

@@ -51,6 +51,8 @@ pub(crate) struct Sending {
     is_stuck: bool,
     /// A message broke off in the middle. Nothing may follow it.
     is_torn: bool,
+    /// The handler has ended. No further message may begin.
+    is_over: bool,
 }
 
 /// What the last read tells about the next.
@@ -184,8 +186,12 @@ impl Connection {
         bytes: &[u8],
         until: impl Fn() -> Option<Instant>,
     ) -> io::Result<Option<usize>> {
-        if sending.is_torn {
-            let message = "an earlier message broke off in the middle";
+        if sending.is_torn || sending.is_over {
+            let message = if sending.is_torn {
+                "an earlier message broke off in the middle"
+            } else {
+                "the connection has ended"
+            };
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
         }
         let mut end = None;
@@ -252,34 +258,43 @@ impl Connection {
         timeout: Option<Duration>,
         is_well: bool,
     ) -> io::Result<()> {
-        let (last, is_stuck, is_torn) = {
-            let sending = self.sending.lock();
-            (sending.last, sending.is_stuck, sending.is_torn)
-        };
-        let sent = match last {
-            Some(_) if !is_stuck => self.wait_until_sent(timeout),
-            _ => Sent::Before,
-        };
-        let lacks_something = is_stuck || matches!(sent, Sent::Not);
-        if !is_well || is_torn || lacks_something || self.is_cut.load(Ordering::Relaxed)
-        {
+        let is_sent = self.finish_sending(timeout);
+        let is_whole = matches!(is_sent, Ok(true));
+        if !is_well || !is_whole || self.is_cut.load(Ordering::Relaxed) {
             self.reset();
-            return Err(if lacks_something {
-                ClientError::timed_out(
-                    "the client didn't read the whole reply".to_owned(),
-                )
-            } else {
-                io::Error::new(io::ErrorKind::ConnectionReset, "the reply broke off")
-            });
+            is_sent?;
+            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "it broke off"));
         }
         // From here on nothing of ours can be lost but by a reset. So the flag comes
         // first: `cut` must not reset what says its end this moment.
         self.is_lingering.store(true, Ordering::Relaxed);
         self.hang_up();
-        if matches!(sent, Sent::JustNow) {
-            self.sending.lock().last = Some(Instant::now());
-        }
         Ok(())
+    }
+
+    /// Lets no further message begin, and waits until all others are sent. Says whether
+    /// they are whole. Fails when the client doesn't read them.
+    fn finish_sending(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        let stuck = || {
+            ClientError::timed_out("the client didn't read the whole reply".to_owned())
+        };
+        // Another thread may be in the middle of a message. Wait for its end, or the
+        // connection would end in the middle of a line and look well.
+        let lock = self.lock_sending(|| timeout.and_then(after));
+        let Some(mut sending) = lock else { return Err(stuck()) };
+        sending.is_over = true;
+        if sending.is_stuck {
+            return Err(stuck());
+        }
+        if sending.is_torn || sending.last.is_none() {
+            return Ok(!sending.is_torn);
+        }
+        match self.wait_until_sent(timeout) {
+            Sent::Before => {}
+            Sent::JustNow => sending.last = Some(Instant::now()),
+            Sent::Not => return Err(stuck()),
+        }
+        Ok(true)
     }
 
     /// Reads and drops what the client still sends, until it has ended too, some time has
