@@ -234,9 +234,9 @@ impl<A: Address> StreamRequest<A> {
         // any other error, something may be missing.
         let is_well = result.as_ref().map_or_else(HandlerError::is_timeout, |()| true);
         let client_ended = end == Some(End::Client);
-        let closed = connection.close(timeouts.write, is_well, client_ended);
-        let should_linger = closed.is_ok() && !client_ended;
-        let result = result.and(closed.map_err(HandlerError::Io));
+        let closed = connection.close(|| timeouts.end_of_write(), is_well, client_ended);
+        let should_linger = is_well && closed.is_ok() && !client_ended;
+        let result = HandlerError::first(result, closed.map_err(HandlerError::Io));
         (result, should_linger.then_some(connection))
     }
 }

@@ -97,8 +97,10 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
             return Ok(None);
         };
         loop {
-            let error = match connection::accept(&self.listener) {
-                Ok((stream, client)) => return Ok(Some((stream, A::new(&client)?))),
+            let accepted = connection::accept(&self.listener)
+                .and_then(|(stream, client)| Ok((stream, A::new(&client)?)));
+            let error = match accepted {
+                Ok(client) => return Ok(Some(client)),
                 Err(error) => error,
             };
             match error.kind() {
@@ -116,7 +118,7 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::Interrupted => {}
                 // The client has gone so completely that it has no address any more
-                // (seen on macOS). That error is the library's, not the system's.
+                // (seen on macOS). That error is ours, not the system's.
                 io::ErrorKind::InvalidInput if error.raw_os_error().is_none() => {}
                 // This isn't a listening socket any more.
                 io::ErrorKind::InvalidInput => return Err(error),

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::wake::{self, Waited, after, is_no_news};
+use super::wake::{self, Waited, is_no_news};
 use crate::error::ClientError;
 
 /// For how long after our last write a closed connection still listens to its client.
@@ -35,24 +35,23 @@ enum Sent {
 
 impl Connection {
     /// Ends the connection: waits until all is sent, and says that nothing more will come.
-    /// Or, if it doesn't end well, sees to it that the client finds a reset. `timeout` is
-    /// how long the client may take to read *anything*.
+    /// Or, if it doesn't end well, sees to it that the client finds a reset. `until` says
+    /// until when the client must have read *something*, if asked now.
     ///
     /// `client_ended` says that nothing more can come from the client; then there is
-    /// nothing to [`linger`](Self::linger) for. Otherwise that should follow. Fails if
-    /// the client hasn't got all that it should.
+    /// nothing to [`linger`](Self::linger) for. Otherwise that should follow a good end.
+    /// Fails if the client hasn't got all that it should.
     pub(crate) fn close(
         self: &Arc<Self>,
-        timeout: Option<Duration>,
+        until: impl Fn() -> Option<Instant>,
         is_well: bool,
         client_ended: bool,
     ) -> io::Result<()> {
-        let is_sent = self.finish_sending(timeout);
-        let is_whole = matches!(is_sent, Ok(true));
-        if !is_well || !is_whole || self.is_cut.load(Ordering::Relaxed) {
+        // Even if it ends badly: what was written before is still worth having.
+        let sent = self.finish_sending(until);
+        if !is_well || sent.is_err() || self.is_cut.load(Ordering::Relaxed) {
             self.reset();
-            is_sent?;
-            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "it broke off"));
+            return sent;
         }
         // From here on nothing of ours can be lost but by a reset. So the flag comes
         // first: `cut` must not reset what says its end this moment.
@@ -65,32 +64,34 @@ impl Connection {
         Ok(())
     }
 
-    /// Lets no further message begin, and waits until all others are sent. Says whether
-    /// they are whole. Fails when the client doesn't read them.
-    fn finish_sending(&self, timeout: Option<Duration>) -> io::Result<bool> {
-        let stuck = || {
+    /// Lets no further message begin, and waits until all others are sent. Fails when the
+    /// client doesn't read them, or hasn't got everything before.
+    fn finish_sending(&self, until: impl Fn() -> Option<Instant>) -> io::Result<()> {
+        let timed_out = || {
             ClientError::timed_out("the client didn't read the whole reply".to_owned())
         };
         // Another thread may be in the middle of a message. Wait for its end, or the
         // connection would end in the middle of a line and look well.
-        let lock = self.lock_sending(|| timeout.and_then(after));
-        let Some(mut sending) = lock else { return Err(stuck()) };
+        let Some(mut sending) = self.lock_sending(&until) else {
+            return Err(timed_out());
+        };
         sending.is_over = true;
-        if sending.is_stuck {
-            return Err(stuck());
+        if sending.is_torn || self.is_lacking.load(Ordering::Relaxed) {
+            let message = "the client hasn't got the whole reply";
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
         }
-        if sending.is_torn || sending.total <= AT_ONCE {
-            return Ok(!sending.is_torn);
+        if sending.total <= AT_ONCE {
+            return Ok(());
         }
         // Free again for the wait: whoever wants to write now should hear at once that it
         // is too late.
         drop(sending);
-        match self.wait_until_sent(timeout) {
+        match self.wait_until_sent(until) {
             Sent::Before => {}
             Sent::JustNow => self.sending.lock().last = Some(Instant::now()),
-            Sent::Not => return Err(stuck()),
+            Sent::Not => return Err(timed_out()),
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Reads and drops what the client still sends, until it has ended too, some time has
@@ -118,7 +119,7 @@ impl Connection {
     /// Waits until all that was written to a TCP connection is on its way, as long as
     /// the client goes on reading.
     #[cfg(target_os = "linux")]
-    fn wait_until_sent(&self, timeout: Option<Duration>) -> Sent {
+    fn wait_until_sent(&self, until: impl Fn() -> Option<Instant>) -> Sent {
         // With this option a socket counts as writable only while less than so many bytes
         // wait to be sent. Other kinds of sockets don't have it, nor need it: what was
         // written to them has arrived.
@@ -136,7 +137,7 @@ impl Connection {
         const STEP: u32 = 64 * 1024;
         const STEPS: u32 = 256; // no system buffers more for one connection
         for bytes in (0..=STEPS).rev().map(|step| (step * STEP).max(1)) {
-            if !is_below(bytes, timeout.and_then(after)).unwrap_or(false) {
+            if !is_below(bytes, until()).unwrap_or(false) {
                 return Sent::Not;
             }
         }
@@ -145,7 +146,7 @@ impl Connection {
 
     /// Other systems don't tell.
     #[cfg(not(target_os = "linux"))]
-    fn wait_until_sent(&self, _timeout: Option<Duration>) -> Sent {
+    fn wait_until_sent(&self, _until: impl Fn() -> Option<Instant>) -> Sent {
         Sent::Before
     }
 }

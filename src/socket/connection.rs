@@ -29,6 +29,9 @@ pub(crate) struct Connection {
     hang_up: OnceLock<Wake>,
     /// Taken for one message at a time, so that the messages of several threads don't mix.
     pub(super) sending: Mutex<Sending>,
+    /// The client lacks something that it should have got: the last write failed. (Beside
+    /// the lock, because a write fails as well if it doesn't get that.)
+    pub(super) is_lacking: AtomicBool,
     /// Nothing more may be read or written: the drain is over.
     pub(super) is_cut: AtomicBool,
     /// All is sent and the end is said. To cut it off would do only harm.
@@ -42,10 +45,8 @@ pub(crate) struct Sending {
     pub(super) last: Option<Instant>,
     /// How many bytes were handed to it so far.
     pub(super) total: usize,
-    /// The client lacks something: the last write timed out.
-    pub(super) is_stuck: bool,
     /// A message broke off in the middle. Nothing may follow it.
-    pub(super) is_torn: bool,
+    pub(crate) is_torn: bool,
     /// The handler has ended. No further message may begin.
     pub(super) is_over: bool,
 }
@@ -120,6 +121,7 @@ impl Connection {
             wakes,
             hang_up: OnceLock::new(),
             sending: Mutex::default(),
+            is_lacking: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             is_lingering: AtomicBool::new(false),
         }
@@ -231,7 +233,6 @@ impl Connection {
                 Ok(count) => {
                     sending.last = Some(Instant::now());
                     sending.total = sending.total.saturating_add(count);
-                    sending.is_stuck = false;
                     return Ok(Some(count));
                 }
             }
@@ -241,16 +242,14 @@ impl Connection {
             if wake::wait_writable(&self.socket, &self.wakes.cut, end)?
                 == Waited::TimedOut
             {
-                sending.is_stuck = true;
                 return Ok(None);
             }
         }
     }
 
-    /// A message broke off in the middle: nothing may follow it, and the connection
-    /// can't end well any more.
-    pub(crate) fn tear(&self, sending: &mut Sending) {
-        sending.is_torn = true;
+    /// Notes whether the last write failed: then the client lacks something.
+    pub(crate) fn note_write(&self, has_failed: bool) {
+        self.is_lacking.store(has_failed, Ordering::Relaxed);
     }
 
     /// From now on [`hang_up`](Self::hang_up) wakes the reader.
