@@ -16,10 +16,10 @@ mod chat;
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("14_chat", "a chat room for many clients", demonstration)
+    Lesson::new("a chat room for many clients", demonstration)
         .ends("127.0.0.1:8000", serve, client)
-        .flag("naive", "the room as one writes it first")
-        .timeline()
+        .flag("naive", "server: the room as one writes it first")
+        .server_timeline()
         .run()
 }
 

@@ -17,11 +17,11 @@ mod bot;
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("15_support_bot", "a bot that finds a customer's problem", demonstration)
+    Lesson::new("a bot that finds a customer's problem", demonstration)
         .ends("127.0.0.1:9015", serve, client)
         .words("[ANSWERS...]")
-        .flag("udp", "the client sends datagrams")
-        .text("dialogue", "FILE", "a dialogue of your own for the server")
+        .flag("udp", "client: send datagrams")
+        .text("dialogue", "FILE", "server: serve a dialogue of your own")
         .run()
 }
 

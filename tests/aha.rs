@@ -43,6 +43,12 @@ mod lesson_18;
 #[path = "aha/socket_api.rs"]
 mod socket_api;
 
+/// What the files of the examples use that are tested here.
+#[path = "../examples/support"]
+mod support {
+    pub(crate) mod text;
+}
+
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -52,7 +52,9 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     let elsewhere = error.get_ref().and_then(|inner| inner.downcast_ref::<Elsewhere>());
     let addr = elsewhere.map_or(args.addr(), |elsewhere| &elsewhere.addr);
     let serves = args.role() == Role::Serve;
-    let serve = args.command("serve", addr);
+    // Where a server can be started: not on another machine, and not on port 0.
+    let local = elsewhere.is_none() && is_local(addr);
+    let serve = args.command("serve", if local { addr } else { args.default_addr() });
     let any = args.command("serve", "127.0.0.1:0");
     let text = match error.kind() {
         ErrorKind::AddrInUse => format!(
@@ -76,12 +78,11 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         ),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => format!(
             "No way leads from here to {addr}.\nCheck the address and the network, or \
-             start a server on this machine: {}",
-            args.command("serve", "127.0.0.1:0")
+             start a server on this machine: {serve}"
         ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => format!(
-            "{addr} did not answer in time.\nSee whether the server runs, and what it \
-             printed; this starts it: {serve}"
+            "{addr} did not answer in time, or did not read what was sent.\nSee whether \
+             the server runs, and what it printed; this starts it: {serve}"
         ),
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
@@ -117,6 +118,12 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         _ => return Hint { text: format!("{addr}: {error}."), status: 1 },
     };
     Hint { text, status: 2 }
+}
+
+/// Whether `addr` is one of this machine, so that a server can be started there.
+fn is_local(addr: &str) -> bool {
+    let found = addr.to_socket_addrs().ok().and_then(|mut all| all.next());
+    found.is_some_and(|addr| addr.ip().is_loopback() && addr.port() > 0)
 }
 
 #[cfg(test)]
@@ -189,6 +196,9 @@ mod tests {
         let hint = told(error, "client", "127.0.0.1:4242");
         assert!(hint.text.contains("No host called `no..host`"), "{}", hint.text);
         assert!(hint.text.contains("as in `http://127.0.0.1:9016/`"), "{}", hint.text);
+        let far =
+            told(ErrorKind::PermissionDenied.into(), "client", "255.255.255.255:9");
+        assert!(far.text.ends_with("99_test -- serve"), "on this machine: {}", far.text);
         let hint = told(io::Error::other("strange"), "client", "127.0.0.1:80");
         assert_eq!((hint.text.as_str(), hint.status), ("127.0.0.1:80: strange.", 1));
     }

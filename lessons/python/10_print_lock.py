@@ -4,6 +4,9 @@ import argparse
 import socket
 import sys
 import threading
+import time
+
+from support import BackOff, keep_trying, split
 
 print_lock = threading.Lock()
 lines = 0  # how many have been printed
@@ -18,24 +21,40 @@ def bound(host, port):
     return listener
 
 
-def start(function, *args):
-    threading.Thread(target=function, args=args, daemon=True).start()
+threads = BackOff()
+
+
+def start(function, connection, client):
+    try:
+        args = (connection, client)
+        threading.Thread(target=function, args=args, daemon=True).start()
+        threads.worked()
+        return True
+    except RuntimeError as error:  # no thread: this client is lost, and no other
+        connection.close()
+        threads.failed(error)
+        time.sleep(threads.left())
+        return False
 
 
 # [original]
 def serve_original(listener):
     while True:
-        connection, client = listener.accept()
+        connection, client = keep_trying(listener.accept)
         print_lock.acquire()  # take the lock here ..
         print(client, "connected", flush=True)
-        start(attend_original, connection, client)
+        if not start(attend_original, connection, client):
+            print_lock.release()
 
 
 def attend_original(connection, client):
-    while data := connection.recv(1024):
-        connection.sendall(data[::-1])
-    connection.close()
-    print(client, "left", flush=True)
+    with connection:
+        try:
+            while data := connection.recv(1024):
+                connection.sendall(data[::-1])
+            print(client, "left", flush=True)
+        except OSError as error:
+            print("error:", error, flush=True)
     print_lock.release()  # .. free it there
 # [/original]
 
@@ -43,7 +62,7 @@ def attend_original(connection, client):
 # [serve]
 def serve(listener):
     while True:
-        connection, client = listener.accept()
+        connection, client = keep_trying(listener.accept)
         start(attend, connection, client)
 
 
@@ -80,7 +99,8 @@ def client(host, port, line):
             answer += data
         print("received", answer)
         try:
-            input("Do you want to leave (y): ")
+            while input("Do you want to leave (y): ").strip().lower() not in ["y", "yes"]:
+                pass
         except EOFError:
             print()
 # [/client]
@@ -93,13 +113,13 @@ def main():
     parser.add_argument("--addr", default="127.0.0.1:12346", metavar="HOST:PORT")
     parser.add_argument("--original", action="store_true")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "client":
-        client(host, int(port), " ".join(args.words).encode())
+        client(host, port, " ".join(args.words).encode())
     elif args.original:
-        serve_original(bound(host, int(port)))
+        serve_original(bound(host, port))
     else:
-        serve(bound(host, int(port)))
+        serve(bound(host, port))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import socket
 import socketserver
 import threading
 
+from support import split
+
 
 # [handler]
 class Upper(socketserver.BaseRequestHandler):
@@ -61,11 +63,11 @@ def main():
     parser.add_argument("words", nargs="*", default=["Hello, world"])
     parser.add_argument("--addr", default="127.0.0.1:9999", metavar="HOST:PORT")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), " ".join(args.words).encode())
+        client(host, port, " ".join(args.words).encode())
 
 
 if __name__ == "__main__":

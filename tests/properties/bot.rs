@@ -60,6 +60,8 @@ fn any_answer(choices: &mut Choices<'_, '_>) -> String {
                 "}",
                 "\u{1b}",
                 "\u{e9}",
+                "\u{202e}",
+                "\u{2028}",
                 "\n",
                 "{b}{b}{b}{b}",
                 "{c}{c}{c}{c}",
@@ -137,7 +139,9 @@ fn an_answer_is_shown_as_it_was_given() {
             (dialogue, reply) = tree.turn(dialogue, answer, |_| 1);
         }
         let shown = answers.each_ref().map(|answer| {
-            let shown = answer.trim().chars().filter(|letter| !letter.is_control());
+            let shown = answer.trim().chars().filter(|letter| {
+                !letter.is_control() && !"\u{202e}\u{2066}\u{2028}".contains(*letter)
+            });
             let text: String = shown.clone().take(40).collect();
             if shown.count() > 40 { text + ".." } else { text }
         });

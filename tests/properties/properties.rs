@@ -18,3 +18,12 @@ mod chat;
 mod choices;
 mod http;
 mod lines;
+
+/// What the files of the examples use that are tested here.
+#[path = "../../examples/support"]
+mod support {
+    #[allow(dead_code, reason = "its programs use the rest")]
+    pub(crate) mod address;
+    #[allow(dead_code, reason = "its programs use the rest")]
+    pub(crate) mod text;
+}
