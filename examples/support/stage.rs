@@ -116,6 +116,11 @@ pub(crate) fn open() {
     }
 }
 
+/// Whether a demonstration runs.
+pub(crate) fn is_open() -> bool {
+    OPEN.load(Ordering::Relaxed)
+}
+
 /// What the watchdog says.
 fn too_long(deadline: Duration) -> String {
     let cast = CAST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,7 +135,7 @@ fn too_long(deadline: Duration) -> String {
 
 /// Prints a line; `say!` is the way to call it.
 pub(crate) fn speak(line: Arguments<'_>) {
-    if !OPEN.load(Ordering::Relaxed) {
+    if !is_open() {
         return show_line(line);
     }
     let current = thread::current();
