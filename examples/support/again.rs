@@ -123,10 +123,7 @@ impl BackOff {
 
 /// Whether the next call may well succeed, at once.
 fn is_passing(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::ConnectionAborted
-    )
+    matches!(kind, ErrorKind::Interrupted | ErrorKind::ConnectionAborted)
 }
 
 // [any_of]
