@@ -254,8 +254,9 @@ impl Spec {
         })
     }
 
-    /// The text of `--help`, at most [`HELP`] columns wide.
+    /// The text of `--help`: as wide as the window, but not more than [`HELP`].
     fn help(&self) -> String {
+        let width = terminal::width().map_or(HELP, |columns| columns.clamp(40, HELP));
         let run = format!("cargo run --example {}", self.name);
         let words = self.words.unwrap_or_default();
         let way =
@@ -289,8 +290,8 @@ impl Spec {
             "{}: {}\n\n{}\nOptions (they stand after `--`):\n{}",
             self.name,
             self.about,
-            table(&ways),
-            table(&options)
+            table(&ways, width),
+            table(&options, width)
         )
     }
 }
@@ -300,17 +301,17 @@ const HELP: usize = 80;
 
 /// Two columns, the second one broken into lines; if there is no room for two, the second
 /// stands below the first.
-fn table(rows: &[(String, String)]) -> String {
+fn table(rows: &[(String, String)], width: usize) -> String {
     let left = rows.iter().map(|(left, _)| left.chars().count()).max();
     let left = left.unwrap_or_default();
     let longest = rows.iter().map(|(_, right)| right.len()).max().unwrap_or_default();
-    let room = HELP.saturating_sub(left + 4);
-    let beside = room >= longest.min(HELP / 2);
-    let (indent, room) = if beside { (left + 4, room) } else { (6, HELP - 6) };
+    let room = width.saturating_sub(left + 4);
+    let beside = room >= longest.min(width / 2);
+    let (indent, room) = if beside { (left + 4, room) } else { (6, width - 6) };
     let mut text = String::new();
     for (first, second) in rows {
         text += &format!("  {first:left$}").trim_end_matches(' ').to_owned();
-        let mut column = if beside { first.chars().count() + 2 } else { HELP };
+        let mut column = if beside { first.chars().count() + 2 } else { width };
         for word in second.split(' ') {
             if column + 1 + word.len() > indent + room {
                 text += "\n";
@@ -563,15 +564,14 @@ mod tests {
     }
 
     #[test]
-    fn help_fits_into_80_columns() {
+    fn help_fits_into_the_window() {
         let long =
             "what it does and why it does that and when it was last seen doing it";
-        for left in [3, 30, 50, 70] {
+        for (left, width) in [(3, 80), (30, 80), (50, 80), (70, 80), (3, 40), (30, 40)] {
             let row = |right: &str| ("x".repeat(left), right.to_owned());
-            let text = table(&[row(long), row("short")]);
-            let fits =
-                |line: &str| line.chars().count() <= HELP && line.trim_end() == line;
-            assert!(text.lines().all(fits), "{text}");
+            let text = table(&[row(long), row("short")], width);
+            let fits = |line: &str| line.chars().count() <= width;
+            assert!(text.lines().all(|line| fits(line) && line == line.trim_end()));
             let words = text.split_whitespace().filter(|word| !word.starts_with('x'));
             assert!(words.eq(long.split(' ').chain(["short"])), "{text}");
         }

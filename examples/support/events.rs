@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use socketserver::{Event, Outcome};
 
-use super::stage::{is_open, say};
+use super::stage::{end_line, is_open, say};
 use super::timeline::{Doing, Span, labelled, span};
 
 thread_local! {
@@ -19,7 +19,10 @@ thread_local! {
 pub(crate) fn tell(event: &Event) {
     record(event);
     match event {
-        Event::Draining { active } => say!("draining: {active} may finish"),
+        Event::Draining { active } => {
+            at_ctrl_c();
+            say!("draining: {active} may finish");
+        }
         Event::CutOff { connections } => say!("cut off: {connections}"),
         // These have been told of. Their handlers end a moment later, or with the program.
         Event::Ended { outcome: Outcome::CutOff, .. } => {}
@@ -35,6 +38,7 @@ pub(crate) fn come_and_go(event: &Event) {
         Event::Started { client } => say!("{client} connected"),
         Event::Ended { client, outcome: Outcome::Finished } => say!("{client} left"),
         Event::Ended { client, outcome } => say!("{client} left: {outcome:?}"),
+        Event::Draining { .. } => at_ctrl_c(),
         _ => {}
     }
 }
@@ -45,6 +49,13 @@ pub(crate) fn come(event: &Event) {
         _ if is_open() => {}
         Event::Started { client } => say!("{client} sent a datagram"),
         _ => {}
+    }
+}
+
+/// What comes next begins on a line of its own. (A demonstration stops without Ctrl-C.)
+fn at_ctrl_c() {
+    if !is_open() {
+        end_line();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::ToSocketAddrs;
+use std::net::{ToSocketAddrs, UdpSocket};
 
 use rustix::io::Errno;
 
@@ -46,14 +46,20 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     if let Some(text) = mistake::sentences(error) {
         return Hint { text, status: 2 };
     }
-    if args.role() == Role::Demonstration {
+    let demonstrates = args.role() == Role::Demonstration;
+    if demonstrates || is_loopback(args.addr()) {
+        if let Some(text) = no_loopback(error) {
+            return Hint { text: text.to_owned(), status: 2 };
+        }
+    }
+    if demonstrates {
         return Hint { text: format!("The demonstration failed: {error}."), status: 1 };
     }
     let elsewhere = error.get_ref().and_then(|inner| inner.downcast_ref::<Elsewhere>());
     let addr = elsewhere.map_or(args.addr(), |elsewhere| &elsewhere.addr);
     let serves = args.role() == Role::Serve;
     // Where a server can be started: not on another machine, and not on port 0.
-    let local = elsewhere.is_none() && is_local(addr);
+    let local = elsewhere.is_none() && is_loopback(addr);
     let serve = args.command("serve", if local { addr } else { args.default_addr() });
     let any = args.command("serve", "127.0.0.1:0");
     let text = match error.kind() {
@@ -120,10 +126,21 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     Hint { text, status: 2 }
 }
 
-/// Whether `addr` is one of this machine, so that a server can be started there.
-fn is_local(addr: &str) -> bool {
+/// Whether `addr` is one with which this machine talks to itself, so that a server can be
+/// started there.
+fn is_loopback(addr: &str) -> bool {
     let found = addr.to_socket_addrs().ok().and_then(|mut all| all.next());
-    found.is_some_and(|addr| addr.ip().is_loopback() && addr.port() > 0)
+    found.is_some_and(|addr| addr.ip().is_loopback())
+}
+
+/// What an error at a loopback address means if there is no such network.
+pub(crate) fn no_loopback(error: &io::Error) -> Option<&'static str> {
+    let kinds = [ErrorKind::AddrNotAvailable, ErrorKind::NetworkUnreachable];
+    let reach_itself = || UdpSocket::bind("127.0.0.1:0")?.connect("127.0.0.1:9");
+    (kinds.contains(&error.kind()) && reach_itself().is_err()).then_some(
+        "This machine cannot reach itself: its loopback network (127.0.0.1) is off.\nSwitch \
+         it on, as in `ip link set lo up`, or run this on another machine.",
+    )
 }
 
 #[cfg(test)]
@@ -176,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_no_datagram_can_hold_is_said() -> io::Result<()> {
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
         let to_itself = socket.local_addr()?;
         let error =
             socket.send_to(&[b'x'; 66_000], to_itself).expect_err("66,000 bytes");

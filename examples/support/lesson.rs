@@ -153,7 +153,7 @@ impl Lesson {
         match args.role() {
             Role::Serve => {
                 self.serve.map_or(Ok(()), |serve| serve(args))?;
-                stage::end_line(); // the terminal shows Ctrl-C as `^C`, without an end of line
+                stage::end_line(); // the prompt that comes next has a line of its own
                 Ok(())
             }
             Role::Client => self.client.map_or(Ok(()), |client| client(args)),

@@ -15,6 +15,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::hints::no_loopback;
 use super::text::shown;
 
 /// How long a demonstration may take. It takes far less; a slow machine needs room.
@@ -67,6 +68,10 @@ where
         let leave = Leave;
         if let Err(error) = part() {
             speak(format_args!("error: {error}"));
+            if let Some(hint) = no_loopback(&error) {
+                complain(hint);
+                process::exit(2);
+            }
             process::exit(1);
         }
         drop(leave);
@@ -189,9 +194,11 @@ pub(crate) fn print(text: &str) {
     }
 }
 
-/// Ends the line on which the terminal's cursor is. In a file or a pipe there is none.
+/// Ends the line on which the terminal shows Ctrl-C as `^C`, once. In a file or a pipe
+/// there is no such line.
 pub(crate) fn end_line() {
-    if io::stdout().is_terminal() {
+    static ENDED: AtomicBool = AtomicBool::new(false);
+    if io::stdout().is_terminal() && !ENDED.swap(true, Ordering::Relaxed) {
         print("\n");
     }
 }

@@ -3,10 +3,8 @@
 import argparse
 import socket
 import sys
-import threading
-import time
 
-from support import BackOff, keep_trying, split
+from support import keep_trying, split, start
 
 
 # [serve]
@@ -16,16 +14,9 @@ def serve(host, port):
         listener.bind((host, port))
         listener.listen()
         print("listening on {}:{}".format(*listener.getsockname()), flush=True)
-        threads = BackOff()
         while True:
-            visit = keep_trying(listener.accept)
-            try:
-                threading.Thread(target=attend, args=visit, daemon=True).start()
-                threads.worked()
-            except RuntimeError as error:  # no thread: this client is lost, and no other
-                visit[0].close()
-                threads.failed(error)
-                time.sleep(threads.left())
+            connection, client = keep_trying(listener.accept)
+            start(attend, connection, client)  # `threading.Thread(..).start()`
 # [/serve]
 
 

@@ -4,9 +4,8 @@ import argparse
 import socket
 import sys
 import threading
-import time
 
-from support import BackOff, keep_trying, split
+from support import keep_trying, split, start
 
 print_lock = threading.Lock()
 lines = 0  # how many have been printed
@@ -19,22 +18,6 @@ def bound(host, port):
     listener.listen()
     print("listening on {}:{}".format(*listener.getsockname()), flush=True)
     return listener
-
-
-threads = BackOff()
-
-
-def start(function, connection, client):
-    try:
-        args = (connection, client)
-        threading.Thread(target=function, args=args, daemon=True).start()
-        threads.worked()
-        return True
-    except RuntimeError as error:  # no thread: this client is lost, and no other
-        connection.close()
-        threads.failed(error)
-        time.sleep(threads.left())
-        return False
 
 
 # [original]

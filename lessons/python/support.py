@@ -6,6 +6,7 @@ its time. So there is no `retry` here: see lesson 02.
 
 import socket
 import sys
+import threading
 import time
 
 # What a terminal must not get from outside: it obeys control characters, and the signs
@@ -64,6 +65,24 @@ def keep_trying(call, *args):
         else:
             back_off.worked()
             return result
+
+
+threads = BackOff()
+
+
+def start(function, connection, client):
+    """Starts a thread for a client; says whether there was one to be had. Without one, this
+    client is lost, and no other."""
+    visit = (connection, client)
+    try:
+        threading.Thread(target=function, args=visit, daemon=True).start()
+    except RuntimeError as error:
+        connection.close()
+        threads.failed(error)
+        time.sleep(threads.left())
+        return False
+    threads.worked()
+    return True
 
 
 def any_of(host, port, ask):

@@ -135,6 +135,16 @@ fn stopped_and_continued(program: &mut Program) -> Result<bool, String> {
     Ok(lives)
 }
 
+/// The same, whatever it does at the moment.
+pub(super) fn stop_and_continue(program: &Program) -> Outcome {
+    let id = i32::try_from(program.id()).ok().and_then(Pid::from_raw).ok_or("no id")?;
+    kill_process(id, Signal::STOP)?;
+    thread::sleep(Duration::from_millis(5)); // a moment in which it stands still
+    kill_process(id, Signal::CONT)?;
+    thread::sleep(Duration::from_millis(20)); // and one in which it begins to wait
+    Ok(())
+}
+
 #[test]
 fn a_client_that_was_stopped_goes_on() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
