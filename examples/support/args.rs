@@ -310,7 +310,7 @@ fn table(rows: &[(String, String)], width: usize) -> String {
     let (indent, room) = if beside { (left + 4, room) } else { (6, width - 6) };
     let mut text = String::new();
     for (first, second) in rows {
-        text += &format!("  {first:left$}").trim_end_matches(' ').to_owned();
+        text += &format!("  {first}");
         let mut column = if beside { first.chars().count() + 2 } else { width };
         for word in second.split(' ') {
             if column + 1 + word.len() > indent + room {

@@ -181,16 +181,13 @@ pub(crate) fn print(text: &str) {
     let mut screen = io::stdout().lock();
     let written = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
     drop(screen);
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            if !LOST.swap(true, Ordering::Relaxed) {
-                complain(&format!(
-                    "The output cannot be written: {error}.\nWhat this program prints \
-                     from here on may be missing."
-                ));
-            }
-        }
-        _ => {}
+    let Err(error) = written else { return };
+    let fails = error.kind() != io::ErrorKind::BrokenPipe;
+    if fails && !LOST.swap(true, Ordering::Relaxed) {
+        complain(&format!(
+            "The output cannot be written: {error}.\nWhat this program prints from here on \
+             may be missing."
+        ));
     }
 }
 

@@ -31,13 +31,10 @@ def serve_original(listener):
 
 
 def attend_original(connection, client):
-    with connection:
-        try:
-            while data := connection.recv(1024):
-                connection.sendall(data[::-1])
-            print(client, "left", flush=True)
-        except OSError as error:
-            print("error:", error, flush=True)
+    while data := connection.recv(1024):
+        connection.sendall(data[::-1])
+    connection.close()
+    print(client, "left", flush=True)
     print_lock.release()  # .. free it there
 # [/original]
 

@@ -6,8 +6,12 @@ use std::fmt::{Debug, Display};
 use arbitrary::Unstructured;
 use arbtest::arbtest;
 
-/// For how long inputs are tried, in each test.
-const BUDGET_MS: u64 = 300;
+/// For how long inputs are tried, in each test. The variable `PROPERTIES_MS` says another
+/// time: `PROPERTIES_MS=60000 cargo test -p socketserver-properties`.
+fn budget() -> u64 {
+    let wanted = std::env::var("PROPERTIES_MS").ok();
+    wanted.and_then(|ms| ms.parse().ok()).unwrap_or(300)
+}
 
 /// What an input is made from. When there are no more choices, each is the first: so the
 /// simplest should come first.
@@ -64,7 +68,7 @@ pub(crate) fn check(property: impl Fn(&mut Choices<'_, '_>) -> Verdict) {
         }
         Ok(())
     })
-    .budget_ms(BUDGET_MS)
+    .budget_ms(budget())
     .size_max(2_000);
 }
 

@@ -4,6 +4,7 @@
 //! What is tested knows no socket, so it is included here as it stands, and fed from
 //! memory. Each file of properties has the name of what it tests:
 //!
+//! - `text`: what may reach a screen, and what may be a name; `address`: `--addr`.
 //! - `lines`: `src/lines.rs`, how the library finds lines.
 //! - `chat`: the commands of lesson 14.
 //! - `bot`: the dialogue of lesson 15.
@@ -13,11 +14,13 @@
 //! input.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 
+mod address;
 mod bot;
 mod chat;
 mod choices;
 mod http;
 mod lines;
+mod text;
 
 /// What the files of the examples use that are tested here.
 #[path = "../../examples/support"]
