@@ -5,7 +5,7 @@ import socket
 import socketserver
 import threading
 
-from support import split
+from support import keep_trying, split
 
 
 # [handler]
@@ -39,6 +39,10 @@ class Server(socketserver.ThreadingTCPServer):
         self.lock = threading.Lock()
         self.total = 0
         super().__init__(address, Upper)
+
+    def get_request(self):
+        # By itself, it would try again without a pause when no descriptor is left.
+        return keep_trying(super().get_request)
 
 
 def serve(host, port):

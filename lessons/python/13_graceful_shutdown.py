@@ -13,7 +13,7 @@ import socketserver
 import threading
 import time
 
-from support import shown, split
+from support import keep_trying, shown, split
 
 
 # [handler]
@@ -30,6 +30,10 @@ class Slowly(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = False  # the end waits for all handlers; with True, for none
+
+    def get_request(self):
+        # By itself, it would try again without a pause when no descriptor is left.
+        return keep_trying(super().get_request)
 
 
 def serve(host, port):

@@ -9,7 +9,7 @@ import threading
 import time
 import unicodedata
 
-from support import shown, split
+from support import keep_trying, shown, split
 
 COMMANDS = "/nick NAME, /who, /quit"
 MAILBOX = 100  # lines that may wait for one client
@@ -141,6 +141,10 @@ class Chat(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+
+    def get_request(self):
+        # By itself, it would try again without a pause when no descriptor is left.
+        return keep_trying(super().get_request)
 
 
 def serve(host, port):

@@ -9,7 +9,7 @@ import socketserver
 import threading
 import time
 
-from support import any_of, shown, split
+from support import any_of, keep_trying, shown, split
 
 EXAMPLES = pathlib.Path(__file__).parent.parent.parent / "examples"
 PROMPT = "> "
@@ -140,6 +140,10 @@ class OverUdp(socketserver.BaseRequestHandler):
 class TcpServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+
+    def get_request(self):
+        # By itself, it would try again without a pause when no descriptor is left.
+        return keep_trying(super().get_request)
 
 
 def serve(host, port):

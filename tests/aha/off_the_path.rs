@@ -169,6 +169,37 @@ fn a_client_that_was_stopped_goes_on() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn a_server_that_was_stopped_goes_on() -> Outcome {
+    for (lesson, args) in [
+        ("02_echo", &[][..]),
+        ("05_closing", &[]),
+        ("06_one_at_a_time", &["--timeout", "5000"]),
+        ("09_reverse", &[]),
+        ("10_print_lock", &["--original"]),
+        ("17_nonblocking", &["--blocking"]),
+        ("18_select", &[]),
+    ] {
+        let mut command = Command::new(example(lesson));
+        let command = command.args(["serve", "--addr", "127.0.0.1:0"]).args(args);
+        let (mut server, addr) = Program::server(command)?;
+        let mut client = connect(addr)?;
+        for part in [b"Hel", b"lo!"] {
+            client.write_all(part)?;
+            assert!(stopped_and_continued(&mut server)?, "{lesson} has ended");
+        }
+        client.shutdown(Shutdown::Write)?;
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer)?;
+        let expected = if lesson == "17_nonblocking" { 0 } else { 6 };
+        assert!(answer.len() >= expected, "{lesson}: {answer:?}");
+        assert!(!server.has_ended(), "{lesson}");
+        let printed = server.lines_now().join("\n");
+        assert!(!printed.contains("nterrupted"), "{lesson}: {printed}");
+    }
+    Ok(())
+}
+
 /// It has five seconds. Each time it is stopped, it would get five more if they began anew.
 #[test]
 fn after_a_signal_the_rest_of_the_time_is_left() -> Outcome {
@@ -261,7 +292,9 @@ fn a_server_without_descriptors_says_so_once_and_goes_on() -> Outcome {
 #[test]
 fn a_python_server_without_descriptors_says_so_once_and_goes_on() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
-    for lesson in BY_HAND {
+    let with_a_module =
+        ["11_threaded_server", "13_graceful_shutdown", "14_chat", "15_support_bot"];
+    for lesson in BY_HAND.into_iter().chain(with_a_module) {
         let mut command = Command::new(python);
         command.arg(format!("lessons/python/{lesson}.py"));
         let (server, addr) =
