@@ -49,12 +49,12 @@ pub(crate) fn within<T, E: Into<io::Error>>(
     loop {
         let left = time.map(|time| time.saturating_sub(begin.elapsed()));
         match call(left.map(|left| left.max(SHORTEST))).map_err(Into::into) {
-            // What came while this program was stopped is still taken: it looks once more.
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            Err(_) if left == Some(Duration::ZERO) => {
-                return Err(ErrorKind::TimedOut.into());
+            // Once the time is up, it has had one last look at what has come meanwhile.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                if left == Some(Duration::ZERO) {
+                    return Err(ErrorKind::TimedOut.into());
+                }
             }
-            Err(_) => {}
             result => return result,
         }
     }

@@ -126,7 +126,10 @@ impl Spec {
         let line: Result<Vec<String>, OsString> =
             line.map(OsString::into_string).collect();
         let line = line.map_err(|word| {
-            format!("`{}` is not UTF-8. Write it in UTF-8.", word.to_string_lossy())
+            let word = word.to_string_lossy();
+            format!(
+                "`{word}` is not UTF-8. Set your terminal to UTF-8, and type it again."
+            )
         })?;
         let mut line = line.into_iter().peekable();
         let mut args = self.start();

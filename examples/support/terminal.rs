@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use super::mistake::mistake;
 use super::stage;
 use super::text::shown;
 
@@ -17,13 +18,18 @@ const USUAL: usize = 80;
 ///
 /// # Errors
 ///
-/// The input cannot be read.
+/// The input cannot be read, or is not UTF-8.
 pub(crate) fn ask(prompt: &str) -> io::Result<Option<String>> {
     stage::print(prompt);
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
     let at_end = input.read_until(b'\n', &mut line)? == 0;
-    let line = String::from_utf8_lossy(&line);
+    let line = String::from_utf8(line).map_err(|_| {
+        mistake(
+            "What you have typed is not UTF-8.\nSet your terminal to UTF-8, or write it \
+                 in letters that ASCII has.",
+        )
+    })?;
     let line = line.trim_end_matches(['\r', '\n']);
     if at_end || !io::stdin().is_terminal() {
         stage::print(&format!("{}\n", shown(line)));

@@ -56,7 +56,7 @@ def client(host, port, words):
 def exchange(stream, message):
     data = message.encode()
     stream.sendall(data)
-    print("sent    ", message, flush=True)
+    print("sent    ", shown(message), flush=True)
     answer = b""
     while len(answer) < len(data):
         part = stream.recv(1024)

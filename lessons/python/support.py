@@ -9,6 +9,12 @@ import sys
 import threading
 import time
 
+for word in sys.argv:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        sys.exit(f"error: the argument {ascii(word)} is not UTF-8")
+
 # What a terminal must not get from outside: it obeys control characters, and the signs
 # that turn the direction of writing hide who speaks.
 TURNS = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
