@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::address::{checked_address, quoted, reachable};
-use super::{stage, terminal, timeline::Drawing};
+use super::{help, stage, terminal, timeline::Drawing};
 
 /// What the student wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -257,9 +257,9 @@ impl Spec {
         })
     }
 
-    /// The text of `--help`: as wide as the window, but not more than [`HELP`].
+    /// The text of `--help`.
     fn help(&self) -> String {
-        let width = terminal::width().map_or(HELP, |columns| columns.clamp(40, HELP));
+        let width = help::width();
         let run = format!("cargo run --example {}", self.name);
         let words = self.words.unwrap_or_default();
         let way =
@@ -293,46 +293,10 @@ impl Spec {
             "{}: {}\n\n{}\nOptions (they stand after `--`):\n{}",
             self.name,
             self.about,
-            table(&ways, width),
-            table(&options, width)
+            help::table(&ways, width),
+            help::table(&options, width)
         )
     }
-}
-
-/// How wide the text of `--help` may be.
-const HELP: usize = 80;
-
-/// Two columns, the second one broken into lines; if there is no room for two, the second
-/// stands below the first.
-fn table(rows: &[(String, String)], width: usize) -> String {
-    let left = rows.iter().map(|(left, _)| left.chars().count()).max();
-    let left = left.unwrap_or_default();
-    let longest = rows.iter().map(|(_, right)| right.len()).max().unwrap_or_default();
-    let room = width.saturating_sub(left + 4);
-    let beside = room >= longest.min(width / 2);
-    let (indent, room) = if beside { (left + 4, room) } else { (6, width - 6) };
-    let mut text = String::new();
-    for (first, second) in rows {
-        text += &format!("  {first}");
-        let mut column = if beside { first.chars().count() + 2 } else { width };
-        for word in second.split(' ') {
-            if column + 1 + word.len() > indent + room {
-                text += "\n";
-                column = 0;
-            }
-            if column < indent {
-                text += &" ".repeat(indent - column);
-                column = indent;
-            } else {
-                text += " ";
-                column += 1;
-            }
-            text += word;
-            column += word.len();
-        }
-        text += "\n";
-    }
-    text
 }
 
 impl Args {
@@ -430,7 +394,7 @@ impl Args {
 fn checked_number(name: &str, value: String, most: usize) -> Result<String, String> {
     let digits = value.strip_prefix('+').unwrap_or(&value);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("{name} takes a whole number, and `{value}` is none."));
+        return Err(format!("{name} takes a whole number, and `{value}` isn't one."));
     }
     match value.parse::<usize>() {
         Ok(number) if number <= most => Ok(value),
@@ -448,10 +412,9 @@ fn drawing(file: Option<String>, next: Option<&String>) -> Result<Drawing, Strin
         (Some(file), _) if file.is_empty() => {
             Err("--timeline= needs a file name, as in --timeline=a.svg.".to_owned())
         }
-        (Some(file), _) if !file.to_lowercase().ends_with(".svg") => Err(format!(
-            "The picture is an SVG file, and `{file}` is not called so: write \
-             --timeline={file}.svg."
-        )),
+        (Some(file), _) if !file.to_lowercase().ends_with(".svg") => {
+            Err(format!("The picture is an SVG file: write --timeline={file}.svg."))
+        }
         (Some(file), _) => Ok(Drawing::Svg(file.into())),
     }
 }
@@ -563,20 +526,6 @@ mod tests {
             ["--parallel N", "(default 4)", "--name NAME", "--timeline[=FILE.svg]"];
         for part in options {
             assert!(text.contains(part), "{part} is not in\n{text}");
-        }
-    }
-
-    #[test]
-    fn help_fits_into_the_window() {
-        let long =
-            "what it does and why it does that and when it was last seen doing it";
-        for (left, width) in [(3, 80), (30, 80), (50, 80), (70, 80), (3, 40), (30, 40)] {
-            let row = |right: &str| ("x".repeat(left), right.to_owned());
-            let text = table(&[row(long), row("short")], width);
-            let fits = |line: &str| line.chars().count() <= width;
-            assert!(text.lines().all(|line| fits(line) && line == line.trim_end()));
-            let words = text.split_whitespace().filter(|word| !word.starts_with('x'));
-            assert!(words.eq(long.split(' ').chain(["short"])), "{text}");
         }
     }
 

@@ -4,7 +4,8 @@
 //! module reads its command line, prints its lines and explains its errors.
 //!
 //! - [`lesson`]: what an example is made of, and the three ways to run it
-//! - [`args`]: the command line; [`address`]: addresses as a student writes them
+//! - [`args`]: the command line; [`address`]: addresses as a student writes them;
+//!   [`help`]: the columns of `--help`
 //! - [`hints`]: errors in words; [`mistake`]: an error that a lesson explains by itself
 //! - [`host_name`]: the name of this machine
 //! - [`stage`]: who speaks (`say!`, `show!`), the actors of a demonstration, the watchdog
@@ -28,6 +29,7 @@ pub(crate) mod again;
 pub(crate) mod args;
 pub(crate) mod crowd;
 pub(crate) mod events;
+pub(crate) mod help;
 pub(crate) mod hints;
 pub(crate) mod host_name;
 pub(crate) mod http;
