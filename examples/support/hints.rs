@@ -47,8 +47,8 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         return Hint { text, status: 2 };
     }
     let demonstrates = args.role() == Role::Demonstration;
-    if demonstrates || is_loopback(args.addr()) {
-        if let Some(text) = no_loopback(error) {
+    if let Some(text) = no_loopback(error) {
+        if demonstrates || is_loopback(args.addr()) {
             return Hint { text: text.to_owned(), status: 2 };
         }
     }
@@ -58,9 +58,8 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     let elsewhere = error.get_ref().and_then(|inner| inner.downcast_ref::<Elsewhere>());
     let addr = elsewhere.map_or(args.addr(), |elsewhere| &elsewhere.addr);
     let serves = args.role() == Role::Serve;
-    // Where a server can be started: not on another machine, and not on port 0.
-    let local = elsewhere.is_none() && is_loopback(addr);
-    let serve = args.command("serve", if local { addr } else { args.default_addr() });
+    let serve = args.command("serve", addr);
+    let here = args.command("serve", args.default_addr()); // where anybody can listen
     let any = args.command("serve", "127.0.0.1:0");
     let text = match error.kind() {
         ErrorKind::AddrInUse => format!(
@@ -76,7 +75,7 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         ),
         ErrorKind::PermissionDenied => format!(
             "This system does not let you send to {addr}.\nTry a server on this machine: \
-             {serve}"
+             {here}"
         ),
         ErrorKind::AddrNotAvailable => format!(
             "{addr} is not an address of this machine.\nUse 127.0.0.1 to be reached from \
@@ -84,7 +83,7 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         ),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => format!(
             "No way leads from here to {addr}.\nCheck the address and the network, or \
-             start a server on this machine: {serve}"
+             start a server on this machine: {here}"
         ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => format!(
             "{addr} did not answer in time, or did not read what was sent.\nSee whether \
@@ -126,8 +125,7 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     Hint { text, status: 2 }
 }
 
-/// Whether `addr` is one with which this machine talks to itself, so that a server can be
-/// started there.
+/// Whether `addr` is one with which this machine talks to itself.
 fn is_loopback(addr: &str) -> bool {
     let found = addr.to_socket_addrs().ok().and_then(|mut all| all.next());
     found.is_some_and(|addr| addr.ip().is_loopback())

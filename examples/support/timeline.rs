@@ -33,7 +33,7 @@ const WIDTHS: [usize; 2] = [40, 160];
 const NAME: usize = 16;
 
 /// So many spans are recorded at most; what comes after them is not drawn.
-const MOST: usize = 200_000;
+const MOST: usize = 20_000;
 
 /// Whether anybody will draw what is recorded.
 static WANTED: AtomicBool = AtomicBool::new(false);
@@ -207,7 +207,7 @@ pub(crate) fn begin(drawing: &Drawing) -> io::Result<()> {
 /// The file cannot be written.
 pub(crate) fn finish(drawing: &Drawing) -> io::Result<()> {
     match drawing {
-        Drawing::Nothing => Ok(()),
+        Drawing::Nothing => return Ok(()),
         Drawing::Text => {
             let window = terminal::width();
             let colour = window.is_some() && colour_wanted(|name| std::env::var(name));
@@ -216,7 +216,6 @@ pub(crate) fn finish(drawing: &Drawing) -> io::Result<()> {
                 columns.saturating_sub(1).clamp(WIDTHS[0], WIDTHS[1])
             });
             stage::print(&format!("\n{}", text(&lanes(), width, colour)));
-            Ok(())
         }
         Drawing::Svg(file) => {
             fs::write(file, svg::picture(&lanes())).map_err(|error| {
@@ -227,9 +226,13 @@ pub(crate) fn finish(drawing: &Drawing) -> io::Result<()> {
                 ))
             })?;
             stage::show_line(format_args!("\nthe timeline is in {}", file.display()));
-            Ok(())
         }
     }
+    let recorded = RECORD.1.lock().unwrap_or_else(PoisonError::into_inner).len();
+    if recorded >= MOST {
+        stage::show_line(format_args!("(it has the first {MOST} spans, and no more)"));
+    }
+    Ok(())
 }
 
 /// Whether the terminal shows colours and the student wants them.
