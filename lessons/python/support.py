@@ -1,4 +1,4 @@
-"""What several of these programs share. It is no lesson by itself.
+"""What several of these programs share. It isn't a lesson by itself.
 
 Python makes a call again that a signal has interrupted, by itself, and with the rest of
 its time. So there is no `retry` here: see lesson 02.

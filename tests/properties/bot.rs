@@ -93,6 +93,11 @@ fn any_text_is_a_dialogue_or_is_refused_with_its_line() {
                 "- y",
                 "[ticket]",
                 "- :",
+                "\u{feff}",
+                "\u{feff}[a]",
+                "Hello\u{1b}[2J",
+                "[\u{3164}]",
+                "- \u{939}\u{93e}\u{901}: a",
             ])
         });
         let text = lines.join("\n");

@@ -10,6 +10,8 @@
 //! - `bot`: the dialogue of lesson 15.
 //! - `http`: the messages and URLs of lesson 16.
 //!
+//! Each is tried for a third of a second; with `PROPERTIES_MS=60000`, for a minute.
+//!
 //! For more, add a file here, and a `#[path]` to what it tests. `choices` makes the
 //! input.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
