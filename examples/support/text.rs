@@ -7,6 +7,9 @@
 
 /// `text` as it may reach a screen; its lines stay lines.
 pub(crate) fn shown(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+        return text.to_owned(); // as nearly all text is: there is nothing to look for
+    }
     let clean = |letter| if letter == '\n' { letter } else { harmless(letter) };
     text.replace("\r\n", "\n").chars().map(clean).collect()
 }

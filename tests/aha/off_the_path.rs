@@ -549,7 +549,7 @@ fn a_line_of_64_megabytes_is_no_endless_wait() -> Outcome {
     let mut errors = BufReader::new(client.stderr.take().ok_or("no errors")?);
     input.write_all(&vec![b'x'; 64 * 1024 * 1024])?;
     drop(input);
-    let end = Instant::now() + 2 * DEADLINE;
+    let end = Instant::now() + 4 * DEADLINE; // a busy machine needs a while for so much
     let status = loop {
         match client.try_wait()? {
             Some(status) => break status,
