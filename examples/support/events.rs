@@ -35,9 +35,9 @@ pub(crate) fn tell(event: &Event) {
 pub(crate) fn come_and_go(event: &Event) {
     match event {
         _ if is_open() => {}
-        Event::Started { client } => say!("{client} connected"),
-        Event::Ended { client, outcome: Outcome::Finished } => say!("{client} left"),
-        Event::Ended { client, outcome } => say!("{client} left: {outcome:?}"),
+        Event::Started { client, .. } => say!("{client} connected"),
+        Event::Ended { client, outcome: Outcome::Finished, .. } => say!("{client} left"),
+        Event::Ended { client, outcome, .. } => say!("{client} left: {outcome:?}"),
         Event::Draining { .. } => at_ctrl_c(),
         _ => {}
     }
@@ -47,7 +47,7 @@ pub(crate) fn come_and_go(event: &Event) {
 pub(crate) fn come(event: &Event) {
     match event {
         _ if is_open() => {}
-        Event::Started { client } => say!("{client} sent a datagram"),
+        Event::Started { client, .. } => say!("{client} sent a datagram"),
         _ => {}
     }
 }

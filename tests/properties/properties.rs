@@ -10,7 +10,7 @@
 //! - `bot`: the dialogue of lesson 15.
 //! - `http`: the messages and URLs of lesson 16.
 //!
-//! Each is tried for a third of a second; with `PROPERTIES_MS=60000`, for a minute.
+//! Each is tried for a third of a second; with `ARBTEST_BUDGET_MS=60000`, for a minute.
 //!
 //! For more, add a file here, and a `#[path]` to what it tests. `choices` makes the
 //! input.
