@@ -2,7 +2,8 @@
 //!
 //! - [`room`]: who is here, and a mailbox for each
 //! - [`command`]: what a line means
-//! - [`client`](mod@client): the other end of the line; [`screen`]: where it shows what comes
+//! - [`client`](mod@client): the other end of the line
+//! - [`screen`]: where the client shows what comes
 //! - [`naive`]: the room as one writes it first
 //! - [`crowd`]: the guests of the demonstration
 
