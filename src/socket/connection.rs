@@ -33,7 +33,7 @@ pub(crate) struct Connection {
     /// the lock, because a write fails as well if it doesn't get that.)
     pub(super) is_lacking: AtomicBool,
     /// Nothing more may be read or written: the drain is over.
-    pub(super) is_cut: AtomicBool,
+    is_cut: AtomicBool,
     /// All is sent and the end is said. To cut it off would do only harm.
     pub(super) is_lingering: AtomicBool,
 }
@@ -163,7 +163,7 @@ impl Connection {
                     Waited::TimedOut => return Ok(Received::TimedOut),
                 }
             }
-            if self.is_cut.load(Ordering::Relaxed) {
+            if self.is_cut() {
                 return Ok(Received::WeEnd);
             }
             match (&self.socket).read(buffer) {
@@ -223,7 +223,7 @@ impl Connection {
         }
         let mut end = None;
         loop {
-            if self.is_cut.load(Ordering::Relaxed) {
+            if self.is_cut() {
                 let message = "the server has cut the connection off";
                 return Err(io::Error::new(io::ErrorKind::ConnectionAborted, message));
             }
@@ -279,6 +279,10 @@ impl Connection {
         if !self.is_lingering.load(Ordering::Relaxed) {
             self.reset();
         }
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
     }
 
     /// Sees to it that the client finds a reset, and not an end that looks good: at once
