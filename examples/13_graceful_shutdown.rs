@@ -83,8 +83,13 @@ fn demonstration(args: &Args) -> io::Result<()> {
             let mut words = begin(address, &"word ".repeat(count))?.lines();
             words.next(); // the first one: our handler is at work
             BEGUN.wait();
-            let heard = 1 + words.map_while(Result::ok).count();
-            say!("heard {heard} of {count} words, then end of file");
+            let mut heard = 1;
+            let broken = words.find(|word| {
+                heard += usize::from(word.is_ok());
+                word.is_err()
+            });
+            let end = broken.map_or("end of file", |_| "a reset");
+            say!("heard {heard} of {count} words, then {end}");
             Ok(())
         })
     });
