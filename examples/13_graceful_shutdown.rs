@@ -83,13 +83,9 @@ fn demonstration(args: &Args) -> io::Result<()> {
             let mut words = begin(address, &"word ".repeat(count))?.lines();
             words.next(); // the first one: our handler is at work
             BEGUN.wait();
-            let mut heard = 1;
-            let broken = words.find(|word| {
-                heard += usize::from(word.is_ok());
-                word.is_err()
-            });
-            let end = broken.map_or("end of file", |_| "a reset");
-            say!("heard {heard} of {count} words, then {end}");
+            let (heard, broken): (Vec<_>, Vec<_>) = words.partition(Result::is_ok);
+            let end = if broken.is_empty() { "end of file" } else { "a reset" };
+            say!("heard {} of {count} words, then {end}", 1 + heard.len());
             Ok(())
         })
     });
