@@ -1,7 +1,7 @@
 //! The socket of a connection: how it is accepted, read, written, and cut off. (How it is
 //! closed is in `closing.rs`.)
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -37,6 +37,13 @@ pub(crate) struct Connection {
     /// All is sent and the end is said. To cut it off would do only harm.
     pub(super) is_lingering: AtomicBool,
 }
+
+/// A client that has gone is an error here, and no signal, whatever the program has made
+/// of `SIGPIPE`. (Apple's systems have an option for that, which `socket2` sets.)
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits() as i32;
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+const NO_SIGNAL: i32 = 0;
 
 /// How far sending has come.
 #[derive(Debug, Default)]
@@ -227,7 +234,7 @@ impl Connection {
                 let message = "the server has cut the connection off";
                 return Err(io::Error::new(io::ErrorKind::ConnectionAborted, message));
             }
-            match (&self.socket).write(bytes) {
+            match self.socket.send_with_flags(bytes, NO_SIGNAL) {
                 Err(error) if is_no_news(&error) => {}
                 Err(error) => return Err(error),
                 Ok(count) => {
