@@ -45,9 +45,11 @@ impl StreamWriter {
         Self { connection: Arc::downgrade(connection), timeouts }
     }
 
-    /// Ends the connection in both directions: the handler's next read returns end of
-    /// file, and its next write fails. The client gets what was written before. Does
-    /// nothing if the connection has ended.
+    /// Ends the conversation: the handler's next read returns end of file, and all further
+    /// writes fail. When the handler has ended, the client gets what was written before,
+    /// and then end of file. (A message that is just being written, to a client that
+    /// reads too slowly, is broken off; then the client finds a reset.) Does nothing if the
+    /// connection has ended.
     pub fn shutdown(&self) {
         if let Some(connection) = self.connection.upgrade() {
             connection.hang_up();

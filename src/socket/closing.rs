@@ -7,6 +7,7 @@
 //! while what nobody is interested in any more.
 
 use std::io::{self, Read};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -59,7 +60,7 @@ impl Connection {
         // Closing the socket says it too, if that is at hand. But a writer on another
         // thread may keep the socket open for a moment.
         if !client_ended || Arc::weak_count(self) > 0 {
-            self.hang_up();
+            let _ = self.socket.shutdown(Shutdown::Write); // the client may have gone
         }
         Ok(())
     }
@@ -72,10 +73,10 @@ impl Connection {
         };
         // Another thread may be in the middle of a message. Wait for its end, or the
         // connection would end in the middle of a line and look well.
-        let Some(mut sending) = self.lock_sending(&until) else {
+        let Some(sending) = self.lock_sending(&until) else {
             return Err(timed_out());
         };
-        sending.is_over = true;
+        self.is_over.store(true, Ordering::Relaxed);
         if sending.is_torn || self.is_lacking.load(Ordering::Relaxed) {
             let message = "the client hasn't got the whole reply";
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
@@ -126,7 +127,8 @@ impl Connection {
         // written to them has arrived.
         let is_below = |bytes: u32, until: Option<Instant>| {
             self.socket.set_tcp_notsent_lowat(bytes)?;
-            let waited = wake::wait_writable(&self.socket, &self.wakes.cut, until)?;
+            let waited =
+                wake::wait_writable(&self.socket, [Some(&self.wakes.cut), None], until)?;
             io::Result::Ok(waited == Waited::Ready)
         };
         match is_below(1, Some(Instant::now())) {

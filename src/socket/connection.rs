@@ -2,7 +2,6 @@
 //! closed is in `closing.rs`.)
 
 use std::io::{self, Read};
-use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -25,8 +24,10 @@ pub(crate) struct Connection {
     pub(super) socket: Socket,
     /// The server's wake-ups. Shared, so that they exist for as long as somebody waits.
     pub(super) wakes: Arc<Wakes>,
-    /// Wakes this connection's reader alone. Made for its first writer.
+    /// Wakes whoever waits for this connection alone. Made for its first writer.
     hang_up: OnceLock<Wake>,
+    /// No further message may begin: a writer has hung up, or the handler has ended.
+    pub(super) is_over: AtomicBool,
     /// Taken for one message at a time, so that the messages of several threads don't mix.
     pub(super) sending: Mutex<Sending>,
     /// The client lacks something that it should have got: the last write failed. (Beside
@@ -54,8 +55,6 @@ pub(crate) struct Sending {
     pub(super) total: usize,
     /// A message broke off in the middle. Nothing may follow it.
     pub(crate) is_torn: bool,
-    /// The handler has ended. No further message may begin.
-    pub(super) is_over: bool,
 }
 
 /// What the last read tells about the next.
@@ -127,6 +126,7 @@ impl Connection {
             socket,
             wakes,
             hang_up: OnceLock::new(),
+            is_over: AtomicBool::new(false),
             sending: Mutex::default(),
             is_lacking: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
@@ -153,6 +153,9 @@ impl Connection {
         until: impl FnOnce() -> Option<Instant>,
         is_patient: bool,
     ) -> io::Result<Received> {
+        if self.is_over() {
+            return Ok(Received::WeEnd); // whatever the client still sends
+        }
         let mut is_ready = rhythm.has_more || self.waits_for_beat(rhythm)?;
         let mut until = Some(until);
         let mut end = None;
@@ -170,7 +173,7 @@ impl Connection {
                     Waited::TimedOut => return Ok(Received::TimedOut),
                 }
             }
-            if self.is_cut() {
+            if self.is_cut() || self.is_over() {
                 return Ok(Received::WeEnd);
             }
             match (&self.socket).read(buffer) {
@@ -220,19 +223,20 @@ impl Connection {
         bytes: &[u8],
         until: impl Fn() -> Option<Instant>,
     ) -> io::Result<Option<usize>> {
-        if sending.is_torn || sending.is_over {
-            let message = if sending.is_torn {
-                "an earlier message broke off in the middle"
-            } else {
-                "the connection has ended"
-            };
-            return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
-        }
         let mut end = None;
         loop {
-            if self.is_cut() {
-                let message = "the server has cut the connection off";
-                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, message));
+            // Looked at again after each wait: it may be what has ended the wait.
+            let refusal = if self.is_cut() {
+                Some("the server has cut the connection off")
+            } else if sending.is_torn {
+                Some("an earlier message broke off in the middle")
+            } else if self.is_over() {
+                Some("the connection has ended")
+            } else {
+                None
+            };
+            if let Some(words) = refusal {
+                return Err(io::Error::new(io::ErrorKind::BrokenPipe, words));
             }
             match self.socket.send_with_flags(bytes, NO_SIGNAL) {
                 Err(error) if is_no_news(&error) => {}
@@ -243,20 +247,20 @@ impl Connection {
                     return Ok(Some(count));
                 }
             }
-            // The client reads too slowly. Whoever is waiting here at the drain's end is
-            // woken, and finds the connection cut.
+            // The client reads too slowly.
             end = end.or_else(&until);
-            if wake::wait_writable(&self.socket, &self.wakes.cut, end)?
-                == Waited::TimedOut
-            {
+            let wakes = [Some(&self.wakes.cut), self.hang_up.get()];
+            let waited = wake::wait_writable(&self.socket, wakes, end)?;
+            if waited == Waited::TimedOut {
                 return Ok(None);
             }
         }
     }
 
-    /// Notes whether the last write failed: then the client lacks something.
+    /// Notes whether the last write failed: then the client lacks something. What came
+    /// too late isn't missed.
     pub(crate) fn note_write(&self, has_failed: bool) {
-        self.is_lacking.store(has_failed, Ordering::Relaxed);
+        self.is_lacking.store(has_failed && !self.is_over(), Ordering::Relaxed);
     }
 
     /// From now on [`hang_up`](Self::hang_up) wakes the reader.
@@ -271,9 +275,10 @@ impl Connection {
         }
     }
 
-    /// Says to the client that nothing more will come, and to the reader too.
+    /// Ends the conversation: the reader finds end of file, and no further message begins.
+    /// (The client hears of it from [`close`](Self::close), when all else is sent.)
     pub(crate) fn hang_up(&self) {
-        let _ = self.socket.shutdown(Shutdown::Write); // the client may have gone already
+        self.is_over.store(true, Ordering::Relaxed);
         if let Some(wake) = self.hang_up.get() {
             wake.wake();
         }
@@ -286,6 +291,10 @@ impl Connection {
         if !self.is_lingering.load(Ordering::Relaxed) {
             self.reset();
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_cut(&self) -> bool {

@@ -122,13 +122,14 @@ pub(crate) fn wait_readable(
     wait(socket.as_fd(), PollFlags::IN, wakes, until)
 }
 
-/// Waits until `socket` has space for more to send, `wake` wakes us, or it is `until`.
+/// Waits until `socket` has space for more to send, one of `wakes` wakes us, or it is
+/// `until`.
 pub(crate) fn wait_writable(
     socket: &impl AsFd,
-    wake: &Wake,
+    wakes: [Option<&Wake>; 2],
     until: Option<Instant>,
 ) -> io::Result<Waited> {
-    wait(socket.as_fd(), PollFlags::OUT, [Some(wake), None], until)
+    wait(socket.as_fd(), PollFlags::OUT, wakes, until)
 }
 
 /// Whether `socket` can be read without waiting.
