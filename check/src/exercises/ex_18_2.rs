@@ -1,0 +1,215 @@
+//! 18.2: send away who says nothing.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use crate::broken::Broken;
+use crate::client::{Client, End, Got, PATIENCE};
+use crate::program::{Program, Server};
+use crate::{Exercise, Promise};
+
+pub(super) const EXERCISE: Exercise = Exercise {
+    id: "18.2",
+    title: "send away who says nothing",
+    lesson: "18_select",
+    promises: &[
+        Promise { name: "what a client sends comes back", test: echo },
+        Promise {
+            name: "a silent client is sent away, though nobody else comes",
+            test: silent,
+        },
+        Promise { name: "each one at its own time", test: each },
+        Promise { name: "who goes on talking may stay", test: talks },
+        Promise {
+            name: "the talk of one does not prolong the silence of another",
+            test: beside,
+        },
+        Promise { name: "one that never reads says nothing, either", test: deaf },
+        Promise { name: "the server sleeps while it waits", test: sleeps },
+    ],
+};
+
+fn think(got: &Got) -> &'static str {
+    match got.end {
+        End::Closed | End::Reset => {
+            "This client was not silent for so long. When was it heard last, and who notes that?"
+        }
+        _ => "What a client sends comes back as it is.",
+    }
+}
+
+fn serve<'a>(program: &'a Program, idle: &str) -> Result<Server<'a>, Broken> {
+    program.serve(&["--idle", idle])
+}
+
+/// The connection must end by itself.
+fn is_sent_away(client: &mut Client, what: &str, thought: &str) -> Result<(), Broken> {
+    let got = client.read_while(PATIENCE, |_| true);
+    if got.end != End::Silence {
+        return Ok(());
+    }
+    Err(Broken::new(thought)
+        .sent(format!("serve with --idle; {what}"))
+        .expected("the server closes the connection")
+        .received(got.to_string()))
+}
+
+const ASLEEP: &str = "Nobody wakes the server. How long may `poll` sleep, if the first client \
+    is due in half a second?";
+
+fn echo(program: &Program) -> Result<(), Broken> {
+    let server = serve(program, "5000")?;
+    let mut client = Client::connect(&server)?;
+    client.send(b"Hello").expect(b"Hello", think)?;
+    client.send(b"again").expect(b"again", think)
+}
+
+fn silent(program: &Program) -> Result<(), Broken> {
+    let server = serve(program, "500")?;
+    is_sent_away(&mut Client::connect(&server)?, "the client says nothing", ASLEEP)?;
+    let mut client = Client::connect(&server)?;
+    client.send(b"Hello").expect(b"Hello", think)?;
+    is_sent_away(&mut client, "the client says Hello, and then nothing", ASLEEP)
+}
+
+fn each(program: &Program) -> Result<(), Broken> {
+    // On a very busy machine the second one may be late: only three failures are one.
+    let outcomes = (0..3).map(|_| two(program));
+    let mut last = Ok(());
+    for outcome in outcomes {
+        last = outcome;
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
+}
+
+/// The first is due 600 ms before the second.
+fn two(program: &Program) -> Result<(), Broken> {
+    let server = serve(program, "1000")?;
+    let mut first = Client::connect(&server)?;
+    thread::sleep(Duration::from_millis(600));
+    let mut second = Client::connect(&server)?;
+    let thought = "Which of the clients does the timeout of `poll` wait for?";
+    is_sent_away(&mut first, "two clients say nothing", thought)?;
+    let still_here = second.send(b"Hello").expect(b"Hello", |_| {
+        "The second one came later, so it is due later. Who is sent away, when the first is due?"
+    });
+    still_here.map_err(|broken| {
+        broken.after("serve --idle 1000; the first client was sent away, the second came 600 ms later:")
+    })?;
+    is_sent_away(&mut second, "two clients say nothing", thought)
+}
+
+/// Says something every fifth of a second, for longer than a silent client may stay.
+fn goes_on_talking(client: &mut Client) -> Result<(), Broken> {
+    for _ in 0..9 {
+        client.send(b"Hello").expect(b"Hello", think)?;
+        thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+fn talks(program: &Program) -> Result<(), Broken> {
+    let server = serve(program, "1500")?;
+    goes_on_talking(&mut Client::connect(&server)?).map_err(|broken| {
+        broken.after("serve --idle 1500; a client says Hello every fifth of a second.")
+    })
+}
+
+fn beside(program: &Program) -> Result<(), Broken> {
+    let server = serve(program, "500")?;
+    let mut silent = Client::connect(&server)?;
+    let mut talker = Client::connect(&server)?;
+    let stream = talker.stream();
+    let chatter = thread::spawn(move || {
+        use std::io::Write;
+        let Some(mut stream) = stream else { return };
+        for _ in 0..60 {
+            if stream.write_all(b"x").is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let thought = "`poll` returns early whenever the other one talks. Who is overdue is looked \
+        at after every turn, not only when the timeout is over.";
+    let what = "one client talks all the time, another says nothing";
+    let outcome = is_sent_away(&mut silent, what, thought);
+    talker.end();
+    drop(talker);
+    let _ = chatter.join();
+    outcome
+}
+
+fn deaf(program: &Program) -> Result<(), Broken> {
+    let server = serve(program, "500")?;
+    let mut deaf = Client::connect(&server)?;
+    deaf.flood(&[b'x'; 64 * 1024]);
+    thread::sleep(Duration::from_millis(700));
+    // It has not read so far. A server that has sent it away has closed its end: the bytes
+    // in the buffers still come, and then the end.
+    let thought = "You have stopped to read from it, because it doesn't read. So you hear nothing \
+        of it, and it must go like the others.";
+    let got = deaf.read_while(PATIENCE, |_| false);
+    let Some(mut stream) = deaf.stream() else { return Ok(()) };
+    let ended = drained(&mut stream);
+    if ended {
+        return Ok(());
+    }
+    Err(Broken::new(thought)
+        .sent("serve --idle 500; a client sends as much as it can, and reads nothing")
+        .expected("the server closes the connection")
+        .received(format!("{got}: it is still open after 700 ms")))
+}
+
+/// Whether the connection ends when all is read that the server has sent.
+fn drained(stream: &mut std::net::TcpStream) -> bool {
+    use std::io::Read;
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
+    let mut data = vec![0; 256 * 1024];
+    let mut total = 0;
+    loop {
+        match stream.read(&mut data) {
+            Ok(0) => return true,
+            Ok(count) => total += count,
+            Err(error) if crate::client::is_silence(&error) => return false,
+            Err(_) => return true,
+        }
+        if total > 200_000_000 {
+            return false; // it is served as ever
+        }
+    }
+}
+
+fn sleeps(program: &Program) -> Result<(), Broken> {
+    let server = serve(program, "30000")?;
+    for clients in 0..2 {
+        let _client = (clients > 0).then(|| Client::connect(&server)).transpose()?;
+        thread::sleep(Duration::from_millis(100));
+        let Some(before) = processor_time(server.pid()) else { return Ok(()) };
+        thread::sleep(Duration::from_millis(700));
+        let Some(after) = processor_time(server.pid()) else { return Ok(()) };
+        if after - before > 10 {
+            return Err(Broken::new(
+                "It asks again and again. A timeout of zero is `do not wait`; without a client, \
+                 there is nothing to wait for but the listener.",
+            )
+            .sent(format!("serve --idle 30000, with {clients} client(s) that say nothing"))
+            .expected("almost no processor time in 700 ms")
+            .received(format!("{} ms", (after - before) * 10)));
+        }
+    }
+    Ok(())
+}
+
+/// The processor time of a process, in hundredths of a second, where Linux tells it.
+fn processor_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}

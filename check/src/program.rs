@@ -1,0 +1,371 @@
+//! A program that is said to be a solution: built, started, stopped.
+
+use std::env;
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Exercise;
+use crate::broken::Broken;
+use crate::client::PATIENCE;
+use crate::learner::{Language, my_file, my_name, root};
+
+/// How long a program may take until it listens.
+const START: Duration = Duration::from_secs(10);
+
+/// How to run a solution.
+#[derive(Debug)]
+pub struct Program {
+    /// What the learner calls it.
+    name: String,
+    /// What starts it; an example is known once it is built.
+    run: Run,
+    /// What the server said that was started last, if it has ended by itself.
+    last_words: Mutex<Option<String>>,
+    /// Why it did not even start to listen.
+    not_started: Mutex<Option<String>>,
+}
+
+#[derive(Clone, Debug)]
+enum Run {
+    /// An example of this repository.
+    Example(String),
+    /// Any command.
+    Command(Vec<String>),
+}
+
+/// A solution that serves. Dropping it stops it.
+#[derive(Debug)]
+pub(crate) struct Server<'a> {
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+    child: Child,
+    output: Arc<Output>,
+    errors: Arc<Output>,
+    program: &'a Program,
+}
+
+/// A solution that ran to its end, or for as long as it was allowed to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// Its standard output, line by line.
+    pub(crate) lines: Vec<String>,
+    /// Its standard error.
+    pub(crate) errors: Vec<String>,
+    /// `None`: it still ran, and was stopped.
+    pub(crate) status: Option<ExitStatus>,
+}
+
+/// What a program prints, read by a thread, so that the program never has to wait.
+#[derive(Debug, Default)]
+struct Output {
+    lines: Mutex<(Vec<String>, bool)>, // and whether that was all
+    changed: Condvar,
+}
+
+impl Program {
+    /// Any command: what it is told comes after its words.
+    pub fn command(words: Vec<String>) -> Self {
+        Self::new(words.join(" "), Run::Command(words))
+    }
+
+    /// An example of this repository.
+    pub fn example(name: &str) -> Self {
+        Self::new(format!("examples/{name}.rs"), Run::Example(name.to_owned()))
+    }
+
+    /// The learner's own solution.
+    ///
+    /// # Errors
+    ///
+    /// There is none: says how to begin.
+    pub fn mine(exercise: &Exercise, language: Language) -> Result<Self, String> {
+        let file = my_file(exercise, language);
+        if !root().join(&file).exists() {
+            let python = if language == Language::Python { " --python" } else { "" };
+            return Err(format!(
+                "{file} is not there yet.\nThis makes it, as a copy of the lesson's program: \
+                 cargo run -p check -- start {}{python}",
+                exercise.id
+            ));
+        }
+        Ok(match language {
+            Language::Rust => Self::example(&my_name(exercise)),
+            Language::Python => {
+                Self::new(file.clone(), Run::Command(vec![python().to_owned(), file]))
+            }
+        })
+    }
+
+    fn new(name: String, run: Run) -> Self {
+        Self { name, run, last_words: Mutex::default(), not_started: Mutex::default() }
+    }
+
+    /// Compiles it, if that must be.
+    ///
+    /// # Errors
+    ///
+    /// The compiler has said why.
+    pub(crate) fn build(&self) -> Result<Self, String> {
+        let Run::Example(example) = &self.run else {
+            return Ok(Self::new(self.name.clone(), self.run.clone()));
+        };
+        let cargo = env::var("CARGO").unwrap_or("cargo".to_owned());
+        let mut build = Command::new(cargo);
+        build.current_dir(root()).args(["build", "--quiet", "--example", example]);
+        build.arg("--message-format=json-render-diagnostics"); // errors still go to the screen
+        let output = build.stderr(Stdio::inherit()).output();
+        let output =
+            output.map_err(|error| format!("Cargo cannot be started: {error}."))?;
+        let file = executable(&String::from_utf8_lossy(&output.stdout), example);
+        match file {
+            Some(file) if output.status.success() => {
+                Ok(Self::new(self.name.clone(), Run::Command(vec![file])))
+            }
+            _ => Err(format!(
+                "{} does not compile yet. The compiler says why above; the first error is \
+                 the one to read.",
+                self.name
+            )),
+        }
+    }
+
+    fn start(&self, args: &[&str]) -> Result<Child, String> {
+        let Run::Command(words) = &self.run else { return Err("not built".to_owned()) };
+        let [program, more @ ..] = &words[..] else {
+            return Err("no program".to_owned());
+        };
+        let mut command = Command::new(program);
+        command.current_dir(root()).args(more).args(args);
+        command.env("PYTHONUNBUFFERED", "1"); // what is printed is seen at once
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().map_err(|error| format!("{program} cannot be started: {error}."))
+    }
+
+    /// Starts it with `serve --addr 127.0.0.1:0`, and waits until it listens.
+    pub(crate) fn serve(&self, options: &[&str]) -> Result<Server<'_>, Broken> {
+        let fail = |why: String| {
+            set(&self.not_started, why);
+            Broken::new("It did not start.")
+        };
+        let mut args = vec!["serve", "--addr", "127.0.0.1:0"];
+        args.extend(options);
+        let mut child = self.start(&args).map_err(fail)?;
+        let (output, errors) = Output::of(&mut child);
+        let addr = output.wait_for(START, |line| listening(line).is_some());
+        let addr = addr.and_then(|line| listening(&line));
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let addr_or = addr.unwrap_or(nowhere);
+        let server = Server { addr: addr_or, child, output, errors, program: self };
+        match addr {
+            Some(_) => Ok(server),
+            None => {
+                let told = server.told();
+                drop(server);
+                let words = self.last_words().unwrap_or_default();
+                Err(fail(format!(
+                    "{} {} did not print `listening on 127.0.0.1:PORT`.\n{told}{words}",
+                    self.name,
+                    args.join(" ")
+                )))
+            }
+        }
+    }
+
+    /// Runs it with these words, for at most so long.
+    pub(crate) fn run(&self, args: &[&str], limit: Duration) -> Result<Ran, Broken> {
+        let mut child = self.start(args).map_err(|why| {
+            set(&self.not_started, why);
+            Broken::new("It did not start.")
+        })?;
+        let (output, errors) = Output::of(&mut child);
+        let status = wait(&mut child, limit);
+        let _ = child.kill();
+        let _ = child.wait();
+        let soon = Instant::now() + Duration::from_secs(1);
+        Ok(Ran { lines: output.all(soon), errors: errors.all(soon), status })
+    }
+
+    /// What its last server said, if it has ended by itself.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        take(&self.last_words)
+    }
+
+    /// Why it could not be started.
+    pub(crate) fn not_started(&self) -> Option<String> {
+        take(&self.not_started)
+    }
+}
+
+impl Server<'_> {
+    /// Waits for a line of its output that is as wanted.
+    pub(crate) fn line(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.output.wait_for(PATIENCE, wanted)
+    }
+
+    /// The lines that it has printed so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.output.lock().0.clone()
+    }
+
+    /// All of its lines, once it has ended.
+    pub(crate) fn all_lines(&self) -> Vec<String> {
+        self.output.all(Instant::now() + PATIENCE)
+    }
+
+    /// Its process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Presses Ctrl-C. `false` where this program cannot do that.
+    pub(crate) fn interrupt(&self) -> bool {
+        let kill = format!("kill -INT {}", self.pid());
+        let sent = Command::new("sh").args(["-c", &kill]).status();
+        cfg!(unix) && sent.is_ok_and(|status| status.success())
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn end(&mut self, limit: Duration) -> Option<ExitStatus> {
+        wait(&mut self.child, limit)
+    }
+
+    /// What it printed last, for the learner.
+    pub(crate) fn told(&self) -> String {
+        let lines = self.lines();
+        let last: Vec<&String> = lines.iter().rev().take(3).rev().collect();
+        match last.is_empty() {
+            true => "It printed nothing.\n".to_owned(),
+            false => last.iter().fold("It printed:\n".to_owned(), |text, line| {
+                format!("{text}  {line}\n")
+            }),
+        }
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        // A server that dies of its client may be just about to.
+        let status = wait(&mut self.child, Duration::from_millis(20));
+        if let Some(status) = status {
+            let lines = self.errors.all(Instant::now() + Duration::from_secs(1));
+            let last: Vec<String> = lines
+                .iter()
+                .rev()
+                .take(5)
+                .rev()
+                .map(|line| format!("  {line}\n"))
+                .collect();
+            let words = format!("Your program has ended ({status}).\n{}", last.concat());
+            set(&self.program.last_words, words.trim_end().to_owned());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Output {
+    /// Reads what a program prints, and what it says of its errors.
+    fn of(child: &mut Child) -> (Arc<Self>, Arc<Self>) {
+        (Self::read(child.stdout.take()), Self::read(child.stderr.take()))
+    }
+
+    fn read(source: Option<impl Read + Send + 'static>) -> Arc<Self> {
+        let output = Arc::new(Self::default());
+        let writer = Arc::clone(&output);
+        thread::spawn(move || {
+            let lines = source
+                .into_iter()
+                .flat_map(|source| BufReader::new(source).split(b'\n'));
+            for line in lines.map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                writer.lock().0.push(line);
+                writer.changed.notify_all();
+            }
+            writer.lock().1 = true;
+            writer.changed.notify_all();
+        });
+        output
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Vec<String>, bool)> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a line, past ones included.
+    fn wait_for(
+        &self,
+        limit: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let until = Instant::now() + limit;
+        let mut lines = self.lock();
+        loop {
+            let found = lines.0.iter().find(|line| wanted(line));
+            let left = until.saturating_duration_since(Instant::now());
+            if found.is_some() || lines.1 || left.is_zero() {
+                return found.cloned();
+            }
+            let waited = self.changed.wait_timeout(lines, left);
+            lines = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// All lines: waits for the end of the output.
+    fn all(&self, until: Instant) -> Vec<String> {
+        let left = until.saturating_duration_since(Instant::now());
+        self.wait_for(left, |_| false);
+        self.lock().0.clone()
+    }
+}
+
+fn set(place: &Mutex<Option<String>>, text: String) {
+    *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+}
+
+fn take(place: &Mutex<Option<String>>) -> Option<String> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Waits until a process has ended.
+fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + limit;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < until => {
+                thread::sleep(Duration::from_millis(5))
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// The address in `listening on 127.0.0.1:4000 (Ctrl-C stops it)`.
+fn listening(line: &str) -> Option<SocketAddr> {
+    let addr = line.trim().strip_prefix("listening on ")?;
+    addr.split(' ').next()?.parse().ok()
+}
+
+/// The file that Cargo says it has built for an example.
+fn executable(messages: &str, example: &str) -> Option<String> {
+    let name = format!("\"name\":\"{example}\"");
+    let line = messages.lines().filter(|line| line.contains(&name)).next_back()?;
+    let (_, file) = line.split_once("\"executable\":\"")?;
+    Some(file.split('"').next()?.replace("\\\\", "\\"))
+}
+
+/// What starts Python here.
+pub(crate) fn python() -> &'static str {
+    if cfg!(windows) { "python" } else { "python3" }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
