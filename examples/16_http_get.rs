@@ -5,12 +5,11 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use http::{Excerpt, Response, Url, marked, pages, read_body};
 use socketserver::ThreadedServer;
-use support::http::{self, Head, Url};
-use support::{
-    Args, Lesson, PATIENCE, Progress, actor, crowd, hints, mistake, pages, say,
-};
+use support::{Args, Lesson, PATIENCE, actor, crowd, hints, mistake, say};
 
+mod http;
 mod support;
 
 fn main() -> ExitCode {
@@ -22,30 +21,30 @@ fn main() -> ExitCode {
 }
 
 // [ask]
-fn request(Url { path, host, .. }: &Url) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+fn request(Url { target, host, .. }: &Url) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
 }
 
 /// Asks for a page; the head of the answer is read, its body comes next.
-fn ask(url: &Url) -> io::Result<(Head, BufReader<TcpStream>)> {
+fn ask(url: &Url) -> io::Result<(Response, BufReader<TcpStream>)> {
     let mut stream = TcpStream::connect(&url.addr)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(request(url).as_bytes())?;
     let mut reader = BufReader::with_capacity(64 * 1024, stream);
-    Ok((http::read_response(&mut reader)?, reader))
+    Ok((Response::read(&mut reader)?, reader))
 }
 // [/ask]
 
 // [show]
 fn show(url: &Url) -> io::Result<()> {
-    say!("{}", http::marked(">", &request(url)));
+    say!("{}", marked(">", &request(url)));
     let begin = Instant::now();
-    let (head, mut reader) = ask(url)?;
-    say!("{}", http::marked("<", &head.to_string()));
+    let (response, mut reader) = ask(url)?;
+    say!("{}", marked("<", &response.head.to_string()));
 
-    let mut page = Progress::new(head.length());
-    let count = http::read_body(&mut reader, head.body()?, &mut page)?;
+    let mut page = Excerpt::default();
+    let count = read_body(&mut reader, response.body, &mut page)?;
     say!("{}\n{}", page.text(), throughput(count, begin));
     Ok(())
 }
@@ -63,8 +62,8 @@ fn table(url: &Url, most: usize) -> io::Result<()> {
     for n in crowd::sizes(most) {
         let begin = Instant::now();
         let counts = crowd::at_once(n, || {
-            let (head, mut reader) = ask(url)?;
-            http::read_body(&mut reader, head.body()?, &mut io::sink())
+            let (response, mut reader) = ask(url)?;
+            read_body(&mut reader, response.body, &mut io::sink())
         })?;
         say!("{n:3} at once: {}", throughput(counts.iter().sum(), begin));
     }

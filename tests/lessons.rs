@@ -373,6 +373,7 @@ impl Copy {
             "benches",
             "examples/chat",
             "examples/bot",
+            "examples/http",
             "lessons",
             "lessons/python",
             "src",

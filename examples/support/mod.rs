@@ -16,9 +16,6 @@
 //! - [`calls`]: how many calls, how many in vain, how long they took
 //! - [`crowd`]: the same work on several threads at once
 //! - [`echo`]: one client of an echo server that must never wait
-//! - [`http`]: a URL, and HTTP read from memory or from anything else; [`pages`]: what a
-//!   small web server answers
-//! - [`progress`]: a bar for what takes long
 //! - [`timeline`]: what each thread did when, as a drawing; [`svg`]: the same as a file
 #![allow(dead_code, unused_imports, unused_macros, reason = "each lesson uses a part")]
 
@@ -30,11 +27,8 @@ pub(crate) mod events;
 pub(crate) mod held_lock;
 pub(crate) mod hints;
 pub(crate) mod host_name;
-pub(crate) mod http;
 pub(crate) mod lesson;
 pub(crate) mod mistake;
-pub(crate) mod pages;
-pub(crate) mod progress;
 pub(crate) mod screen;
 pub(crate) mod stage;
 pub(crate) mod svg;
@@ -47,7 +41,6 @@ pub(crate) use echo::Echo;
 pub(crate) use host_name::host_name;
 pub(crate) use lesson::Lesson;
 pub(crate) use mistake::mistake;
-pub(crate) use progress::Progress;
 pub(crate) use stage::{Actor, actor, report, say, show};
 pub(crate) use terminal::ask;
 pub(crate) use timeline::{Doing, during, span};

@@ -1,12 +1,15 @@
 """Lesson 16: an HTTP client that writes its GET by hand and works out the throughput."""
 
 import argparse
+import collections
 import concurrent.futures
+import email.utils
+import ipaddress
+import re
 import socket
 import socketserver
 import sys
 import time
-import urllib.parse
 
 WELCOME = b"""Hello from lesson 16.
 /bytes/1000000  so many bytes
@@ -14,61 +17,181 @@ WELCOME = b"""Hello from lesson 16.
 /until-close    a body without a length
 """
 
+WHITE = " \t"  # in HTTP, white space is the space and the tab, and no other
+
+TEXT = "Content-Type: text/plain; charset=utf-8"
+
+MAX_LINE = 8 * 1024  # bytes of a first line
+MAX_HEAD = 64 * 1024  # bytes of all headers together
+MAX_HEADERS = 100
+MAX_BYTES = 10_000_000_000  # that /bytes/.. sends
+MAX_BODY = 1_000_000  # that may come with a request
+MAX_DROPPING = 60  # seconds that a body may go on coming that nobody reads
+
+TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+HOST = re.compile(
+    r"((?:[-._~!$&'()*+,;=0-9A-Za-z]|%[0-9A-Fa-f]{2})*|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?"
+)
+TARGET = re.compile(r"(?:[-._~!$&'()*+,;=:@/?0-9A-Za-z]|%[0-9A-Fa-f]{2})*")
+
+Url = collections.namedtuple("Url", "host name port target")
+
+
+class Refused(ValueError):
+    """The other side sends what is not HTTP, or more than we take."""
+
+    def __init__(self, why, status="400 Bad Request"):
+        super().__init__(why)
+        self.status = status
+
 
 # [ask]
 def request(url):
-    return (
-        f"GET {url.path or '/'} HTTP/1.1\r\nHost: {url.netloc}\r\n"
-        "Connection: close\r\n\r\n"
-    )
+    return f"GET {url.target} HTTP/1.1\r\nHost: {url.host}\r\nConnection: close\r\n\r\n"
 
 
 def ask(url):
-    stream = socket.create_connection((url.hostname, url.port or 80), timeout=5)
+    stream = socket.create_connection((url.name, url.port), timeout=5)
     stream.sendall(request(url).encode())
     reader = stream.makefile("rb")
     stream.close()  # the reader keeps the connection open
-    return read_head(reader), reader
+    return read_response(reader), reader
 # [/ask]
 
 
-def read_head(reader):
-    first = read_line(reader)
-    headers = []
-    while True:
-        line = read_line(reader)
-        if not line:
-            return first, headers  # the blank line: here the head ends
-        name, colon, value = line.partition(":")
-        if not colon or len(headers) == 100:
-            raise ValueError("this is not a head")
-        headers.append((name, value.strip()))
+def parse(text):
+    """What a URL says. The part behind `#` is not sent, and neither is a password."""
+    match = re.fullmatch(r"(?i:http)://([^/?#]*)([^#]*)(?:#.*)?", text, re.DOTALL)
+    if not match:
+        sys.exit("This client speaks plain HTTP only: write a URL with http://")
+    host, target = match.groups()
+    name, port = split_host(host) or ("", None)
+    port = number("80" if port is None else port)
+    if port is None or port > 65535 or not name:
+        sys.exit("Write host, colon, port, as in http://127.0.0.1:9016/, and no password.")
+    if not TARGET.fullmatch(target):
+        sys.exit("A URL has %20 for a space, and the like for all that is not ASCII.")
+    target = target if target.startswith("/") else f"/{target}"
+    return Url(host, name.strip("[]"), port, target)
 
 
-def read_line(reader):
-    line = reader.readline(65536)
+def split_host(text):
+    """Host and port, as in `localhost:80`, `[::1]:80` or `localhost`; or else None."""
+    match = HOST.fullmatch(text)
+    if match and match[1].startswith("["):
+        try:
+            ipaddress.IPv6Address(match[1][1:-1])
+        except ValueError:
+            return None
+    return match and (match[1], match[2] and match[2][1:])
+
+
+def number(text, base=10):
+    """A number of digits only: `int` takes `+5`, ` 5`, `5_0` and `0x5` too."""
+    if not re.fullmatch("[0-9]+" if base == 10 else "[0-9A-Fa-f]+", text):
+        return None
+    text = text.lstrip("0") or "0"
+    return int(text, base) if len(text) <= 20 and int(text, base) < 2**64 else None
+
+
+# [head]
+def read_line(reader, most):
+    line = reader.readline(most)
     if not line.endswith(b"\n"):
+        if len(line) == most:
+            status = "431 Request Header Fields Too Large"
+            raise Refused("a line, or the head, is too long", status)
         raise EOFError("the connection ended in the middle of the head")
-    return line.decode("latin-1").rstrip("\r\n")
+    line = line[:-2] if line.endswith(b"\r\n") else line[:-1]
+    if b"\r" in line or b"\0" in line:
+        raise Refused("a line of the head has a \\r or a \\0 in it")
+    return line.decode("latin-1")
+
+
+def read_headers(reader):
+    headers, left = [], MAX_HEAD
+    while line := read_line(reader, max(left, 0)):
+        left -= len(line) + 2
+        name, colon, value = line.partition(":")
+        if len(headers) == MAX_HEADERS:
+            status = "431 Request Header Fields Too Large"
+            raise Refused(f"the head has more than {MAX_HEADERS} headers", status)
+        if line[0] in WHITE and headers:  # it goes on with the header before it
+            name, before = headers.pop()
+            headers.append((name, f"{before} {line}".strip(WHITE)))
+        elif colon and TOKEN.fullmatch(name):
+            headers.append((name, value.strip(WHITE)))
+        else:
+            raise Refused("this is not a header")
+    return headers  # the blank line: here the head ends
+# [/head]
+
+
+def read_response(reader):
+    for _ in range(10):
+        first = read_line(reader, MAX_LINE)
+        match = re.fullmatch(r"(HTTP/1\.[0-9]) ([1-9][0-9][0-9])( .*)?", first)
+        if not match:
+            raise Refused("this is not an answer in HTTP/1.1")
+        headers, status = read_headers(reader), int(match[2])
+        if status == 101:
+            raise Refused("the server changes to another protocol")
+        if status >= 200:
+            body = 0 if status in (204, 304) else announced(headers, match[1])
+            return first, headers, body
+    raise Refused("10 answers that only say: wait")
 
 
 # [body]
-def read_body(headers, reader):
+def announced(headers, version):
+    """How the end of a body is known: by its length, by "chunks", or not at all: None."""
+    codings = members(headers, "transfer-encoding")
+    if codings is not None:
+        codings = [coding.lower() for coding in codings]
+        if version == "HTTP/1.0" or codings[-1:] != ["chunked"] or "chunked" in codings[:-1]:
+            raise Refused("the body is packed in a way unknown")
+        if len(codings) > 1:
+            raise Refused("the body is packed in a way unknown", "501 Not Implemented")
+        return "chunks"
+    lengths = members(headers, "content-length")
+    if lengths is None:
+        return None
+    length = number(lengths[0]) if lengths else None
+    if length is None or any(number(other) != length for other in lengths):
+        raise Refused("the body has no length that is a number, or two of them")
+    return length
+
+
+def read_body(body, reader):
     """Yields the body, part by part."""
-    headers = {name.lower(): value for name, value in headers}
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        while True:
-            length = int(read_line(reader).partition(";")[0], 16)
-            if length == 0:
-                return
-            yield from read_exactly(reader, length)
-            read_line(reader)  # the end of the line behind the piece
-    elif "content-length" in headers:
-        yield from read_exactly(reader, int(headers["content-length"]))
-    else:
+    if body is None:
         while data := reader.read1(65536):
             yield data
+        return
+    if body != "chunks":
+        yield from read_exactly(reader, body)
+        return
+    while True:
+        line, extension, _ = read_line(reader, 1024).partition(";")
+        length = number(line.rstrip(WHITE) if extension else line, 16)
+        if length is None:
+            raise Refused("this is not a length")
+        if length == 0:
+            break
+        yield from read_exactly(reader, length)
+        if read_line(reader, 1024):
+            raise Refused("a piece is longer than it says")
+    left = MAX_HEAD
+    while line := read_line(reader, max(left, 0)):
+        left -= len(line) + 2  # headers behind the body are not believed
 # [/body]
+
+
+def members(headers, name):
+    """The members of all headers with this name; None if there is no such header."""
+    values = [value for other, value in headers if other.lower() == name]
+    all_members = [member.strip(WHITE) for member in ",".join(values).split(",")]
+    return [member for member in all_members if member] if values else None
 
 
 def read_exactly(reader, length):
@@ -88,16 +211,19 @@ def show(url):
     for line in request(url).split("\r\n")[:-1]:
         print(f"> {line}".rstrip())
     begin = time.perf_counter()
-    (first, headers), reader = ask(url)
+    (first, headers, body), reader = ask(url)
     for line in [first, *(f"{name}: {value}" for name, value in headers), ""]:
-        print(f"< {line}".rstrip())
+        print(f"< {printable(line)}".rstrip())
     count, text = 0, b""
     with reader:
-        for data in read_body(headers, reader):
+        for data in read_body(body, reader):
             count += len(data)
             text = (text + data)[:1001]
     speed = throughput(count, begin)
-    print(text.decode(errors="replace").rstrip() if count <= 1000 else f"({count} bytes, not shown)")
+    if count > 1000:
+        print(f"({count} bytes, not shown)")
+    else:
+        print(printable(text.decode(errors="replace")).rstrip() or "(no bytes)")
     print(speed)
 
 
@@ -108,10 +234,15 @@ def throughput(count, begin):
 # [/show]
 
 
+def printable(text):
+    """What comes from outside must not command the terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text.replace("\r", ""))
+
+
 def fetch(url):
-    (_, headers), reader = ask(url)
+    (_, _, body), reader = ask(url)
     with reader:
-        return sum(len(data) for data in read_body(headers, reader))
+        return sum(len(data) for data in read_body(body, reader))
 
 
 def table(url, most):
@@ -128,35 +259,149 @@ class Pages(socketserver.StreamRequestHandler):
     timeout = 5
 
     def handle(self):
-        first, _ = read_head(self.rfile)
-        path = first.split(" ")[1]
-        if path == "/":
-            self.text("200 OK", WELCOME)
-        elif path == "/chunked":
-            self.head("200 OK", "Transfer-Encoding: chunked")
-            for piece in [b"one, ", b"two, ", b"three\n"]:
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            self.wfile.write(b"0\r\n\r\n")
-        elif path == "/until-close":
-            self.head("200 OK")
-            self.wfile.write(b"it is over when it is over\n")
-        elif path.startswith("/bytes/"):
-            left = int(path[len("/bytes/"):])
-            self.head("200 OK", f"Content-Length: {left}")
-            while left > 0:
-                count = min(left, 65536)
-                self.wfile.write(b"x" * count)
-                left -= count
-        else:
+        try:
+            first = read_first_line(self.rfile)
+            if first:
+                self.is_head = first.startswith(b"HEAD ")
+                self.answer(first)
+        except (ConnectionError, EOFError, socket.timeout):
+            pass  # the client has gone, or says nothing: browsers do that
+
+    def answer(self, first):
+        self.is_1_1 = True
+        try:
+            method, path, self.is_1_1, body, headers = read_request(first, self.rfile)
+        except Refused as refused:
+            return self.text(refused.status, f"{refused}\n".encode())
+        if method in ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]:
+            words = b"only GET and HEAD are answered\n"
+            return self.text("405 Method Not Allowed", words, "Allow: GET, HEAD")
+        if method not in ["GET", "HEAD"]:
+            return self.text("501 Not Implemented", b"no such method\n")
+        if body not in [None, "chunks"] and body > MAX_BODY:
+            return self.text("413 Content Too Large", b"send no body\n")
+        self.page(path, headers)
+
+    def page(self, path, headers):
+        count = number(path[len("/bytes/"):]) if path.startswith("/bytes/") else None
+        is_bytes = count is not None and count <= MAX_BYTES
+        if not is_bytes and path not in ["/", "/chunked", "/until-close"]:
             self.text("404 Not Found", b"no such page\n")
+        elif headers.get("if-match", "*") != "*":
+            self.text("412 Precondition Failed", b"our pages have no tags\n")
+        elif headers.get("if-none-match") == "*":  # "only if there is no such page"
+            self.send("304 Not Modified", [], [])
+        elif is_bytes:
+            self.bytes(count)
+        elif path == "/chunked":
+            self.chunked([b"one, ", b"two, ", b"three\n"])
+        elif path == "/until-close":
+            self.send("200 OK", [TEXT], [b"it is over when it is over\n"])
+        else:
+            self.text("200 OK", WELCOME)
 
-    def text(self, status, text):
-        self.head(status, f"Content-Length: {len(text)}")
-        self.wfile.write(text)
+    def text(self, status, text, *headers):
+        headers = [TEXT, f"Content-Length: {len(text)}", *headers]
+        self.send(status, headers, [text])
 
-    def head(self, status, *headers):
-        lines = [f"HTTP/1.1 {status}", *headers, "Connection: close", "", ""]
-        self.wfile.write("\r\n".join(lines).encode())
+    def bytes(self, count):
+        headers = ["Content-Type: application/octet-stream", f"Content-Length: {count}"]
+        blocks = (b"x" * min(65536, count - at) for at in range(0, count, 65536))
+        self.send("200 OK", headers, blocks)
+
+    def chunked(self, pieces):
+        if not self.is_1_1:  # HTTP/1.0 has no chunks
+            return self.send("200 OK", [TEXT], pieces)
+        chunks = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
+        headers = [TEXT, "Transfer-Encoding: chunked"]
+        return self.send("200 OK", headers, [*chunks, b"0\r\n\r\n"])
+
+    def send(self, status, headers, content):
+        date = f"Date: {email.utils.formatdate(usegmt=True)}"
+        head = [f"HTTP/1.1 {status}", date, *headers, "Connection: close", "", ""]
+        self.wfile.write("\r\n".join(head).encode())
+        for part in [] if self.is_head else content:
+            self.wfile.write(part)
+
+    def finish(self):
+        """Says the end, and drops what still comes: if it were left unread, closing would
+        reset the connection, and the client might lose the answer."""
+        super().finish()
+        end = time.monotonic() + MAX_DROPPING
+        try:
+            self.connection.shutdown(socket.SHUT_WR)
+            while time.monotonic() < end and self.connection.recv(65536):
+                pass
+        except OSError:
+            pass
+
+
+def read_first_line(reader):
+    """The first line with its end, if it is not too long. Empty lines do not count."""
+    left = MAX_LINE
+    while line := reader.peek(1)[:1]:
+        if not b"!" <= line <= b"~" and line not in b"\r\n":
+            return line  # https: it has no lines
+        line = reader.readline(left)
+        left -= len(line)
+        if line not in [b"\r\n", b"\n"] or left == 0:
+            break
+    if line and left > 0 and not line.endswith(b"\n"):
+        raise EOFError("the connection ended in the first line")
+    return line
+
+
+def read_request(first, reader):
+    """Method, path, whether it is HTTP/1.1, how its body ends, and its headers."""
+    words = first.decode("latin-1").split(" ")
+    if not first.endswith(b"\n"):
+        if len(words) > 1 and TOKEN.fullmatch(words[0]):
+            raise Refused(f"more than {MAX_LINE} bytes", "414 URI Too Long")
+        raise Refused("this is not a request in HTTP/1.1")
+    first = re.sub("\r?\n$", "", first.decode("latin-1"))
+    match = re.fullmatch(r"([^ ]+) ([!-~]+) (HTTP/[0-9]\.[0-9])", first)
+    if not match or not TOKEN.fullmatch(match[1]):
+        raise Refused("this is not a request in HTTP/1.1")
+    method, target, version = match.groups()
+    if not version.startswith("HTTP/1."):
+        raise Refused("this is HTTP/1.1", "505 HTTP Version Not Supported")
+    path = path_of(method, target)
+    headers = read_headers(reader)
+    hosts = [value for name, value in headers if name.lower() == "host"]
+    if len(hosts) > 1 or not hosts and version != "HTTP/1.0":
+        raise Refused("there is no Host, or more than one")
+    if hosts and not split_host(hosts[0]):
+        raise Refused("this is not a host")
+    body = announced(headers, version)
+    if body == "chunks" and members(headers, "content-length") is not None:
+        raise Refused("a body has a Content-Length or a Transfer-Encoding, not both")
+    expects = members(headers, "expect") or []
+    if version != "HTTP/1.0" and any(e.lower() != "100-continue" for e in expects):
+        raise Refused("this cannot be expected here", "417 Expectation Failed")
+    named = {name.lower(): value for name, value in headers}
+    return method, path, version != "HTTP/1.0", body, named
+
+
+def path_of(method, target):
+    """Which page a request's target names."""
+    if "#" in target:
+        raise Refused("this is not a target")
+    if method == "CONNECT":
+        name, port = split_host(target) or ("", "")
+        if not name or not 0 < (number(port or "") or 0) < 65536:
+            raise Refused("this is not a host and a port")
+        return "*"
+    if target == "*" and method == "OPTIONS" or target.startswith("/"):
+        return target.partition("?")[0]
+    match = re.fullmatch(r"([^/?]+)://([^/?]*)([^?]*).*", target)
+    if not match or not TOKEN.fullmatch(match[1]):
+        raise Refused("this is not a target")
+    scheme, host, path = match.groups()
+    if scheme.lower() != "http":
+        raise Refused("this server is for http:// only", "421 Misdirected Request")
+    if not (split_host(host) or [""])[0]:
+        raise Refused("this is not a host")
+    return path or "/"
 
 
 def serve(host, port):
@@ -168,11 +413,12 @@ def serve(host, port):
 
 
 def client(host, port, words, parallel):
-    url = urllib.parse.urlsplit(words[0] if words else f"http://{host}:{port}/")
-    if url.scheme != "http":
-        sys.exit("This client speaks plain HTTP only: write a URL with http://")
-    show(url)
-    table(url, parallel)
+    url = parse(words[0] if words else f"http://{host}:{port}/")
+    try:
+        show(url)
+        table(url, parallel)
+    except (OSError, EOFError, Refused) as error:
+        sys.exit(f"error: {error}")
 
 
 def main():

@@ -6,7 +6,8 @@ use std::fmt::{Debug, Display};
 use arbitrary::Unstructured;
 use arbtest::arbtest;
 
-/// For how long inputs are tried, in each test.
+/// For how long inputs are tried, in each test. For longer:
+/// `ARBTEST_BUDGET_MS=60000 cargo test -p socketserver-properties`.
 const BUDGET_MS: u64 = 300;
 
 /// What an input is made from. When there are no more choices, each is the first: so the
@@ -58,13 +59,15 @@ pub(crate) fn same<T: PartialEq + Debug>(
 /// Tries `property` with many inputs, other ones in each run. If it does not hold for
 /// one, a small one is shown, and the seed that makes it again.
 pub(crate) fn check(property: impl Fn(&mut Choices<'_, '_>) -> Verdict) {
+    let budget = std::env::var("ARBTEST_BUDGET_MS").ok();
+    let budget = budget.and_then(|budget| budget.parse().ok()).unwrap_or(BUDGET_MS);
     arbtest(|bytes| {
         if let Err(words) = property(&mut Choices(bytes)) {
             panic!("{words}");
         }
         Ok(())
     })
-    .budget_ms(BUDGET_MS)
+    .budget_ms(budget)
     .size_max(2_000);
 }
 

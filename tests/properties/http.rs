@@ -6,30 +6,48 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
 use crate::choices::{Choices, Verdict, check, same};
 
-#[path = "../../examples/support/http.rs"]
-#[allow(dead_code, reason = "its programs use the rest")]
-mod code;
+#[path = "../../examples/http/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "its programs use the rest")]
+pub(crate) mod code;
 
-use code::{Head, MAX_HEAD, Url, printable, read_body, read_response};
+use code::Response;
+use code::body::{Body, read_body};
+use code::error::Refusal;
+use code::head::{Head, MAX_FIRST_LINE, MAX_HEAD};
+use code::request::{Request, read_first_line};
+use code::text::printable;
 
-/// What is read: the head, the body and what is left; or the error.
-type Message = Result<(Head, Vec<u8>, Vec<u8>), (ErrorKind, String)>;
+/// What is read, or the error.
+pub(crate) type Outcome<T> = Result<T, (ErrorKind, String)>;
 
-fn read(mut reader: impl BufRead) -> Message {
+/// An answer: its head, its body and what is left.
+pub(crate) type Message = Outcome<(Head, Vec<u8>, Vec<u8>)>;
+
+pub(crate) fn told(error: io::Error) -> (ErrorKind, String) {
+    (error.kind(), error.to_string())
+}
+
+pub(crate) fn read_answer(mut reader: impl BufRead) -> Message {
     let mut read = || {
-        let head = read_response(&mut reader)?;
+        let response = Response::read(&mut reader)?;
         let mut body = Vec::new();
-        let count = read_body(&mut reader, head.body()?, &mut body)?;
+        let count = read_body(&mut reader, response.body, &mut body)?;
         assert_eq!(count, body.len() as u64);
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest)?;
-        Ok((head, body, rest))
+        Ok((response.head, body, rest))
     };
-    read().map_err(|error: io::Error| (error.kind(), error.to_string()))
+    read().map_err(told)
+}
+
+fn read_chunks(mut reader: impl BufRead) -> Outcome<Vec<u8>> {
+    let mut body = Vec::new();
+    read_body(&mut reader, Body::Chunked, &mut body).map_err(told)?;
+    Ok(body)
 }
 
 /// Gives its bytes in reads of these sizes, and then one by one.
-struct Pieces<'a> {
+pub(crate) struct Pieces<'a> {
     bytes: &'a [u8],
     sizes: Vec<usize>,
 }
@@ -48,40 +66,82 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// Reads in one piece and in many, which must make no difference.
-fn read_both(choices: &mut Choices<'_, '_>, bytes: &[u8]) -> Result<Message, String> {
+/// The bytes in pieces.
+pub(crate) fn cut<'a>(
+    choices: &mut Choices<'_, '_>,
+    bytes: &'a [u8],
+) -> BufReader<Pieces<'a>> {
     let sizes = choices.up_to(50, |choices| choices.below(8));
     let capacity = choices.one_of(&[1, 2, 7, 64, 8192]);
-    let whole = read(bytes);
-    let pieces = Pieces { bytes, sizes };
-    let cut = read(BufReader::with_capacity(capacity, pieces));
-    same(&cut, &whole, format!("in pieces: {}", bytes.escape_ascii()))?;
+    BufReader::with_capacity(capacity, Pieces { bytes, sizes })
+}
+
+/// Reads an answer in one piece and in many, which must make no difference.
+fn read_both(choices: &mut Choices<'_, '_>, bytes: &[u8]) -> Result<Message, String> {
+    let whole = read_answer(bytes);
+    let in_pieces = read_answer(cut(choices, bytes));
+    same(&in_pieces, &whole, format!("in pieces: {}", bytes.escape_ascii()))?;
     Ok(whole)
+}
+
+/// What messages are made of, and what might be taken for it.
+const WORDS: [&[u8]; 33] = [
+    b"HTTP/1.1 200 OK\r\n",
+    b"GET / HTTP/1.1\r\n",
+    b"Host: h\r\n",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"Content-Length: ",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: ",
+    b"Expect: 100-continue\r\n",
+    b"A: b\r\n",
+    b": ",
+    b":",
+    b"0",
+    b"4",
+    b"ffffffffffffffff",
+    b"99999999999999999999",
+    b"+",
+    b"0x",
+    b";",
+    b",",
+    b"/",
+    b"?",
+    b"#",
+    b"http://h",
+    b"OPTIONS * HTTP/1.1\r\n",
+    b"HTTP/1.0",
+    b"abcd",
+    b"\xff\x00",
+    b"\xc2\xa0",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b" ",
+    b"\t",
+];
+
+pub(crate) fn any_words(choices: &mut Choices<'_, '_>) -> Vec<u8> {
+    choices.up_to(24, |choices| choices.one_of(&WORDS)).concat()
 }
 
 #[test]
 fn any_bytes_are_the_same_in_any_pieces() {
-    const WORDS: [&[u8]; 16] = [
-        b"HTTP/1.1 200 OK\r\n",
-        b"\r\n",
-        b"\n",
-        b"\r",
-        b"Content-Length: ",
-        b"Transfer-Encoding: chunked\r\n",
-        b"A: b\r\n",
-        b": ",
-        b"0",
-        b"4",
-        b"ffffffffffffffff",
-        b";",
-        b"abcd",
-        b"\xff\x00",
-        b"HTTP/1.1 100 Continue\r\n\r\n",
-        b" ",
-    ];
     check(|choices| {
-        let words = choices.up_to(20, |choices| choices.one_of(&WORDS));
-        read_both(choices, &words.concat()).map(drop)
+        let words = any_words(choices);
+        read_both(choices, &words).map(drop)?;
+        let answer = [b"HTTP/1.1 200 OK\r\n", &words[..]].concat();
+        read_both(choices, &answer).map(drop)
+    });
+}
+
+#[test]
+fn any_chunks_are_the_same_in_any_pieces() {
+    check(|choices| {
+        let words = any_words(choices);
+        let whole = read_chunks(&words[..]);
+        let about = format!("in pieces: {}", words.escape_ascii());
+        same(&read_chunks(cut(choices, &words)), &whole, about)
     });
 }
 
@@ -89,6 +149,48 @@ fn any_bytes_are_the_same_in_any_pieces() {
 fn word(choices: &mut Choices<'_, '_>) -> String {
     let letters = choices.up_to(12, |choices| choices.one_of(b"abcXYZ019-_"));
     format!("x{}", String::from_utf8(letters).unwrap())
+}
+
+/// The lines of a head, each written in one of the ways in which it can be written. Some
+/// values become longer: they are written in two lines, and read as one.
+pub(crate) fn write_head(
+    choices: &mut Choices<'_, '_>,
+    head: &mut Head,
+    end: &str,
+) -> Vec<u8> {
+    let mut bytes = format!("{}{end}", head.first).into_bytes();
+    for (name, value) in &mut head.headers {
+        let space = choices.one_of(&["", " ", "\t \t"]);
+        bytes.extend(format!("{name}:{space}{value}{space}").bytes());
+        if choices.below(8) == 7 {
+            bytes.extend(
+                format!("{end}{}folded", choices.one_of(&[" ", "\t  "])).bytes(),
+            );
+            *value = format!("{value} folded");
+        }
+        bytes.extend(end.bytes());
+    }
+    bytes.extend(end.bytes());
+    bytes
+}
+
+/// Writes a body in chunks.
+fn write_chunks(choices: &mut Choices<'_, '_>, body: &[u8], end: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut left = body;
+    while !left.is_empty() {
+        let (chunk, rest) = left.split_at(1 + choices.below(left.len()));
+        let extension = choices.one_of(&["", ";a=b", " ;a", "\t; a = \"b\""]);
+        let zeros = choices.one_of(&["", "0", "00000000000000000000"]);
+        bytes.extend(format!("{zeros}{:X}{extension}{end}", chunk.len()).bytes());
+        bytes.extend(chunk);
+        bytes.extend(end.bytes());
+        left = rest;
+    }
+    bytes.extend(format!("0{end}").bytes());
+    bytes.extend(choices.one_of(&["", "A: b\n", "Content-Length: 1\r\n"]).bytes());
+    bytes.extend(end.bytes());
+    bytes
 }
 
 /// Writes a response in one of the ways in which one can be written. Returns its bytes
@@ -99,7 +201,9 @@ fn write(
     body: &[u8],
 ) -> (Vec<u8>, bool) {
     let end = choices.one_of(&["\r\n", "\n"]);
-    let framing = choices.below(3);
+    let is_1_0 = head.first.starts_with("HTTP/1.0");
+    let framing = choices.below(if is_1_0 { 2 } else { 3 });
+    let framed = head.headers.len();
     match framing {
         0 => {}
         1 => {
@@ -107,35 +211,29 @@ fn write(
         }
         _ => head.headers.push(("Transfer-Encoding".to_owned(), "Chunked".to_owned())),
     }
-    let mut bytes = format!("{}{end}", head.first).into_bytes();
-    for (name, value) in &head.headers {
+    let framing_line = head.headers.split_off(framed);
+    let mut bytes = write_head(choices, head, end);
+    bytes.truncate(bytes.len() - end.len());
+    for (name, value) in &framing_line {
         bytes.extend(format!("{name}:{value}{end}").bytes());
     }
     bytes.extend(end.bytes());
-    if framing < 2 {
-        bytes.extend(body);
-        return (bytes, framing == 0);
+    head.headers.extend(framing_line);
+    match framing {
+        2 => bytes.extend(write_chunks(choices, body, end)),
+        _ => bytes.extend(body),
     }
-    let mut left = body;
-    while !left.is_empty() {
-        let (chunk, rest) = left.split_at(1 + choices.below(left.len()));
-        let extension = choices.one_of(&["", ";a=b", " "]);
-        bytes.extend(format!("{:X}{extension}{end}", chunk.len()).bytes());
-        bytes.extend(chunk);
-        bytes.extend(end.bytes());
-        left = rest;
-    }
-    bytes.extend(format!("0{end}").bytes());
-    bytes.extend(choices.one_of(&["", "A: b\n"]).bytes());
-    bytes.extend(end.bytes());
-    (bytes, false)
+    (bytes, framing == 0)
+}
+
+pub(crate) fn any_headers(choices: &mut Choices<'_, '_>) -> Vec<(String, String)> {
+    choices.up_to(10, |choices| (word(choices), word(choices)))
 }
 
 fn any_head(choices: &mut Choices<'_, '_>) -> Head {
     let status = 200 + choices.below(4); // 204 and 304 never have a body
     let first = format!("HTTP/1.{} {status} {}", choices.below(2), word(choices));
-    let headers = choices.up_to(10, |choices| (word(choices), word(choices)));
-    Head { first, headers }
+    Head { first, headers: any_headers(choices) }
 }
 
 #[test]
@@ -171,7 +269,7 @@ fn what_breaks_off_is_never_taken_for_whole() {
     });
 }
 
-/// A server that sends the same for ever.
+/// A server, or a client, that sends the same for ever.
 struct Endless<'a> {
     words: Vec<&'a [u8]>,
     place: usize,
@@ -191,66 +289,41 @@ impl Read for Endless<'_> {
 
 #[test]
 fn a_head_without_an_end_is_refused_soon() {
-    let last: [&[u8]; 5] = [
+    let last: [&[u8]; 8] = [
         &[b'x'; 1000],
         &b"A: b\r\n".repeat(20),
         &b"HTTP/1.1 100 Continue\r\n\r\n".repeat(5),
         &[b'\xff'; 900],
         &b"A: ".repeat(300),
+        &b"\r\n".repeat(500),
+        &b" folded\r\n".repeat(100),
+        &b"\n".repeat(999),
     ];
     for last in last {
-        for first in [last, b"HTTP/1.1 200 OK\r\n"] {
+        let lines =
+            [last, b"HTTP/1.1 200 OK\r\nA: b\r\n", b"GET / HTTP/1.1\r\nA: b\r\n"];
+        for first in lines {
             let sent = Cell::new(0);
-            let endless = Endless { words: vec![first, last], place: 0, sent: &sent };
+            let words = vec![first, last];
+            let endless = Endless { words: words.clone(), place: 0, sent: &sent };
             let mut reader = BufReader::with_capacity(64, endless);
-            let error = read_response(&mut reader).map(drop).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidData, "{}", last.escape_ascii());
-            assert!(sent.get() <= MAX_HEAD + 1024, "{} bytes", sent.get());
+            let whole = first != last && last.contains(&b'\n') && last[0] < b' ';
+            match Response::read(&mut reader).map(drop) {
+                Ok(()) => assert!(whole && first.starts_with(b"HTTP")),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidData),
+            }
+            let most = MAX_HEAD + MAX_FIRST_LINE + 1024;
+            assert!(sent.get() <= most, "{} bytes", sent.get());
+
+            sent.set(0);
+            let endless = Endless { words, place: 0, sent: &sent };
+            let mut reader = BufReader::with_capacity(64, endless);
+            let first = read_first_line(&mut reader).unwrap().unwrap();
+            let error = Request::read(&first, &mut reader).map(drop).unwrap_err();
+            assert!(Refusal::within(&error).is_some(), "{error}");
+            assert!(sent.get() <= most, "{} bytes", sent.get());
         }
     }
-}
-
-#[test]
-fn a_url_says_what_it_is_made_of() {
-    check(|choices| {
-        let host = choices.one_of(&["h", "example.org", "127.0.0.1", "[::1]"]);
-        let port = choices.one_of(&["", ":0", ":80", ":9016", ":65535"]);
-        let path = choices.one_of(&["", "/", "/a/b", "?q", "/a?b=c:d", "/@//:"]);
-        let part = choices.one_of(&["", "#", "#/part?"]);
-        let scheme = choices.one_of(&["http", "HTTP", "hTTp"]);
-        let text = format!("{scheme}://{host}{port}{path}{part}");
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        let expected = Url {
-            addr: format!("{host}{}", if port.is_empty() { ":80" } else { port }),
-            host: format!("{host}{port}"),
-            path: format!("{slash}{path}"),
-        };
-        same(&Url::parse(&text), &Ok(expected), text)
-    });
-}
-
-/// What may be asked for is one line: nobody can put a header into it.
-#[test]
-fn any_text_is_a_url_or_is_answered_in_two_lines() {
-    check(|choices| {
-        let pieces = choices.up_to(12, |choices| {
-            choices.one_of(&[
-                "http", "s", "://", ":", "/", "h", "[", "]", "::1", "@", "80", "70000",
-                "#", "?", " ", "\r\n", "\0", "\u{e9}", "%20",
-            ])
-        });
-        let text = pieces.concat();
-        match Url::parse(&text) {
-            Ok(url) => {
-                let all = format!("{}{}{}", url.addr, url.host, url.path);
-                let graphic = all.chars().all(|letter| letter.is_ascii_graphic());
-                let fine = graphic && url.path.starts_with('/') && !url.host.is_empty();
-                same(&fine, &true, format!("{text:?}: {url:?}"))
-            }
-            Err(words) if text.contains(['\r', '\n']) && !words.is_empty() => Ok(()),
-            Err(words) => same(&words.lines().count(), &2, format!("{text:?}: {words}")),
-        }
-    });
 }
 
 #[test]

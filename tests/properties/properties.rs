@@ -7,7 +7,7 @@
 //! - `lines`: `src/lines.rs`, how the library finds lines.
 //! - `chat`: the commands of lesson 14.
 //! - `bot`: the dialogue of lesson 15.
-//! - `http`: the messages and URLs of lesson 16.
+//! - `http`, `http_requests`: the messages and URLs of lesson 16.
 //!
 //! For more, add a file here, and a `#[path]` to what it tests. `choices` makes the
 //! input.
@@ -17,4 +17,5 @@ mod bot;
 mod chat;
 mod choices;
 mod http;
+mod http_requests;
 mod lines;
