@@ -14,11 +14,7 @@ fn main() -> ExitCode {
     Lesson::new("13_graceful_shutdown", "a server that stops well", demonstration)
         .ends("127.0.0.1:9013", serve, client)
         .words("[WORDS...]")
-        .number(
-            "deadline",
-            1000,
-            "how many ms a server that stops waits for its clients",
-        )
+        .number("deadline", 1000, "how many ms a stopping server waits for its clients")
         .flag("careless", "a server that does not catch Ctrl-C")
         .timeline()
         .run()
@@ -61,8 +57,11 @@ fn builder(args: &Args) -> ServerBuilder {
 fn client(args: &Args) -> io::Result<()> {
     let sentence = args.message("one two three four five six seven eight");
     let mut words = begin(args.addr(), &sentence)?.lines();
-    for _ in sentence.split_whitespace() {
-        say!("{}", words.next().ok_or(io::ErrorKind::UnexpectedEof)??);
+    let mut left = sentence.split_whitespace().count();
+    while left > 0 {
+        let line = words.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+        left -= usize::from(!line.starts_with('(')); // in brackets: not a word
+        say!("{line}");
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 //!
 //! `answers NAME serve --addr 127.0.0.1:0` runs the answer in `NAME.rs`. The first line of an
 //! answer says `RIGHT`, or `WRONG:` and the promise that it breaks first.
-#![allow(clippy::unwrap_used, reason = "wrong answers are written as people write them")]
 
 use std::env;
 use std::io;

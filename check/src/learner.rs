@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::{EXERCISES, Exercise, Report};
 
 /// The house's own rules, which a learner need not keep.
-const ALLOWED: &str =
-    "#![allow(missing_docs, unreachable_pub, unused_qualifications)]\n";
+const ALLOWED: &str = "#![allow(missing_docs, unreachable_pub, unused_qualifications)]";
 
 /// Where the verdicts are written down.
 const PROGRESS: &str = "examples/my_progress.txt";
@@ -43,14 +42,18 @@ pub(crate) fn my_file(exercise: &Exercise, language: Language) -> String {
     }
 }
 
-/// Copies the lesson's program, for the learner to change.
+/// Copies the lesson's program, for the learner to change; `root` is the repository's.
 ///
 /// # Errors
 ///
 /// There is a copy already, or none can be made.
-pub fn start(exercise: &Exercise, language: Language) -> Result<bool, String> {
+pub fn start(
+    root: &Path,
+    exercise: &Exercise,
+    language: Language,
+) -> Result<bool, String> {
     let (mine, id) = (my_file(exercise, language), exercise.id);
-    if root().join(&mine).exists() {
+    if root.join(&mine).exists() {
         return Err(format!(
             "{mine} is there already, and stays as it is.\nTo begin again, delete it or give \
              it another name."
@@ -60,11 +63,11 @@ pub fn start(exercise: &Exercise, language: Language) -> Result<bool, String> {
         Language::Rust => format!("examples/{}.rs", exercise.lesson),
         Language::Python => format!("lessons/python/{}.py", exercise.lesson),
     };
-    let text = fs::read_to_string(root().join(&from)).and_then(|text| match language {
-        Language::Rust => with_modules(&text, exercise),
+    let text = fs::read_to_string(root.join(&from)).and_then(|text| match language {
+        Language::Rust => with_modules(root, &text, exercise),
         Language::Python => Ok(text),
     });
-    let copied = text.and_then(|text| fs::write(root().join(&mine), text));
+    let copied = text.and_then(|text| fs::write(root.join(&mine), text));
     copied.map_err(|error| format!("{mine} cannot be made from {from}: {error}."))?;
 
     let (run, flag) = match language {
@@ -73,7 +76,7 @@ pub fn start(exercise: &Exercise, language: Language) -> Result<bool, String> {
     };
     println!("{mine} is yours to change: a copy of {from}.");
     if language == Language::Rust
-        && root().join("examples").join(my_name(exercise)).exists()
+        && root.join("examples").join(my_name(exercise)).exists()
     {
         println!("Its parts are in examples/{}: change those, too.", my_name(exercise));
     }
@@ -85,8 +88,8 @@ pub fn start(exercise: &Exercise, language: Language) -> Result<bool, String> {
 
 /// A lesson's program with copies of the parts that only this lesson has, so that the
 /// learner changes nothing of the course.
-fn with_modules(text: &str, exercise: &Exercise) -> io::Result<String> {
-    let examples = root().join("examples");
+fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<String> {
+    let examples = root.join("examples");
     let mine = my_name(exercise);
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -125,12 +128,12 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// Never; it is a command like the others.
-pub fn list() -> Result<bool, String> {
-    let verdicts = verdicts();
+pub fn list(root: &Path) -> Result<bool, String> {
+    let verdicts = verdicts(root);
     for exercise in EXERCISES {
         let languages = [Language::Rust, Language::Python];
         let has_begun =
-            languages.iter().any(|it| root().join(my_file(exercise, *it)).exists());
+            languages.iter().any(|it| root.join(my_file(exercise, *it)).exists());
         let state = match verdicts.get(exercise.id) {
             _ if exercise.promises.is_empty() => "a question",
             Some(verdict) => verdict,
@@ -145,17 +148,17 @@ pub fn list() -> Result<bool, String> {
 }
 
 /// The verdicts so far, by exercise.
-fn verdicts() -> BTreeMap<String, String> {
-    let text = fs::read_to_string(root().join(PROGRESS)).unwrap_or_default();
+fn verdicts(root: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(root.join(PROGRESS)).unwrap_or_default();
     let entry =
         |line: &str| line.split_once(' ').map(|(id, it)| (id.to_owned(), it.to_owned()));
     text.lines().filter_map(entry).collect()
 }
 
 /// Writes a verdict down, for the list. If it cannot be written, the list is shorter.
-pub fn note_down(exercise: &Exercise, report: &Report) {
-    let mut verdicts = verdicts();
+pub fn note_down(root: &Path, exercise: &Exercise, report: &Report) {
+    let mut verdicts = verdicts(root);
     verdicts.insert(exercise.id.to_owned(), report.verdict());
     let lines = verdicts.iter().map(|(id, verdict)| format!("{id} {verdict}\n"));
-    let _ = fs::write(root().join(PROGRESS), lines.collect::<String>());
+    let _ = fs::write(root.join(PROGRESS), lines.collect::<String>());
 }

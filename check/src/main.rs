@@ -3,7 +3,7 @@
 use std::env;
 use std::process::ExitCode;
 
-use check::{EXERCISES, Exercise, Language, Program, list, run, start};
+use check::{EXERCISES, Exercise, Language, Program, list, note_down, root, run, start};
 
 const USAGE: &str = "\
 cargo run -p check                         every exercise, and how far you are
@@ -44,8 +44,8 @@ fn command(mut words: Vec<String>) -> Result<bool, String> {
     let language = if words.len() < count { Language::Python } else { Language::Rust };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match (&words[..], program) {
-        ([] | ["list"], None) => list(),
-        (["start", id], None) => start(find(id)?, language),
+        ([] | ["list"], None) => list(&root()),
+        (["start", id], None) => start(&root(), find(id)?, language),
         ([id], None) => judge(find(id)?, &Program::mine(find(id)?, language)?),
         ([id], Some(program)) if !program.is_empty() => {
             judge(find(id)?, &Program::command(program))
@@ -76,6 +76,6 @@ fn judge(exercise: &Exercise, program: &Program) -> Result<bool, String> {
     println!("{} {}: {program}", exercise.id, exercise.title);
     let report = run(exercise, program, |kept| println!("  yes  {kept}"))?;
     println!("{report}");
-    check::note_down(exercise, &report);
+    note_down(&root(), exercise, &report);
     Ok(report.is_right())
 }

@@ -96,7 +96,8 @@ impl Program {
         Ok(match language {
             Language::Rust => Self::example(&my_name(exercise)),
             Language::Python => {
-                Self::new(file.clone(), Run::Command(vec![python().to_owned(), file]))
+                let path = root().join(&file).to_string_lossy().into_owned();
+                Self::new(file, Run::Command(vec![python().to_owned(), path]))
             }
         })
     }
@@ -134,54 +135,50 @@ impl Program {
         }
     }
 
-    fn start(&self, args: &[&str]) -> Result<Child, String> {
-        let Run::Command(words) = &self.run else { return Err("not built".to_owned()) };
-        let [program, more @ ..] = &words[..] else {
-            return Err("no program".to_owned());
-        };
+    fn start(&self, args: &[&str]) -> Result<Child, Broken> {
+        let Run::Command(words) = &self.run else { return Err(self.cannot("built")) };
+        let [program, more @ ..] = &words[..] else { return Err(self.cannot("found")) };
         let mut command = Command::new(program);
-        command.current_dir(root()).args(more).args(args);
+        command.args(more).args(args);
         command.env("PYTHONUNBUFFERED", "1"); // what is printed is seen at once
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| format!("{program} cannot be started: {error}."))
+        command.spawn().map_err(|error| self.cannot(&format!("started: {error}")))
+    }
+
+    /// Notes that there will be no verdict.
+    fn cannot(&self, why: &str) -> Broken {
+        set(&self.not_started, format!("{} cannot be {why}.", self.name));
+        Broken::new("It cannot be started.")
     }
 
     /// Starts it with `serve --addr 127.0.0.1:0`, and waits until it listens.
     pub(crate) fn serve(&self, options: &[&str]) -> Result<Server<'_>, Broken> {
-        let fail = |why: String| {
-            set(&self.not_started, why);
-            Broken::new("It did not start.")
-        };
         let mut args = vec!["serve", "--addr", "127.0.0.1:0"];
         args.extend(options);
-        let mut child = self.start(&args).map_err(fail)?;
+        let mut child = self.start(&args)?;
         let (output, errors) = Output::of(&mut child);
         let addr = output.wait_for(START, |line| listening(line).is_some());
         let addr = addr.and_then(|line| listening(&line));
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let addr_or = addr.unwrap_or(nowhere);
         let server = Server { addr: addr_or, child, output, errors, program: self };
-        match addr {
-            Some(_) => Ok(server),
-            None => {
-                let told = server.told();
-                drop(server);
-                let words = self.last_words().unwrap_or_default();
-                Err(fail(format!(
-                    "{} {} did not print `listening on 127.0.0.1:PORT`.\n{told}{words}",
-                    self.name,
-                    args.join(" ")
-                )))
-            }
+        if addr.is_some() {
+            return Ok(server);
         }
+        let told = server.told();
+        drop(server);
+        Err(Broken::new(
+            "The check starts your server like this, and it must say where it listens before \
+             anybody can talk to it. The last lines below say why it did not.",
+        )
+        .sent(format!("{} {}", self.name, args.join(" ")))
+        .expected("`listening on 127.0.0.1:PORT`, and then it serves")
+        .received(told))
     }
 
     /// Runs it with these words, for at most so long.
     pub(crate) fn run(&self, args: &[&str], limit: Duration) -> Result<Ran, Broken> {
-        let mut child = self.start(args).map_err(|why| {
-            set(&self.not_started, why);
-            Broken::new("It did not start.")
-        })?;
+        let mut child = self.start(args)?;
         let (output, errors) = Output::of(&mut child);
         let status = wait(&mut child, limit);
         let _ = child.kill();
@@ -234,16 +231,9 @@ impl Server<'_> {
         wait(&mut self.child, limit)
     }
 
-    /// What it printed last, for the learner.
+    /// The line that it printed last, for the learner.
     pub(crate) fn told(&self) -> String {
-        let lines = self.lines();
-        let last: Vec<&String> = lines.iter().rev().take(3).rev().collect();
-        match last.is_empty() {
-            true => "It printed nothing.\n".to_owned(),
-            false => last.iter().fold("It printed:\n".to_owned(), |text, line| {
-                format!("{text}  {line}\n")
-            }),
-        }
+        self.lines().last().map_or("nothing".to_owned(), |line| format!("{line:?}"))
     }
 }
 
@@ -354,7 +344,7 @@ fn listening(line: &str) -> Option<SocketAddr> {
 /// The file that Cargo says it has built for an example.
 fn executable(messages: &str, example: &str) -> Option<String> {
     let name = format!("\"name\":\"{example}\"");
-    let line = messages.lines().filter(|line| line.contains(&name)).next_back()?;
+    let line = messages.lines().rfind(|line| line.contains(&name))?;
     let (_, file) = line.split_once("\"executable\":\"")?;
     Some(file.split('"').next()?.replace("\\\\", "\\"))
 }

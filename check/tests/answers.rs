@@ -88,15 +88,15 @@ fn complaints<T: Sync>(
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                let turn = || next.lock().unwrap().next();
+                let turn = || next.lock().expect("a turn").next();
                 while let Some(index) = turn() {
                     let complaint = judge(&work[index]); // before the lock is taken
-                    found.lock().unwrap().extend(complaint);
+                    found.lock().expect("the complaints").extend(complaint);
                 }
             });
         }
     });
-    found.into_inner().unwrap()
+    found.into_inner().expect("the complaints")
 }
 
 fn nothing_to_complain(complaints: &[String]) {
@@ -104,7 +104,7 @@ fn nothing_to_complain(complaints: &[String]) {
 }
 
 /// Only the answers of one exercise, where `ONLY=09.2` asks for that.
-fn wanted(path: &PathBuf) -> bool {
+fn wanted(path: &Path) -> bool {
     env::var("ONLY").map_or(true, |id| exercise_of(path).id == id)
 }
 
@@ -128,7 +128,8 @@ fn examples() -> PathBuf {
 fn every_answer_is_judged_as_its_first_line_says() {
     cargo(&["build", "--quiet", "-p", "check", "--example", "answers"]);
     let program = examples().join("answers").to_string_lossy().into_owned();
-    let answers: Vec<PathBuf> = answers("rs").into_iter().filter(wanted).collect();
+    let answers: Vec<PathBuf> =
+        answers("rs").into_iter().filter(|path| wanted(path)).collect();
     for _ in 0..rounds() {
         nothing_to_complain(&complaints(&answers, |path| {
             complaint(path, &Program::command(vec![program.clone(), name(path)]))
@@ -144,7 +145,8 @@ fn every_answer_in_python_is_judged_as_its_first_line_says() {
         eprintln!("skipped: there is no Python");
         return;
     }
-    let answers: Vec<PathBuf> = answers("py").into_iter().filter(wanted).collect();
+    let answers: Vec<PathBuf> =
+        answers("py").into_iter().filter(|path| wanted(path)).collect();
     for _ in 0..rounds() {
         nothing_to_complain(&complaints(&answers, |path| {
             let file = path.to_string_lossy().into_owned();

@@ -53,8 +53,10 @@ def client(host, port, message):
     with socket.create_connection((host, port), timeout=5) as stream:
         stream.sendall(message + b"\n")
         with stream.makefile("rb") as answers:
-            for _ in message.split():
-                print(answers.readline().decode().rstrip(), flush=True)
+            left = len(message.split())
+            while left > 0 and (line := answers.readline()):
+                left -= not line.startswith(b"(")  # in brackets: not a word
+                print(line.decode().rstrip(), flush=True)
 # [/client]
 
 

@@ -43,7 +43,9 @@ fn is_stale(dir: &Path) -> bool {
     ]
     .iter()
     .flat_map(|sources| std::fs::read_dir(root().join(sources)).into_iter().flatten())
-    .filter_map(|entry| entry.ok()?.metadata().ok()?.modified().ok())
+    .filter_map(Result::ok)
+    .filter(|entry| !entry.file_name().to_string_lossy().starts_with("my_")) // a learner's
+    .filter_map(|entry| entry.metadata().ok()?.modified().ok())
     .max()
     .unwrap_or(SystemTime::now());
     super::files::lessons(&root()).iter().any(|name| {

@@ -30,7 +30,7 @@ fn judge(
     for address in &asked {
         let about =
             |line: &&String| line.split_whitespace().any(|word| word == *address);
-        let line = ran.lines.iter().filter(about).next_back();
+        let line = ran.lines.iter().rfind(about);
         let says = line.is_some_and(|line| line.contains(SHARED));
         if line.is_none() || says != yes.contains(address) {
             let not = if yes.contains(address) { "" } else { "not " };

@@ -23,8 +23,7 @@ fn slowest(program: &Program, number: usize) -> Result<(), Broken> {
     let args = ["--tick", "40", "--count", "2", "--slow", &slow];
     let ran = program.run(&args, Duration::from_secs(8))?;
     let wanted = format!("the slowest was rocket {number}");
-    let named =
-        ran.lines.iter().filter(|line| line.contains("the slowest was")).next_back();
+    let named = ran.lines.iter().rfind(|line| line.contains("the slowest was"));
     if named.is_some_and(|line| line.ends_with(&wanted)) {
         return Ok(());
     }
