@@ -47,9 +47,7 @@ fn attend(stream: TcpStream) -> io::Result<()> {
             "/me" if rest.trim().is_empty() => tell("/me TEXT"),
             "/me" => post(|other, _| other != number, &format!("* {name} {rest}")),
             "/msg" if text.trim().is_empty() => tell("/msg NAME TEXT"),
-            "/msg" => match post(|_, other| other == to, &format!("{name} whispers: {text}")) {
-                count => count,
-            },
+            "/msg" => post(|_, other| other == to, &format!("{name} whispers: {text}")),
             word if word.starts_with('/') => tell(&format!("there is no {word}")),
             _ => post(|other, _| other != number, &format!("{name}: {line}")),
         };
