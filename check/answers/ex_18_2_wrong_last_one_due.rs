@@ -1,4 +1,4 @@
-//! WRONG: each one at its own time
+//! WRONG: the talk of one does not prolong the silence of another
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

@@ -86,21 +86,26 @@ answers! {
     ex_09_1_wrong_goes_on
     ex_09_1_wrong_whole_visit
     ex_09_2_right
+    ex_09_2_wrong_all_at_once
     ex_09_2_wrong_bytes
     ex_09_2_wrong_each_read
     ex_09_2_wrong_end_reversed
     ex_09_2_wrong_exits
+    ex_09_2_wrong_last_line_lost
     ex_09_2_wrong_no_limit
     ex_09_2_wrong_one_at_a_time
+    ex_09_2_wrong_small_lines
     ex_10_2_right
     ex_10_2_wrong_first_sender_lives
     ex_10_2_wrong_nobody_waits
     ex_10_2_wrong_numbered_by_the_senders
     ex_10_2_wrong_one_at_a_time
     ex_11_2_right
+    ex_11_2_wrong_always_three
     ex_11_2_wrong_any_order
     ex_11_2_wrong_as_they_come
     ex_11_2_wrong_own_count
+    ex_11_2_wrong_whole_lines_only
     ex_11_2_wrong_writes_under_the_lock
     ex_12_1_right
     ex_12_1_wrong_a_field
@@ -122,13 +127,17 @@ answers! {
     ex_14_2_wrong_echo
     ex_14_2_wrong_first_word
     ex_14_2_wrong_in_silence
+    ex_14_2_wrong_not_to_oneself
     ex_14_2_wrong_prefix
     ex_14_2_wrong_says_nothing
     ex_15_2_right
     ex_15_2_wrong_first_number
     ex_15_2_wrong_from_is_above
+    ex_15_2_wrong_no_gaps
     ex_15_2_wrong_no_overlap
+    ex_15_2_wrong_ranges_or_words
     ex_15_2_wrong_small_numbers
+    ex_15_2_wrong_ten_is_nothing
     ex_15_2_wrong_texts
     ex_15_2_wrong_whole_answer
     ex_16_2_right
@@ -137,19 +146,23 @@ answers! {
     ex_16_2_wrong_end_excluded
     ex_16_2_wrong_first_of_two
     ex_16_2_wrong_head_too
+    ex_16_2_wrong_needs_both
     ex_16_2_wrong_plus
     ex_16_2_wrong_too_much_is_nothing
     ex_17_2_right
     ex_17_2_wrong_forgets_the_silent
     ex_17_2_wrong_listener_waits
+    ex_17_2_wrong_one_total
     ex_17_2_wrong_stays_with_one
     ex_17_2_wrong_waits_for_a_second
     ex_18_2_right
     ex_18_2_wrong_all_with_the_first
     ex_18_2_wrong_does_not_sleep
+    ex_18_2_wrong_fixed_timeout
     ex_18_2_wrong_last_one_due
     ex_18_2_wrong_never_woken
     ex_18_2_wrong_since_it_came
+    ex_18_2_wrong_waits_for_its_bytes
 }
 
 fn main() -> ExitCode {

@@ -91,6 +91,19 @@ impl Client {
         self
     }
 
+    /// Whether the server has closed a connection into which no more bytes fitted: then a
+    /// write fails at once, and does not wait for room.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.stream.write(&[b'x'; 1024]) {
+                Err(error) => break !is_silence(&error),
+                Ok(_) if Instant::now() > until => break false, // somebody still reads
+                Ok(_) => {}
+            }
+        }
+    }
+
     /// "That was all."
     pub(crate) fn end(&mut self) -> &mut Self {
         self.has_ended = true;

@@ -23,7 +23,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
             test: in_the_end,
         },
         Promise {
-            name: "a client that breaks off costs nobody else anything",
+            name: "a client that leaves in the middle costs nobody else anything",
             test: reset,
         },
         Promise { name: "ten clients at once, one of them dripping", test: ten },
@@ -82,8 +82,6 @@ fn in_the_end(program: &Program) -> Result<(), Broken> {
 fn reset(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut silent = Client::connect(&server)?;
-    // Resets without being asked for exist only where bytes are unread, so it floods, and
-    // leaves; whether that is a reset or an end, the others go on.
     let mut client = Client::connect(&server)?;
     client.send(vec![b'x'; 1000]);
     drop(client);
