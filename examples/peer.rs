@@ -26,7 +26,8 @@ at Ctrl-C. In a piece, \n \r \t \\ and \x41 (two hexadecimal digits) are one byt
 A client:
   --drip MS   send single bytes, one every MS milliseconds
   --split N   cut the first piece after N bytes, and wait a moment there
-  --flood N   after the pieces, send N bytes without a pause
+  --flood N   after the pieces, send N bytes without a pause: the last piece again and
+              again, or x without any piece
   --deaf      never read
   --end       after all that, say that this was all (the server reads end of file)
   --reset     after all that, break the connection off
@@ -206,8 +207,19 @@ fn send_all(stream: &TcpStream, wish: &Wish) -> io::Result<()> {
             }
         }
     }
-    let flood = io::copy(&mut io::repeat(b'x').take(wish.flood), &mut &*stream);
-    flood.map(drop)
+    flood(stream, wish.pieces.last().map_or(b"x", Vec::as_slice), wish.flood)
+}
+
+/// Sends so many bytes, the same piece again and again.
+fn flood(mut stream: &TcpStream, piece: &[u8], count: u64) -> io::Result<()> {
+    let many = piece.repeat(1 + 64 * 1024 / piece.len().max(1));
+    let mut left = if piece.is_empty() { 0 } else { count };
+    while left > 0 {
+        let part = many.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        stream.write_all(&many[..part])?;
+        left -= part as u64;
+    }
+    Ok(())
 }
 
 /// Sends bytes, all at once or one by one.

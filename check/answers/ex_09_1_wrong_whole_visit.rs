@@ -1,4 +1,4 @@
-//! WRONG: who goes on talking may stay
+//! WRONG: a client that goes on talking can stay
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

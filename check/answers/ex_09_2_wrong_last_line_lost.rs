@@ -1,4 +1,4 @@
-//! WRONG: who does not end the last line is answered, too
+//! WRONG: a last line without an end is answered, too
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! WRONG: a line without an end is not collected for ever
+//! WRONG: a line without an end is not collected endlessly
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 

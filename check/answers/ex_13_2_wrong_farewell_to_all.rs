@@ -1,4 +1,4 @@
-//! WRONG: who hears nothing is told nothing
+//! WRONG: a client between two sentences is told nothing
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! WRONG: /message and /men are no commands
+//! WRONG: /message and /men aren't commands
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;

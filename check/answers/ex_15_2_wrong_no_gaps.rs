@@ -1,4 +1,4 @@
-//! WRONG: a number in a gap is nonsense, and a gap is no mistake
+//! WRONG: a number in a gap is nonsense, and a gap isn't a mistake
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};

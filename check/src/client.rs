@@ -1,4 +1,4 @@
-//! Clients of a solution: they never wait for ever, and say in words what they met.
+//! Clients of a solution: each wait has an end, and they say in words what they met.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};

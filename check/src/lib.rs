@@ -6,7 +6,7 @@
 //! Nothing else is looked at, so that a solution may be written in any language.
 //!
 //! - [`program`]: a solution: built, started, stopped
-//! - [`client`]: somebody who talks to it, on TCP or UDP, and never waits for ever
+//! - [`client`]: somebody who talks to it, on TCP or UDP, and waits for a limited time only
 //! - [`server`]: what a client that is judged talks to
 //! - [`broken`]: what was seen, and a thought that helps
 //! - [`learner`]: where a solution goes, and how far one is
@@ -99,6 +99,14 @@ impl fmt::Display for Report {
         }
         write!(f, "Not yet: {} of {}. {}", self.kept, self.total, self.hint)
     }
+}
+
+/// Tries what needs a machine that is not too busy, up to three times: once must be right. A
+/// wrong program is wrong each time.
+pub(crate) fn one_of_three(
+    mut test: impl FnMut() -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    test().or_else(|_| test()).or_else(|_| test())
 }
 
 /// Checks a program. It is started anew for each promise, and the first broken one ends

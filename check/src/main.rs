@@ -13,7 +13,8 @@ cargo run -p check -- 09.2                 is your solution right?
 With --python, `start` copies the lesson's Python program, and the check runs yours.
 A solution in any other language: cargo run -p check -- 09.2 -- node my.js
 It is started with `serve --addr 127.0.0.1:0` after your words (or `client --addr ADDRESS`,
-or what the exercise says), and a server must print `listening on 127.0.0.1:PORT`.
+or what the exercise says), and a server must print `listening on 127.0.0.1:PORT`. Name
+the program itself: `cargo run` or a script would be stopped, and your server would go on.
 
 Exit status: 0 right, 1 not yet, 2 no verdict (it doesn't compile, there is no such exercise).";
 

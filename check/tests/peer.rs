@@ -136,6 +136,11 @@ fn a_client_can_end_split_drip_and_flood() {
     let (mut stream, _peer) = client(&["--flood", "10000000", "--end"]);
     let count = std::io::copy(&mut stream, &mut std::io::sink()).expect("a flood");
     assert_eq!(count, 10_000_000);
+    let (mut stream, _peer) =
+        client(&["one\\n", "two\\n", "--flood", "200000", "--end"]);
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("text, and then the end of file");
+    assert_eq!(text, "one\n".to_owned() + &"two\n".repeat(50_001));
 }
 
 #[test]

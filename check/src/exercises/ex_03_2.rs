@@ -14,7 +14,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "03_udp",
     promises: &[
         Promise {
-            name: "who is answered at once sends once, and prints the answer",
+            name: "a client that is answered at once sends once, and prints the answer",
             test: none,
         },
         Promise {

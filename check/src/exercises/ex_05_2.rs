@@ -13,10 +13,16 @@ pub(super) const EXERCISE: Exercise = Exercise {
     title: "too long",
     lesson: "05_closing",
     promises: &[
-        Promise { name: "who sends little gets the number of bytes", test: few },
+        Promise {
+            name: "a client that sends little gets the number of bytes",
+            test: few,
+        },
         Promise { name: "1000 bytes are not too long", test: limit },
         Promise { name: "1001 bytes are", test: over },
-        Promise { name: "who doesn't end is refused all the same", test: endless },
+        Promise {
+            name: "a client that doesn't end is refused all the same",
+            test: endless,
+        },
         Promise {
             name: "the answer arrives, also after ten million bytes",
             test: flood,

@@ -14,13 +14,13 @@ pub(super) const EXERCISE: Exercise = Exercise {
     promises: &[
         Promise { name: "a sentence comes back word by word", test: words },
         Promise {
-            name: "who hears a sentence is told that the server stops",
+            name: "a client in the middle of a sentence is told that the server stops",
             test: told,
         },
         Promise { name: "and then hears the rest of it", test: rest },
         Promise { name: "in its own time: a word each tenth of a second", test: pace },
         Promise { name: "it is told once, whatever else it has asked for", test: once },
-        Promise { name: "who hears nothing is told nothing", test: silent },
+        Promise { name: "a client between two sentences is told nothing", test: silent },
     ],
 };
 

@@ -28,7 +28,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
             name: "without a text, both only tell how they are used",
             test: no_text,
         },
-        Promise { name: "/message and /men are no commands", test: unknown },
+        Promise { name: "/message and /men aren't commands", test: unknown },
     ],
 };
 

@@ -26,7 +26,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
         },
         Promise { name: "words and ranges may stand in one step", test: mixed },
         Promise {
-            name: "a number in a gap is nonsense, and a gap is no mistake",
+            name: "a number in a gap is nonsense, and a gap isn't a mistake",
             test: gap,
         },
         Promise {

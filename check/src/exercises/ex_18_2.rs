@@ -1,4 +1,4 @@
-//! 18.2: send away who says nothing.
+//! 18.2: send silent clients away.
 
 use std::fs;
 use std::thread;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::broken::Broken;
 use crate::client::{Client, End, Got, PATIENCE};
 use crate::program::{Program, Server};
-use crate::{Exercise, Promise};
+use crate::{Exercise, Promise, one_of_three};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "18.2",
-    title: "send away who says nothing",
+    title: "send silent clients away",
     lesson: "18_select",
     promises: &[
         Promise { name: "what a client sends comes back", test: echo },
@@ -19,7 +19,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
             name: "a silent client is sent away, though nobody else comes",
             test: silent,
         },
-        Promise { name: "who goes on talking may stay", test: talks },
+        Promise { name: "a client that goes on talking can stay", test: talks },
         Promise {
             name: "the talk of one does not prolong the silence of another",
             test: beside,
@@ -74,16 +74,7 @@ fn silent(program: &Program) -> Result<(), Broken> {
 }
 
 fn each(program: &Program) -> Result<(), Broken> {
-    // On a very busy machine the second one may be late: only three failures are one.
-    let outcomes = (0..3).map(|_| two(program));
-    let mut last = Ok(());
-    for outcome in outcomes {
-        last = outcome;
-        if last.is_ok() {
-            break;
-        }
-    }
-    last
+    one_of_three(|| two(program))
 }
 
 /// The first is due 600 ms before the second.
@@ -113,6 +104,10 @@ fn goes_on_talking(client: &mut Client) -> Result<(), Broken> {
 }
 
 fn talks(program: &Program) -> Result<(), Broken> {
+    one_of_three(|| talk(program))
+}
+
+fn talk(program: &Program) -> Result<(), Broken> {
     let server = serve(program, "1500")?;
     goes_on_talking(&mut Client::connect(&server)?).map_err(|broken| {
         broken.after("serve --idle 1500; a client says Hello every fifth of a second.")
@@ -148,9 +143,12 @@ fn deaf(program: &Program) -> Result<(), Broken> {
     let server = serve(program, "500")?;
     let mut deaf = Client::connect(&server)?;
     deaf.flood(&[b'x'; 64 * 1024]);
-    thread::sleep(Duration::from_millis(700));
-    if deaf.is_closed() {
-        return Ok(());
+    // On a busy machine, the server may take more than a moment to have read all that fits.
+    for _ in 0..3 {
+        thread::sleep(Duration::from_millis(700));
+        if deaf.is_closed() {
+            return Ok(());
+        }
     }
     Err(Broken::new(
         "You have stopped reading from it, because it doesn't read. So you hear nothing of it, \
@@ -158,7 +156,7 @@ fn deaf(program: &Program) -> Result<(), Broken> {
     )
     .sent("serve --idle 500; a client sends as much as it can, and reads nothing")
     .expected("the server closes the connection")
-    .received("it is still open 700 ms after the last byte that could be sent"))
+    .received("it is still open two seconds after the last byte that could be sent"))
 }
 
 fn sleeps(program: &Program) -> Result<(), Broken> {

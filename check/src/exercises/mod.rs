@@ -29,7 +29,7 @@ mod ex_18_2;
 pub static EXERCISES: &[Exercise] = &[
     question("01.1", "01_greeting", "ten bytes of buffer"),
     ex_01_2::EXERCISE,
-    question("02.1", "02_echo", "write in the place of write_all"),
+    question("02.1", "02_echo", "write instead of write_all"),
     ex_02_2::EXERCISE,
     ex_03_1::EXERCISE,
     ex_03_2::EXERCISE,
@@ -58,7 +58,7 @@ pub static EXERCISES: &[Exercise] = &[
     question("15.1", "15_support_bot", "a reply that is lost"),
     ex_15_2::EXERCISE,
     question("15.3", "15_support_bot", "a bot of your own"),
-    question("16.1", "16_http_get", "read_to_end in the place of read_body"),
+    question("16.1", "16_http_get", "read_to_end instead of read_body"),
     ex_16_2::EXERCISE,
     question("17.1", "17_nonblocking", "a pause in the loop"),
     ex_17_2::EXERCISE,
