@@ -234,6 +234,17 @@ impl std::fmt::Display for Got {
     }
 }
 
+impl Got {
+    /// Whether the connection ended without a byte.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.bytes.is_empty() && self.end != End::Silence
+    }
+}
+
+/// What to think where a connection ended without a byte.
+pub(crate) const NOTHING: &str =
+    "The connection ended without an answer. Did an error end it, and what does it say?";
+
 /// Whether a read ended because nothing came in time.
 pub(crate) fn is_silence(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)

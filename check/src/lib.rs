@@ -5,12 +5,12 @@
 //! server that it asks), and returns what was wrong with what came back: [`Broken`].
 //! Nothing else is looked at, so that a solution may be written in any language.
 //!
-//! - [`program`]: a solution: built, started, stopped
-//! - [`client`]: somebody who talks to it, on TCP or UDP, and waits for a limited time only
-//! - [`server`]: what a client that is judged talks to
-//! - [`broken`]: what was seen, and a thought that helps
-//! - [`learner`]: where a solution goes, and how far one is
-//! - [`exercises`]: a file for each exercise that can be judged
+//! - `program`: a solution: built, started, stopped
+//! - `client`: somebody who talks to it, on TCP or UDP, and waits for a limited time only
+//! - `server`: what a client that is judged talks to
+//! - `broken`: what was seen, and a thought that helps
+//! - `learner`: where a solution goes, and how far one is
+//! - `exercises`: a file for each exercise that can be judged
 
 use std::fmt;
 

@@ -10,7 +10,7 @@ cargo run -p check                         every exercise, and how far you are
 cargo run -p check -- start 09.2           a copy of the lesson's program, for you to change
 cargo run -p check -- 09.2                 is your solution right?
 
-With --python, `start` copies the lesson's Python program, and the check runs yours.
+With --python at the end, both work with the lesson's Python program and your copy of it.
 A solution in any other language: cargo run -p check -- 09.2 -- node my.js
 It is started with `serve --addr 127.0.0.1:0` after your words (or `client --addr ADDRESS`,
 or what the exercise says), and a server must print `listening on 127.0.0.1:PORT`. Name

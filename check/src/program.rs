@@ -141,6 +141,7 @@ impl Program {
         let mut command = Command::new(program);
         command.args(more).args(args);
         command.env("PYTHONUNBUFFERED", "1"); // what is printed is seen at once
+        command.env("RUST_BACKTRACE", "0"); // the message of a panic is enough
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(|error| self.cannot(&format!("started: {error}")))
     }
@@ -231,6 +232,21 @@ impl Server<'_> {
         wait(&mut self.child, limit)
     }
 
+    /// What it has said of errors, on either output.
+    fn complaints(&self) -> Vec<String> {
+        let is_error = |line: &String| line.starts_with("error");
+        let mut lines: Vec<String> = self.lines().into_iter().filter(is_error).collect();
+        lines.extend(
+            self.errors
+                .lock()
+                .0
+                .iter()
+                .filter(|line| !line.is_empty() && !line.starts_with("note:"))
+                .cloned(),
+        );
+        lines
+    }
+
     /// The line that it printed last, for the learner.
     pub(crate) fn told(&self) -> String {
         self.lines().last().map_or("nothing".to_owned(), |line| format!("{line:?}"))
@@ -241,17 +257,18 @@ impl Drop for Server<'_> {
     fn drop(&mut self) {
         // A server that dies of its client may be just about to.
         let status = wait(&mut self.child, Duration::from_millis(20));
-        if let Some(status) = status {
-            let lines = self.errors.all(Instant::now() + Duration::from_secs(1));
-            let last: Vec<String> = lines
-                .iter()
-                .rev()
-                .take(5)
-                .rev()
-                .map(|line| format!("  {line}\n"))
-                .collect();
-            let words = format!("Your program has ended ({status}).\n{}", last.concat());
-            set(&self.program.last_words, words.trim_end().to_owned());
+        let until = Instant::now() + Duration::from_secs(1);
+        let (how, lines) = match status {
+            Some(status) => (format!("has ended ({status})."), self.errors.all(until)),
+            None => ("said of its errors:".to_owned(), self.complaints()),
+        };
+        if status.is_some() || !lines.is_empty() {
+            let last = lines.iter().rev().take(5).rev();
+            let last: Vec<String> = last.map(|line| format!("\n  {line}")).collect();
+            set(
+                &self.program.last_words,
+                format!("Your program {how}{}", last.concat()),
+            );
         }
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,7 +1,7 @@
 //! 01.2: greet each client with its number.
 
 use crate::broken::Broken;
-use crate::client::{Client, End, Got, PATIENCE};
+use crate::client::{Client, End, Got, NOTHING, PATIENCE};
 use crate::program::{Program, Server};
 use crate::{Exercise, Promise};
 
@@ -43,6 +43,7 @@ fn think(got: &Got) -> &'static str {
             "Each client is number 1. Where is the counter made: once, or again for each client?"
         }
         Some(_) => "It is another number. When do you add one, and for whom?",
+        None if got.is_nothing() => NOTHING,
         None => "Compare the two letter by letter: the client gets exactly this text.",
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broken::Broken;
-use crate::client::{Client, End, Got};
+use crate::client::{Client, End, Got, NOTHING};
 use crate::{Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
@@ -45,6 +45,7 @@ fn think(got: &Got) -> &'static str {
         End::Silence => {
             "The client can't know that this is all: shut down your half before you read on."
         }
+        _ if got.is_nothing() => NOTHING,
         _ if got.bytes == b"too long" => {
             "More than 1000 bytes is too long; 1000 is not."
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::broken::Broken;
-use crate::client::{Client, End, Got};
+use crate::client::{Client, End, Got, NOTHING};
 use crate::program::{Program, Server};
 use crate::{Exercise, Promise};
 
@@ -40,6 +40,7 @@ fn hello(server: &Server<'_>) -> Result<(), Broken> {
         b"" if got.end == End::Silence => {
             "Do you wait for the end of file? A client that goes on talking sends none."
         }
+        _ if got.is_nothing() => NOTHING,
         _ => "Compare the two letter by letter.",
     })
 }
