@@ -25,6 +25,11 @@ macro_rules! answers {
 }
 
 answers! {
+    ex_01_1_right
+    ex_01_1_wrong_as_it_begins
+    ex_01_1_wrong_counts_on_24
+    ex_01_1_wrong_text_too_early
+    ex_01_1_wrong_until_a_short_read
     ex_01_2_right
     ex_01_2_wrong_always_one
     ex_01_2_wrong_from_zero
@@ -57,6 +62,10 @@ answers! {
     ex_04_2_wrong_first_byte
     ex_04_2_wrong_half_open
     ex_04_2_wrong_only_64
+    ex_05_1_right
+    ex_05_1_wrong_as_it_begins
+    ex_05_1_wrong_the_other_half
+    ex_05_1_wrong_too_early
     ex_05_2_right
     ex_05_2_wrong_dripped_on
     ex_05_2_wrong_limit
@@ -116,6 +125,10 @@ answers! {
     ex_12_2_wrong_one_after_the_other
     ex_12_2_wrong_one_hears
     ex_12_2_wrong_two_numbers
+    ex_13_1_right
+    ex_13_1_wrong_as_it_begins
+    ex_13_1_wrong_between_the_words
+    ex_13_1_wrong_does_not_hear
     ex_13_2_right
     ex_13_2_wrong_all_at_once
     ex_13_2_wrong_farewell_to_all
@@ -140,6 +153,13 @@ answers! {
     ex_15_2_wrong_ten_is_nothing
     ex_15_2_wrong_texts
     ex_15_2_wrong_whole_answer
+    ex_15_3_right
+    ex_15_3_wrong_exits
+    ex_15_3_wrong_nonsense_ends_it
+    ex_15_3_wrong_one_state_for_all
+    ex_15_3_wrong_speaks_when_spoken_to
+    ex_15_3_wrong_two_numbers
+    ex_15_3_wrong_udp_forgets
     ex_16_2_right
     ex_16_2_wrong_all_for_nothing
     ex_16_2_wrong_counts_from_the_start

@@ -5,10 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{EXERCISES, Exercise, Report};
+use crate::{Begin, EXERCISES, Exercise, Report};
 
 /// The house's own rules, which a learner need not keep.
 const ALLOWED: &str = "#![allow(missing_docs, unreachable_pub, unused_qualifications)]";
+
+/// How an empty program begins.
+const EMPTY: &str = "//! My own.\n";
 
 /// Where the verdicts are written down.
 const PROGRESS: &str = "examples/my_progress.txt";
@@ -63,10 +66,21 @@ pub fn start(
         Language::Rust => format!("examples/{}.rs", exercise.lesson),
         Language::Python => format!("lessons/python/{}.py", exercise.lesson),
     };
-    let text = fs::read_to_string(root.join(&from)).and_then(|text| match language {
-        Language::Rust => with_modules(root, &text, exercise),
-        Language::Python => Ok(text),
-    });
+    let text = match (&exercise.begin, language) {
+        (Begin::Empty, Language::Rust) => {
+            Ok(format!("{EMPTY}{ALLOWED}\n\nfn main() {{}}\n"))
+        }
+        (Begin::Empty, Language::Python) => Ok(String::new()),
+        (Begin::Mistake(_), Language::Python) => {
+            return Err(format!(
+                "The mistake of {id} is in the Rust program: there is nothing to mend in {from}."
+            ));
+        }
+        (_, Language::Python) => fs::read_to_string(root.join(&from)),
+        (_, Language::Rust) => fs::read_to_string(root.join(&from)).and_then(|text| {
+            with_modules(root, &with_mistake(&text, exercise), exercise)
+        }),
+    };
     let copied = text.and_then(|text| fs::write(root.join(&mine), text));
     copied.map_err(|error| format!("{mine} cannot be made from {from}: {error}."))?;
 
@@ -74,7 +88,13 @@ pub fn start(
         Language::Rust => (format!("cargo run --example {}", my_name(exercise)), ""),
         Language::Python => (format!("python3 {mine}"), " --python"),
     };
-    println!("{mine} is yours to change: a copy of {from}.");
+    match exercise.begin {
+        Begin::Lesson => println!("{mine} is yours to change: a copy of {from}."),
+        Begin::Mistake(_) => {
+            println!("{mine} is yours to mend: a copy of {from}, with a mistake in it.");
+        }
+        Begin::Empty => println!("{mine} is yours, and empty."),
+    }
     if language == Language::Rust
         && root.join("examples").join(my_name(exercise)).exists()
     {
@@ -84,6 +104,21 @@ pub fn start(
     println!("  run it        {run}");
     println!("  is it right?  cargo run -p check -- {id}{flag}");
     Ok(true)
+}
+
+/// A lesson's program, with somebody's mistake where the exercise wants one.
+fn with_mistake(text: &str, exercise: &Exercise) -> String {
+    let Begin::Mistake(mistake) = &exercise.begin else { return text.to_owned() };
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        if !line.contains(mistake.line) {
+            lines.push(line);
+            continue;
+        }
+        lines.extend(mistake.stays.then_some(line));
+        lines.extend(mistake.lines.lines());
+    }
+    lines.join("\n") + "\n"
 }
 
 /// A lesson's program with copies of the parts that only this lesson has, so that the

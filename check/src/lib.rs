@@ -33,10 +33,34 @@ pub struct Exercise {
     pub id: &'static str,
     /// Its title, in a few words.
     pub title: &'static str,
-    /// The lesson's program, which is where a learner starts.
+    /// The lesson to which it belongs, by the name of its program.
     pub lesson: &'static str,
+    /// What a learner begins with.
+    pub begin: Begin,
     /// What must be true, from the simple to the difficult. A question (*say why*) has none.
     pub promises: &'static [Promise],
+}
+
+/// What a learner begins with.
+#[derive(Debug)]
+pub enum Begin {
+    /// The lesson's program, which does not solve it.
+    Lesson,
+    /// The lesson's program, with somebody's mistake in it.
+    Mistake(Mistake),
+    /// Nothing.
+    Empty,
+}
+
+/// A change to a lesson's program.
+#[derive(Debug)]
+pub struct Mistake {
+    /// The one line that has these words.
+    pub line: &'static str,
+    /// Whether it stays, and the new lines follow it.
+    pub stays: bool,
+    /// The new lines.
+    pub lines: &'static str,
 }
 
 /// One thing that a solution must do.

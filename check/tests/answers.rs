@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Instant;
 use std::{env, io};
 
-use check::{EXERCISES, Exercise, Program, Report, root, run};
+use check::{Begin, EXERCISES, Exercise, Program, Report, root, run};
 
 /// How many programs are judged at once. They wait most of the time.
 const AT_ONCE: usize = 12;
@@ -158,8 +158,9 @@ fn every_answer_in_python_is_judged_as_its_first_line_says() {
 #[test]
 fn no_exercise_is_solved_before_it_is_begun() {
     cargo(&["build", "--quiet", "--examples"]);
-    let judged: Vec<&Exercise> =
-        EXERCISES.iter().filter(|it| !it.promises.is_empty()).collect();
+    // Where a learner begins with a mistake, an answer `as_it_begins` has the same one.
+    let begins = |it: &&Exercise| matches!(it.begin, Begin::Lesson);
+    let judged: Vec<&Exercise> = EXERCISES.iter().filter(begins).collect();
     nothing_to_complain(&complaints(&judged, |exercise| {
         let example = examples().join(exercise.lesson).to_string_lossy().into_owned();
         match run(exercise, &Program::command(vec![example]), |_| {}) {
@@ -169,6 +170,22 @@ fn no_exercise_is_solved_before_it_is_begun() {
             Ok(_) => None,
             // Today it has not got the option that the exercise asks for.
             Err(why) if why.contains("has no option") => None,
+            Err(why) => Some(format!("{}: no verdict: {why}", exercise.id)),
+        }
+    }));
+}
+
+#[test]
+fn where_a_mistake_is_mended_or_all_is_new_the_lessons_own_program_is_right() {
+    cargo(&["build", "--quiet", "--examples"]);
+    let is_right =
+        |it: &&Exercise| !matches!(it.begin, Begin::Lesson) && !it.promises.is_empty();
+    let judged: Vec<&Exercise> = EXERCISES.iter().filter(is_right).collect();
+    nothing_to_complain(&complaints(&judged, |exercise| {
+        let example = examples().join(exercise.lesson).to_string_lossy().into_owned();
+        match run(exercise, &Program::command(vec![example]), |_| {}) {
+            Ok(report) if report.is_right() => None,
+            Ok(report) => Some(format!("{}:\n{report}", exercise.id)),
             Err(why) => Some(format!("{}: no verdict: {why}", exercise.id)),
         }
     }));
@@ -196,6 +213,9 @@ fn every_exercise_has_a_right_answer_and_wrong_ones_and_they_are_in_the_list() {
         let id = exercise.id;
         assert!(right >= 1, "{id} has no right answer");
         assert!(wrong.len() >= 2, "{id} has {} wrong answer(s)", wrong.len());
+        let begins = of_it.iter().any(|path| name(path).ends_with("_as_it_begins"));
+        let has_mistake = matches!(exercise.begin, Begin::Mistake(_));
+        assert_eq!(begins, has_mistake, "{id}: what it begins with is a wrong answer");
         for promise in &wrong {
             let is_it = |it: &check::Promise| it.name == promise;
             assert!(

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use check::{EXERCISES, Language, root, start};
+use check::{Begin, EXERCISES, Language, root, start};
 
 /// Runs the checker with these words.
 fn check(words: &[&str]) -> Output {
@@ -43,8 +43,8 @@ fn what_cannot_be_understood_is_answered_in_words() {
     for (words, wanted) in [
         (&["99.9"][..], "no exercise `99.9`"),
         (&["start", "99.9"], "no exercise `99.9`"),
-        (&["01.1"], "01.1 is a question"),
-        (&["start", "01.1"], "lessons/01_greeting.md gives it"),
+        (&["02.1"], "02.1 is a question"),
+        (&["start", "02.1"], "lessons/02_echo.md gives it"),
         (&["begin", "01.2"], "cannot be understood"),
         (&["01.2", "--"], "cannot be understood"),
         (&["01.2", "--", "no-such-program"], "cannot be started"),
@@ -98,7 +98,7 @@ impl Course {
 #[test]
 fn start_copies_the_lesson_with_the_parts_that_only_it_has() {
     let course = Course::new("start");
-    for exercise in EXERCISES.iter().filter(|it| !it.promises.is_empty()) {
+    for exercise in EXERCISES.iter().filter(|it| matches!(it.begin, Begin::Lesson)) {
         let name = format!("my_{}", exercise.id.replace('.', "_"));
         assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true), "{name}");
         let mine = course.read(&format!("examples/{name}.rs"));
@@ -124,6 +124,38 @@ fn start_copies_the_lesson_with_the_parts_that_only_it_has() {
             }
         }
     }
+}
+
+#[test]
+fn start_puts_a_mistake_into_one_place_where_the_exercise_wants_one() {
+    let course = Course::new("mistakes");
+    for exercise in EXERCISES {
+        let Begin::Mistake(mistake) = &exercise.begin else { continue };
+        let id = exercise.id;
+        assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true), "{id}");
+        let mine = course.read(&format!("examples/my_{}.rs", id.replace('.', "_")));
+        let lesson = course.read(&format!("examples/{}.rs", exercise.lesson));
+        let count =
+            |text: &str| text.lines().filter(|line| line.contains(mistake.line)).count();
+        assert_eq!(count(&lesson), 1, "{id}: lesson {} has changed", exercise.lesson);
+        assert_eq!(count(&mine), usize::from(mistake.stays), "{id}");
+        assert!(mine.contains(mistake.lines), "{id}: {mine}");
+        let why =
+            start(&course.0, exercise, Language::Python).expect_err("only in Rust");
+        assert!(why.contains("is in the Rust program"), "{why}");
+    }
+}
+
+#[test]
+fn an_exercise_from_nothing_begins_with_an_empty_program() {
+    let course = Course::new("empty");
+    let exercise = EXERCISES.iter().find(|it| it.id == "15.3").expect("15.3");
+    assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true));
+    let mine = course.read("examples/my_15_3.rs");
+    assert!(
+        mine.starts_with("//! My own.") && mine.ends_with("fn main() {}\n"),
+        "{mine}"
+    );
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use crate::broken::Broken;
 use crate::client::{Client, End, Got, NOTHING, PATIENCE};
 use crate::program::{Program, Server};
-use crate::{Exercise, Promise};
+use crate::{Begin, Exercise, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "01.2",
     title: "number the clients",
     lesson: "01_greeting",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "the first client hears that it is number 1", test: first },
         Promise { name: "the next ones are number 2 and number 3", test: next },

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::broken::Broken;
 use crate::program::{Program, Ran};
-use crate::{Exercise, Promise, server};
+use crate::{Begin, Exercise, Promise, server};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "02.2",
     title: "a hundred million bytes",
     lesson: "02_echo",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "12 bytes come back", test: few },
         Promise { name: "100,000,000 bytes come back", test: many },

@@ -2,12 +2,13 @@
 
 use crate::broken::Broken;
 use crate::client::Peer;
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "03.1",
     title: "too long for the buffer",
     lesson: "03_udp",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "a short line is answered", test: short },
         Promise { name: "an empty datagram is one, too", test: empty },

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::broken::{Broken, shown};
 use crate::program::{Program, Ran};
-use crate::{Exercise, Promise, server};
+use crate::{Begin, Exercise, Promise, server};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "03.2",
     title: "try again",
     lesson: "03_udp",
+    begin: Begin::Lesson,
     promises: &[
         Promise {
             name: "a client that is answered at once sends once, and prints the answer",

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::broken::Broken;
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "04.1",
     title: "let the own network in",
     lesson: "04_addresses",
+    begin: Begin::Lesson,
     promises: &[
         Promise {
             name: "private addresses are let in, public ones kept out",

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::broken::Broken;
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "04.2",
     title: "behind the provider's NAT",
     lesson: "04_addresses",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "100.64.0.1 is shared", test: shared },
         Promise { name: "the range is 100.64.0.0 to 100.127.255.255", test: edges },

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::broken::Broken;
 use crate::client::{Client, End, Got, NOTHING};
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "05.2",
     title: "too long",
     lesson: "05_closing",
+    begin: Begin::Lesson,
     promises: &[
         Promise {
             name: "a client that sends little gets the number of bytes",

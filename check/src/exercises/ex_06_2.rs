@@ -7,12 +7,13 @@ use std::time::Duration;
 use crate::broken::Broken;
 use crate::client::{Client, End, Got};
 use crate::program::{Program, Server};
-use crate::{Exercise, Promise, one_of_three};
+use crate::{Begin, Exercise, Promise, one_of_three};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "06.2",
     title: "two seconds for a visit",
     lesson: "06_one_at_a_time",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "what a client sends comes back", test: echo },
         Promise { name: "a client that talks for a second is not cut off", test: talks },

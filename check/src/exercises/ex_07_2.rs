@@ -4,12 +4,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broken::Broken;
-use crate::{Exercise, Program, Promise, one_of_three};
+use crate::{Begin, Exercise, Program, Promise, one_of_three};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "07.2",
     title: "the slowest rocket",
     lesson: "07_lift_off",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "a slow rocket from a function is found", test: function },
         Promise { name: "a slow rocket from a struct is found", test: from_struct },

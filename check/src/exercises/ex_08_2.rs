@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::broken::Broken;
 use crate::program::{Program, Ran};
-use crate::{Exercise, Promise};
+use crate::{Begin, Exercise, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "08.2",
     title: "one after the other, without a join",
     lesson: "08_named_threads",
+    begin: Begin::Lesson,
     promises: &[
         Promise {
             name: "each thread starts after the one before has ended",

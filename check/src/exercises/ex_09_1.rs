@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::broken::Broken;
 use crate::client::{Client, End, Got};
-use crate::{Exercise, Program, Promise, one_of_three};
+use crate::{Begin, Exercise, Program, Promise, one_of_three};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "09.1",
     title: "a limit for silent clients",
     lesson: "09_reverse",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "what a client sends comes back, reversed", test: reverses },
         Promise { name: "a silent client is sent away", test: silent },

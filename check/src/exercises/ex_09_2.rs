@@ -5,12 +5,13 @@ use std::time::Duration;
 use crate::broken::Broken;
 use crate::client::{Client, End, Got, NOTHING};
 use crate::program::{Program, Server};
-use crate::{Exercise, Promise};
+use crate::{Begin, Exercise, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "09.2",
     title: "reverse text, not bytes",
     lesson: "09_reverse",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "a line comes back reversed, its end at its end", test: line },
         Promise { name: "an é is one letter", test: letters },

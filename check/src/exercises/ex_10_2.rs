@@ -5,12 +5,13 @@ use std::time::Duration;
 use crate::broken::Broken;
 use crate::client::{Client, Got};
 use crate::program::Server;
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "10.2",
     title: "one thread prints",
     lesson: "10_print_lock",
+    begin: Begin::Lesson,
     promises: &[
         Promise {
             name: "clients are answered, also beside a silent one",

@@ -2,12 +2,13 @@
 
 use crate::broken::Broken;
 use crate::client::{Client, End, Got};
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "11.2",
     title: "count words",
     lesson: "11_threaded_server",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "`?` is answered with the three words used most", test: three },
         Promise { name: "if there are fewer than three, with those", test: fewer },

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::broken::{Broken, shown};
 use crate::client::{PATIENCE, Peer};
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "12.1",
     title: "remember an address",
     lesson: "12_threaded_udp",
+    begin: Begin::Lesson,
     promises: &[
         Promise {
             name: "the first datagram is not answered, the second is",

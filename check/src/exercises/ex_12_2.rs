@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::broken::Broken;
 use crate::client::{Client, Peer};
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "12.2",
     title: "TCP and UDP in one program",
     lesson: "12_threaded_udp",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "a datagram is answered in upper case", test: datagram },
         Promise {

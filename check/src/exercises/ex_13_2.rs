@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use crate::broken::{Broken, shown};
 use crate::client::Client;
 use crate::program::Server;
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "13.2",
     title: "closing soon",
     lesson: "13_graceful_shutdown",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "a sentence comes back word by word", test: words },
         Promise {

@@ -3,12 +3,13 @@
 use crate::broken::{Broken, shown};
 use crate::client::{Client, Got};
 use crate::program::Server;
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "14.2",
     title: "/me and /msg",
     lesson: "14_chat",
+    begin: Begin::Lesson,
     promises: &[
         Promise {
             name: "`/me waves` reaches everybody else as `* ada waves`",

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use crate::broken::{Broken, shown};
 use crate::client::Client;
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "15.2",
     title: "numbers as answers",
     lesson: "15_support_bot",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "9 is under 10", test: under },
         Promise { name: "10 is not, nor is 1000", test: from },

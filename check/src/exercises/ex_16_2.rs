@@ -3,12 +3,13 @@
 use crate::broken::{Broken, shown};
 use crate::client::{Client, End, PATIENCE};
 use crate::program::Server;
-use crate::{Exercise, Program, Promise};
+use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "16.2",
     title: "a part of a page",
     lesson: "16_http_get",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "`bytes=6-9` is answered with four bytes", test: four },
         Promise { name: "`bytes=6-` is answered with the rest", test: rest },

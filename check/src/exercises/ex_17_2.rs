@@ -6,12 +6,13 @@ use std::time::Duration;
 use crate::broken::Broken;
 use crate::client::Client;
 use crate::program::{Program, Server};
-use crate::{Exercise, Promise};
+use crate::{Begin, Exercise, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "17.2",
     title: "several clients without a thread",
     lesson: "17_nonblocking",
+    begin: Begin::Lesson,
     promises: &[
         Promise {
             name: "one client is served, without waiting for a second",

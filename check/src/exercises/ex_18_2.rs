@@ -7,12 +7,13 @@ use std::time::Duration;
 use crate::broken::Broken;
 use crate::client::{Client, End, Got, PATIENCE};
 use crate::program::{Program, Server};
-use crate::{Exercise, Promise, one_of_three};
+use crate::{Begin, Exercise, Promise, one_of_three};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "18.2",
     title: "send silent clients away",
     lesson: "18_select",
+    begin: Begin::Lesson,
     promises: &[
         Promise { name: "what a client sends comes back", test: echo },
         Promise {

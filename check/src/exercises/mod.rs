@@ -1,13 +1,15 @@
 //! A file for each exercise that can be judged, and the list of all exercises.
 
-use crate::Exercise;
+use crate::{Begin, Exercise};
 
+mod ex_01_1;
 mod ex_01_2;
 mod ex_02_2;
 mod ex_03_1;
 mod ex_03_2;
 mod ex_04_1;
 mod ex_04_2;
+mod ex_05_1;
 mod ex_05_2;
 mod ex_06_2;
 mod ex_07_2;
@@ -18,16 +20,18 @@ mod ex_10_2;
 mod ex_11_2;
 mod ex_12_1;
 mod ex_12_2;
+mod ex_13_1;
 mod ex_13_2;
 mod ex_14_2;
 mod ex_15_2;
+mod ex_15_3;
 mod ex_16_2;
 mod ex_17_2;
 mod ex_18_2;
 
 /// All exercises, in the order of the lessons. Those without promises are questions.
 pub static EXERCISES: &[Exercise] = &[
-    question("01.1", "01_greeting", "ten bytes of buffer"),
+    ex_01_1::EXERCISE,
     ex_01_2::EXERCISE,
     question("02.1", "02_echo", "write instead of write_all"),
     ex_02_2::EXERCISE,
@@ -35,7 +39,7 @@ pub static EXERCISES: &[Exercise] = &[
     ex_03_2::EXERCISE,
     ex_04_1::EXERCISE,
     ex_04_2::EXERCISE,
-    question("05.1", "05_closing", "a copy that keeps the connection open"),
+    ex_05_1::EXERCISE,
     ex_05_2::EXERCISE,
     question("06.1", "06_one_at_a_time", "can a silent client stop lesson 01?"),
     ex_06_2::EXERCISE,
@@ -51,13 +55,13 @@ pub static EXERCISES: &[Exercise] = &[
     ex_11_2::EXERCISE,
     ex_12_1::EXERCISE,
     ex_12_2::EXERCISE,
-    question("13.1", "13_graceful_shutdown", "asking whether the server stops"),
+    ex_13_1::EXERCISE,
     ex_13_2::EXERCISE,
     question("14.1", "14_chat", "mailboxes without a bound"),
     ex_14_2::EXERCISE,
     question("15.1", "15_support_bot", "a reply that is lost"),
     ex_15_2::EXERCISE,
-    question("15.3", "15_support_bot", "a bot of your own"),
+    ex_15_3::EXERCISE,
     question("16.1", "16_http_get", "read_to_end instead of read_body"),
     ex_16_2::EXERCISE,
     question("17.1", "17_nonblocking", "a pause in the loop"),
@@ -72,5 +76,5 @@ const fn question(
     lesson: &'static str,
     title: &'static str,
 ) -> Exercise {
-    Exercise { id, title, lesson, promises: &[] }
+    Exercise { id, title, lesson, begin: Begin::Empty, promises: &[] }
 }
