@@ -23,8 +23,8 @@ fn main() -> ExitCode {
 // [handler]
 /// Says each line back, word by word. (A function is a handler, too.)
 fn slowly(request: &mut TcpRequest) -> io::Result<()> {
-    while let Some(line) = request.lines().next() {
-        for word in line?.split_whitespace() {
+    while let Some(line) = request.next_line()? {
+        for word in line.split_whitespace() {
             thread::sleep(Duration::from_millis(100));
             writeln!(request, "{word}")?;
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chat::naive::NaiveChat;
 use chat::room::{Leaving, Mail, Room, Seat};
 use chat::{client, crowd};
-use socketserver::{RequestHandler, TcpRequest, TcpWriter, ThreadedServer};
+use socketserver::{RequestHandler, StreamWriter, TcpRequest, ThreadedServer};
 use support::{Args, Lesson};
 
 mod chat;
@@ -42,7 +42,7 @@ impl RequestHandler for Chat {
     }
 
     fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
-        for line in request.lines() {
+        while let Some(line) = request.next_line().transpose() {
             if !self.room.hear(&self.seat, line)? {
                 break;
             }
@@ -61,7 +61,7 @@ impl RequestHandler for Chat {
 // [/handler]
 
 // [deliver]
-fn deliver(room: &Room, seat: &Seat, mail: Mail, mut client: TcpWriter) {
+fn deliver(room: &Room, seat: &Seat, mail: Mail, mut client: StreamWriter) {
     for line in mail {
         if let Err(error) = client.write_all(line.as_bytes()) {
             room.leave(seat, Leaving::because_of(&error));

@@ -45,7 +45,7 @@ impl RequestHandler for Bot {
                 return Ok(()); // that was the bot's last word
             }
             self.dialogue = dialogue;
-            answer = match request.lines().next() {
+            answer = match request.next_line().transpose() {
                 Some(line) => readable(line)?,
                 None => return writeln!(request, "\nI have to go now. Goodbye."),
             };

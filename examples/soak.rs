@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use socket2::SockRef;
 use socketserver::{
-    RequestHandler, RunningServer, ServerBuilder, Stats, Stream, StreamRequest,
+    Address, RequestHandler, RunningServer, ServerBuilder, Stats, StreamRequest,
     StreamWriter, ThreadedServer, UdpRequest,
 };
 
@@ -206,9 +206,10 @@ fn stop<A: Clone + Send + 'static>(name: &str, server: RunningServer<A>, hour: &
         hour.problem(format_args!("{name}: {error}"));
     }
     let stats = handle.stats();
-    let Stats { finished, failed, panicked, disconnected, cut_off, .. } = stats;
-    let elsewhere = finished + failed + panicked + disconnected + cut_off;
-    if stats.accepted != stats.refused + elsewhere || stats.active > 0 {
+    let Stats { finished, failed, panicked, disconnected, timed_out, .. } = stats;
+    let elsewhere =
+        finished + failed + panicked + disconnected + timed_out + stats.cut_off;
+    if stats.accepted != stats.rejected + elsewhere || stats.active > 0 {
         hour.problem(format_args!("{name}: the counts do not agree: {stats}"));
     }
 }
@@ -233,27 +234,27 @@ fn options() -> ServerBuilder {
 }
 
 /// Obeys each line: it is sent back, or it is a wish for trouble.
-struct Soaked<S: Stream> {
-    room: Arc<Mutex<Room<S>>>, // everybody's
-    seat: Option<u64>,         // this client's
+struct Soaked {
+    room: Arc<Mutex<Room>>, // everybody's
+    seat: Option<u64>,      // this client's
 }
 
 /// A part of a large reply.
 static LARGE: [u8; 64 << 10] = [b'L'; 64 << 10];
 
 /// Those who chat.
-struct Room<S: Stream> {
-    members: HashMap<u64, StreamWriter<S>>,
+struct Room {
+    members: HashMap<u64, StreamWriter>,
     last_seat: u64,
 }
 
-impl<S: Stream> Soaked<S> {
+impl Soaked {
     fn new() -> Self {
         let room = Room { members: HashMap::new(), last_seat: 0 };
         Self { room: Arc::new(Mutex::new(room)), seat: None }
     }
 
-    fn join(&mut self, request: &StreamRequest<S>) {
+    fn join<A: Address>(&mut self, request: &StreamRequest<A>) {
         let mut room = self.room.lock();
         room.last_seat += 1;
         let seat = room.last_seat;
@@ -271,16 +272,15 @@ impl<S: Stream> Soaked<S> {
     }
 }
 
-impl<S: Stream> Clone for Soaked<S> {
+impl Clone for Soaked {
     fn clone(&self) -> Self {
         Self { room: Arc::clone(&self.room), seat: None }
     }
 }
 
-impl<S: Stream> RequestHandler<StreamRequest<S>> for Soaked<S> {
-    fn handle(&mut self, request: &mut StreamRequest<S>) -> io::Result<()> {
-        while let Some(line) = request.lines().next() {
-            let line = line?;
+impl<A: Address> RequestHandler<StreamRequest<A>> for Soaked {
+    fn handle(&mut self, request: &mut StreamRequest<A>) -> io::Result<()> {
+        while let Some(line) = request.next_line()? {
             match line.as_str() {
                 "panic" => panic!("{ON_PURPOSE}"),
                 "error" => return Err(io::Error::other(ON_PURPOSE)),
@@ -294,7 +294,7 @@ impl<S: Stream> RequestHandler<StreamRequest<S>> for Soaked<S> {
         Ok(())
     }
 
-    fn finish(&mut self, _: &mut StreamRequest<S>) -> io::Result<()> {
+    fn finish(&mut self, _: &mut StreamRequest<A>) -> io::Result<()> {
         if let Some(seat) = self.seat {
             self.room.lock().members.remove(&seat);
         }

@@ -1,58 +1,18 @@
-//! How a server is made: with the defaults, or with options of your own.
+//! How a server is made that differs from the default: an option for everything.
 
-use std::fmt;
-use std::io;
-use std::net::ToSocketAddrs;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use crate::address::ClientAddress;
+use crate::error::HandlerError;
+use crate::event::Event;
+use crate::options::{Hooks, Options, ServiceActions, Setup, SocketOptions};
 
-use crate::datagram::UdpRequest;
-use crate::event::{ClientAddress, Event, HandlerError};
-use crate::handler::RequestHandler;
-use crate::options::{Options, ServiceActions};
-use crate::server::{ThreadedServer, Transport};
-use crate::stream::TcpRequest;
-use crate::{tcp, udp};
-
-impl ThreadedServer {
-    /// A TCP server with the default options.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the address cannot be resolved or bound, and says which address.
-    pub fn tcp<A, H>(address: A, handler: H) -> io::Result<Self>
-    where
-        A: ToSocketAddrs + fmt::Debug,
-        H: RequestHandler<TcpRequest>,
-    {
-        Self::builder().tcp(address, handler)
-    }
-
-    /// A UDP server with the default options.
-    ///
-    /// # Errors
-    ///
-    /// As for [`tcp`](Self::tcp).
-    pub fn udp<A, H>(address: A, handler: H) -> io::Result<Self>
-    where
-        A: ToSocketAddrs + fmt::Debug,
-        H: RequestHandler<UdpRequest>,
-    {
-        Self::builder().udp(address, handler)
-    }
-
-    /// A server of any kind, with options of your own.
-    pub fn builder() -> ServerBuilder {
-        ServerBuilder { options: Options::default() }
-    }
-}
-
-/// Makes a [`ThreadedServer`] with options; get one from [`ThreadedServer::builder`].
+/// Makes a [`ThreadedServer`](crate::ThreadedServer) with options; get one from
+/// [`ThreadedServer::builder`](crate::ThreadedServer::builder).
 ///
 /// Where Python sets class attributes (`request_queue_size = 10`) or overrides a method
 /// (`def verify_request`), set an option here. Every option has a default. The last call
-/// says what kind of server it shall be; the server is bound when that returns.
+/// says what kind of server it should be; the server is bound when that returns.
 ///
 /// ```no_run
 /// use std::io::Write;
@@ -70,32 +30,82 @@ impl ThreadedServer {
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
-#[must_use = "a builder does nothing until you say what kind of server it shall be"]
+#[must_use = "a builder does nothing until you say what kind of server it should be"]
 pub struct ServerBuilder {
-    pub(crate) options: Options,
+    /// All that was asked for, so far.
+    pub(crate) setup: Setup,
+}
+
+impl ServerBuilder {
+    /// The default of [`max_connections`](Self::max_connections).
+    pub const DEFAULT_MAX_CONNECTIONS: usize = 1024;
+    /// The default of [`backlog`](Self::backlog).
+    pub const DEFAULT_BACKLOG: u32 = 1024;
+    /// The default of [`max_line`](Self::max_line), in bytes: 64 KiB.
+    pub const DEFAULT_MAX_LINE: usize = 65_536;
+    /// The default of [`max_packet_size`](Self::max_packet_size), in bytes.
+    pub const DEFAULT_MAX_PACKET_SIZE: usize = 65_535;
+    /// The default of [`read_timeout`](Self::read_timeout): five minutes.
+    pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(300);
+    /// The default of [`write_timeout`](Self::write_timeout): 30 seconds.
+    pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The default of [`drain_timeout`](Self::drain_timeout): five seconds.
+    pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+    /// The default of [`idle_thread_timeout`](Self::idle_thread_timeout): five seconds.
+    pub const DEFAULT_IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+    pub(crate) fn new() -> Self {
+        let options = Options {
+            max_connections: Self::DEFAULT_MAX_CONNECTIONS,
+            max_connections_per_address: None,
+            backlog: Self::DEFAULT_BACKLOG,
+            read_timeout: Some(Self::DEFAULT_READ_TIMEOUT),
+            write_timeout: Some(Self::DEFAULT_WRITE_TIMEOUT),
+            session_timeout: None,
+            drain_timeout: Some(Self::DEFAULT_DRAIN_TIMEOUT),
+            max_line: Self::DEFAULT_MAX_LINE,
+            max_packet_size: Self::DEFAULT_MAX_PACKET_SIZE,
+            socket: SocketOptions {
+                nodelay: true,
+                keepalive: None,
+                receive_buffer: None,
+                send_buffer: None,
+                reuse_address: None,
+                reuse_port: false,
+                only_v6: None,
+                file_mode: None,
+            },
+            thread_name: None,
+            stack_size: None,
+            idle_thread_timeout: Self::DEFAULT_IDLE_THREAD_TIMEOUT,
+        };
+        let setup = Setup { options, hooks: Hooks::default(), service_actions: None };
+        Self { setup }
+    }
 }
 
 /// # Limits
 impl ServerBuilder {
-    /// The default of [`max_connections`](Self::max_connections).
-    pub const DEFAULT_MAX_CONNECTIONS: usize = Options::MAX_CONNECTIONS;
-    /// The default of [`backlog`](Self::backlog).
-    pub const DEFAULT_BACKLOG: u32 = Options::BACKLOG;
-    /// The default of [`max_line`](Self::max_line): 64 KiB.
-    pub const DEFAULT_MAX_LINE: usize = Options::MAX_LINE;
-    /// The default of [`max_packet_size`](Self::max_packet_size), in bytes.
-    pub const DEFAULT_MAX_PACKET_SIZE: usize = Options::MAX_PACKET_SIZE;
-
     /// At most how many connections are open at once: 1024 by default.
     ///
     /// The next client waits, in the operating system's queue (see
     /// [`backlog`](Self::backlog)), until one has left. For a UDP server it is the
-    /// number of datagrams that are handled at once. Each costs a thread: some ten
-    /// thousand are possible on Linux, near 16,000 the system has no memory maps left.
+    /// number of datagrams that are handled at once. Each costs a thread, of which Linux
+    /// has some 16,000 for one program unless it is told otherwise (`vm.max_map_count`);
+    /// the server stops before that, and turns the client away with an error.
     ///
     /// Python has no such bound for threads, only `max_children` for forks.
     pub fn max_connections(mut self, n: usize) -> Self {
-        self.options.max_connections = n;
+        self.setup.options.max_connections = n;
+        self
+    }
+
+    /// At most how many connections from one IP address are open at once: no limit of its
+    /// own by default. One more is rejected, as by
+    /// [`verify_request`](Self::verify_request). All Unix clients count as one address.
+    /// Other servers call it `limit_conn`; Python has none.
+    pub fn max_connections_per_address(mut self, n: usize) -> Self {
+        self.setup.options.max_connections_per_address = Some(n);
         self
     }
 
@@ -103,22 +113,23 @@ impl ServerBuilder {
     /// lower limit (`net.core.somaxconn` on Linux). Python calls it
     /// `request_queue_size` and has 5.
     pub fn backlog(mut self, n: u32) -> Self {
-        self.options.backlog = n;
+        self.setup.options.backlog = n;
         self
     }
 
     /// The longest line, in bytes without its end, that the line methods of a request
-    /// read: 64 KiB by default. A longer one is an error.
+    /// read: 64 KiB by default. Both `\n` and `\r\n` are ends. A longer line is an error,
+    /// a [`LineError`](crate::LineError). Python's `readline` takes a limit at each call.
     pub fn max_line(mut self, bytes: usize) -> Self {
-        self.options.max_line = bytes;
+        self.setup.options.max_line = bytes;
         self
     }
 
     /// The largest datagram in bytes: 65,535 by default, which is all that UDP can
-    /// carry; Unix sockets carry more. A larger one is cut, and `is_truncated()` says so.
-    /// In Python it is 8192, and nobody says so.
+    /// carry; Unix sockets carry more. A larger one is truncated, and `is_truncated()` says
+    /// so. Python's is 8192, and a handler can't tell.
     pub fn max_packet_size(mut self, bytes: usize) -> Self {
-        self.options.max_packet_size = bytes;
+        self.setup.options.max_packet_size = bytes;
         self
     }
 }
@@ -126,53 +137,51 @@ impl ServerBuilder {
 /// # Timeouts
 ///
 /// They take a [`Duration`], or `None` for "never". Zero makes sense for `drain_timeout`
-/// (nobody may go on) and `idle_thread_timeout` only.
+/// (no connection may go on) and `idle_thread_timeout` only.
 impl ServerBuilder {
-    /// The default of [`read_timeout`](Self::read_timeout): five minutes.
-    pub const DEFAULT_READ_TIMEOUT: Duration = Options::READ_TIMEOUT;
-    /// The default of [`write_timeout`](Self::write_timeout).
-    pub const DEFAULT_WRITE_TIMEOUT: Duration = Options::WRITE_TIMEOUT;
-    /// The default of [`drain_timeout`](Self::drain_timeout).
-    pub const DEFAULT_DRAIN_TIMEOUT: Duration = Options::DRAIN_TIMEOUT;
-    /// The default of [`idle_thread_timeout`](Self::idle_thread_timeout).
-    pub const DEFAULT_IDLE_THREAD_TIMEOUT: Duration = Options::IDLE_THREAD_TIMEOUT;
-
     /// How long one read waits for a silent client: five minutes by default. After that
-    /// it fails with [`TimedOut`](io::ErrorKind::TimedOut). It is the `timeout` of
-    /// Python's `StreamRequestHandler`, which has none by default.
+    /// it fails with [`TimedOut`](std::io::ErrorKind::TimedOut). A handler can
+    /// [change it](crate::StreamRequest::set_read_timeout) for its connection. It is the
+    /// `timeout` of Python's `StreamRequestHandler`, which has none by default.
     pub fn read_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.options.read_timeout = time.into();
+        self.setup.options.read_timeout = time.into();
         self
     }
 
     /// How long one write waits for a client that does not read: 30 seconds by default.
-    /// After that it fails with [`TimedOut`](io::ErrorKind::TimedOut).
+    /// After that it fails with [`TimedOut`](std::io::ErrorKind::TimedOut).
     pub fn write_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.options.write_timeout = time.into();
+        self.setup.options.write_timeout = time.into();
         self
     }
 
     /// How long a connection may last as a whole: no limit by default.
     ///
-    /// The other two timeouts begin anew with each byte. This one does not, so it
-    /// stops a client that sends a byte a second for ever. Reads and writes after it
-    /// fail with [`TimedOut`](io::ErrorKind::TimedOut).
+    /// The other two timeouts begin again with each byte. This one doesn't, so it
+    /// stops a client that sends a byte a second forever. Reads and writes after it
+    /// fail with [`TimedOut`](std::io::ErrorKind::TimedOut).
     pub fn session_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.options.session_timeout = time.into();
+        self.setup.options.session_timeout = time.into();
         self
     }
 
     /// How long open connections may go on after `shutdown()`: five seconds by default.
-    /// Then they are cut off. Python waits for ever (`block_on_close`), or not at all.
+    /// Then they are cut off. Python waits without a limit (`block_on_close`), or not at
+    /// all.
+    ///
+    /// What can't be cut off is waited for a little longer, a quarter of a second at
+    /// most each: hooks that are running, and handlers that neither read nor write. But
+    /// the stop can't begin while the serving thread is busy with code of yours: with
+    /// `verify_request`, `service_actions`, or the `clone` of your handler.
     pub fn drain_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.options.drain_timeout = time.into();
+        self.setup.options.drain_timeout = time.into();
         self
     }
 
     /// How long a thread whose connection has ended waits for another one: five seconds
-    /// by default. Zero gives every connection a fresh thread.
+    /// by default. With zero, nearly every connection gets a fresh thread.
     pub fn idle_thread_timeout(mut self, time: Duration) -> Self {
-        self.options.idle_thread_timeout = time;
+        self.setup.options.idle_thread_timeout = time;
         self
     }
 }
@@ -182,7 +191,40 @@ impl ServerBuilder {
     /// Whether small writes go out at once (`TCP_NODELAY`): yes by default. Python's
     /// `disable_nagle_algorithm`, which is off.
     pub fn nodelay(mut self, yes: bool) -> Self {
-        self.options.nodelay = yes;
+        self.setup.options.socket.nodelay = yes;
+        self
+    }
+
+    /// After which time of silence the system asks the client's system whether it is still
+    /// there, and ends the connection if no answer comes (`SO_KEEPALIVE`): by default it
+    /// doesn't ask. Go's `KeepAlive`; in Python, `setsockopt` on each connection.
+    pub fn keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.setup.options.socket.keepalive = time.into();
+        self
+    }
+
+    /// How many bytes the system buffers for each connection, or for a datagram server as
+    /// a whole, before we read them (`SO_RCVBUF`): by default the system decides. Linux
+    /// doubles it, and has an upper limit (`net.core.rmem_max`). A larger one lets a UDP
+    /// server survive longer bursts. In Python, `setsockopt`; Go's `SetReadBuffer`.
+    pub fn receive_buffer(mut self, bytes: usize) -> Self {
+        self.setup.options.socket.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// How many bytes the system takes from us for each connection before the client has
+    /// got them (`SO_SNDBUF`): by default the system decides. In Python, `setsockopt`;
+    /// Go's `SetWriteBuffer`.
+    pub fn send_buffer(mut self, bytes: usize) -> Self {
+        self.setup.options.socket.send_buffer = Some(bytes);
+        self
+    }
+
+    /// Who may connect to a Unix server: the permissions of its socket's file, `0o600` for
+    /// example. By default they are what the process's `umask` leaves. In Python,
+    /// `os.chmod` after binding.
+    pub fn file_mode(mut self, mode: u32) -> Self {
+        self.setup.options.socket.file_mode = Some(mode);
         self
     }
 
@@ -191,140 +233,87 @@ impl ServerBuilder {
     /// and no for UDP and on Windows, where it means something else: to share the port
     /// with another program. Python's `allow_reuse_address`, which is off.
     pub fn reuse_address(mut self, yes: bool) -> Self {
-        self.options.reuse_address = Some(yes);
+        self.setup.options.socket.reuse_address = Some(yes);
         self
     }
 
     /// Whether several servers may bind the same port and share its clients
     /// (`SO_REUSEPORT`, on Unix): no by default. Python's `allow_reuse_port`.
     pub fn reuse_port(mut self, yes: bool) -> Self {
-        self.options.reuse_port = yes;
+        self.setup.options.socket.reuse_port = yes;
         self
     }
 
     /// Whether a server on an IPv6 address, such as `[::]:80`, leaves IPv4 clients
     /// alone. By default the system decides: Linux lets them in, Windows does not.
     pub fn only_v6(mut self, yes: bool) -> Self {
-        self.options.only_v6 = Some(yes);
+        self.setup.options.socket.only_v6 = Some(yes);
         self
     }
 
     /// What threads are called: `prefix-1`, `prefix-2` and so on. By default the prefix
     /// comes from the address, as in `tcp-9999-1`. Linux shows 15 bytes of it.
     pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
-        self.options.thread_name = Some(prefix.into());
+        self.setup.options.thread_name = Some(prefix.into());
         self
     }
 
     /// The size of each thread's stack in bytes. By default the standard library
     /// decides: 2 MiB, of which only the part that is used costs memory.
     pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.options.stack_size = Some(bytes);
+        self.setup.options.stack_size = Some(bytes);
         self
     }
 }
 
 /// # Hooks
 ///
-/// A hook that panics costs nobody anything: it is reported and the server goes on.
+/// A hook that panics is reported, and the server goes on. Keep hooks brief: the thread
+/// that calls one waits for it. When the server has ended, its hooks are dropped; so a
+/// hook may own a handle of its own server.
 impl ServerBuilder {
     /// Asks `hook` about each client before anything else; `false` turns the client
     /// away, and the handler never runs. For a UDP server it is asked about each
-    /// datagram. Python's `verify_request`.
+    /// datagram. No other client is accepted meanwhile. Python's `verify_request`.
     pub fn verify_request<F>(mut self, hook: F) -> Self
     where
         F: Fn(&ClientAddress) -> bool + Send + Sync + 'static,
     {
-        self.options.verify_request = Some(Box::new(hook));
+        self.setup.hooks.verify_request = Some(Box::new(hook));
         self
     }
 
-    /// Tells `hook` of each connection that ended with an error or a panic, once. By
+    /// Calls `hook` for each connection that ended with an error or a panic, once. By
     /// default it goes to the log, or to the terminal if no logger is installed. A
-    /// client that merely went away is counted but not reported. Python's
-    /// `handle_error`.
+    /// client that merely went away, or was silent for too long, is counted but not
+    /// reported. Python's `handle_error`.
     pub fn handle_error<F>(mut self, hook: F) -> Self
     where
         F: Fn(&ClientAddress, &HandlerError) + Send + Sync + 'static,
     {
-        self.options.handle_error = Some(Box::new(hook));
+        self.setup.hooks.handle_error = Some(Box::new(hook));
         self
     }
 
-    /// Tells `hook` of everything that happens, on the thread where it happens.
+    /// Calls `hook` with everything that happens, on the thread where it happens. Python
+    /// has no such hook.
     pub fn on_event<F>(mut self, hook: F) -> Self
     where
         F: Fn(&Event) + Send + Sync + 'static,
     {
-        self.options.on_event = Some(Box::new(hook));
+        self.setup.hooks.on_event = Some(Box::new(hook));
         self
     }
 
     /// Calls `hook` on the serving thread once in each `period`, as long as the server
-    /// serves; [`handle_request`](ThreadedServer::handle_request) does not. Keep it short:
-    /// nobody is let in meanwhile. Python's `service_actions`.
+    /// serves; [`handle_request`](crate::ThreadedServer::handle_request) doesn't call it.
+    /// No client is accepted meanwhile. Python's `service_actions`.
     pub fn service_actions<F>(mut self, period: Duration, hook: F) -> Self
     where
         F: FnMut() + Send + 'static,
     {
-        let action = Mutex::new(Box::new(hook) as _);
-        self.options.service_actions = Some(ServiceActions { period, action });
+        let action = Box::new(hook);
+        self.setup.service_actions = Some(ServiceActions { period, action });
         self
-    }
-}
-
-/// # Kinds of server
-///
-/// Each of these makes the server: it is bound, and listening, when the call returns.
-impl ServerBuilder {
-    /// A TCP server. Python's `ThreadingTCPServer`.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the address cannot be resolved or bound, and says which address it
-    /// was; and with [`InvalidInput`](io::ErrorKind::InvalidInput) when an option makes
-    /// no sense, a timeout of zero for example.
-    pub fn tcp<A, H>(self, address: A, handler: H) -> io::Result<ThreadedServer>
-    where
-        A: ToSocketAddrs + fmt::Debug,
-        H: RequestHandler<TcpRequest>,
-    {
-        self.options.check()?;
-        tcp::serve(tcp::bind(&address, &self.options)?, true, handler, self.options)
-    }
-
-    /// A UDP server. Python's `ThreadingUDPServer`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`tcp`](Self::tcp).
-    pub fn udp<A, H>(self, address: A, handler: H) -> io::Result<ThreadedServer>
-    where
-        A: ToSocketAddrs + fmt::Debug,
-        H: RequestHandler<UdpRequest>,
-    {
-        self.options.check()?;
-        udp::bind(&address, &self.options)?.into_server(handler, self.options)
-    }
-
-    /// A server on a socket that is bound already: one that was inherited, or has
-    /// options that this builder does not know. It takes a
-    /// [`TcpListener`](std::net::TcpListener), a [`UdpSocket`](std::net::UdpSocket), and
-    /// on Unix a `UnixListener` or a `UnixDatagram`. The socket becomes non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// As for [`tcp`](Self::tcp).
-    pub fn from_listener<S, H>(
-        self,
-        socket: S,
-        handler: H,
-    ) -> io::Result<ThreadedServer<S::Address>>
-    where
-        S: Transport,
-        H: RequestHandler<S::Request>,
-    {
-        self.options.check()?;
-        socket.into_server(handler, self.options)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::event::HandlerError;
-use crate::stream::TcpRequest;
+use crate::error::HandlerError;
+use crate::request::stream::TcpRequest;
 
 /// Serves one client.
 ///
@@ -14,14 +14,12 @@ use crate::stream::TcpRequest;
 ///
 /// The handler that is given to the server is a *prototype*. Each connection gets a
 /// clone of it, as each request gets a new handler object in Python. So a plain field
-/// belongs to one connection, and what all of them share stands in the type as an
-/// `Arc<Mutex<..>>`.
+/// belongs to one connection, and what all of them share is an `Arc<Mutex<..>>` in the type.
 ///
 /// ```
 /// use std::io::{self, Write};
-/// use std::sync::Arc;
+/// use std::sync::{Arc, Mutex};
 ///
-/// use parking_lot::Mutex;
 /// use socketserver::{RequestHandler, TcpRequest};
 ///
 /// #[derive(Clone, Default)]
@@ -33,7 +31,7 @@ use crate::stream::TcpRequest;
 /// impl RequestHandler for Greeter {
 ///     fn setup(&mut self, request: &mut TcpRequest) -> io::Result<()> {
 ///         let number = {
-///             let mut visitors = self.visitors.lock();
+///             let mut visitors = self.visitors.lock().expect("nothing panics under it");
 ///             *visitors += 1;
 ///             *visitors // and the lock is free again before anything is sent
 ///         };
@@ -41,8 +39,7 @@ use crate::stream::TcpRequest;
 ///     }
 ///
 ///     fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
-///         for line in request.lines() {
-///             line?;
+///         while request.next_line()?.is_some() {
 ///             self.lines += 1;
 ///         }
 ///         Ok(())
@@ -85,8 +82,6 @@ use crate::stream::TcpRequest;
     label = "this cannot handle a `{R}`",
     note = "a TCP server wants `impl RequestHandler for ..`, a UDP server \
             `impl RequestHandler<UdpRequest> for ..`",
-    note = "`TcpRequest` is short for `StreamRequest<TcpStream>`, and `UdpRequest` for \
-            `DatagramRequest<UdpSocket>`",
     note = "a closure must name its argument, `|request: &mut TcpRequest| ..`, and what it \
             captures must be `Clone` and `Send`"
 )]

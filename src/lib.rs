@@ -1,5 +1,5 @@
-//! Servers with a thread for each connection, after Python's `socketserver`: TCP, UDP
-//! and Unix sockets, a handler to write, and a stop that works.
+//! Thread-per-connection servers, modelled on Python's `socketserver`: TCP, UDP and Unix
+//! sockets, a handler to write, and a clean shutdown.
 //!
 //! It is a library to use and to read: it is the last lesson of a course on network
 //! programming with threads. Every file of it is meant to be understood.
@@ -32,7 +32,7 @@
 //! ```
 //!
 //! Each client gets a thread and a clone of `Echo`. A client that is slow, silent or
-//! gone disturbs no other.
+//! gone doesn't disturb the others.
 //!
 //! # Handlers
 //!
@@ -47,14 +47,13 @@
 //!
 //! #[derive(Clone, Default)]
 //! struct Counter {
-//!     total: Arc<AtomicU32>, // everybody's
-//!     lines: u32,            // this client's
+//!     total: Arc<AtomicU32>, // shared by all clients
+//!     lines: u32,            // this client's own
 //! }
 //!
 //! impl RequestHandler for Counter {
 //!     fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
-//!         while let Some(line) = request.lines().next() {
-//!             line?;
+//!         while request.next_line()?.is_some() {
 //!             self.lines += 1;
 //!             let total = self.total.fetch_add(1, Ordering::Relaxed) + 1;
 //!             writeln!(request, "line {} of yours, {total} of all", self.lines)?;
@@ -85,7 +84,7 @@
 //!
 //! # Datagrams
 //!
-//! A UDP handler gets a [`UdpRequest`]: one datagram. It answers if it wants to.
+//! A UDP handler gets a [`UdpRequest`]: one datagram. It replies if it wants to.
 //!
 //! ```
 //! use std::net::UdpSocket;
@@ -106,25 +105,24 @@
 //!
 //! # Stopping
 //!
-//! A [`ServerHandle`] stops its server from anywhere, and at once. Nobody is let in any
-//! more; who is in may finish. The server waits for them, but not for ever:
+//! A [`ServerHandle`] stops its server from anywhere, and at once. No new clients are
+//! accepted; connected ones can finish. The server waits for them, but not forever:
 //!
 //! ```no_run
-//! use std::io::{self, BufRead, Write};
+//! use std::io::{self, Write};
 //! use std::time::Duration;
 //! use socketserver::{TcpRequest, ThreadedServer};
 //!
 //! fn greet(request: &mut TcpRequest) -> io::Result<()> {
-//!     let mut name = String::new();
-//!     request.read_line(&mut name)?;
-//!     writeln!(request, "Hello, {}!", name.trim_end())
+//!     let name = request.next_line()?.unwrap_or_default();
+//!     writeln!(request, "Hello, {name}!")
 //! }
 //!
 //! let server = ThreadedServer::builder()
 //!     .drain_timeout(Duration::from_secs(10))
 //!     .tcp("127.0.0.1:9013", greet)?;
 //! let handle = server.handle();
-//! handle.shutdown_on_ctrl_c()?; // a second Ctrl-C cuts everybody off
+//! handle.shutdown_on_ctrl_c()?; // a second Ctrl-C cuts off what is left
 //! server.serve_forever()?;
 //! println!("{}", handle.stats());
 //! # io::Result::Ok(())
@@ -132,10 +130,11 @@
 //!
 //! # Limits
 //!
-//! Every client costs a thread, so a server must not let a client keep one for nothing,
-//! nor let in more than it can bear. All limits have defaults; a [`ServerBuilder`] sets
-//! others: how many clients at once, how long they may be silent, how long a line may
-//! be. It also sets the hooks, which hear of errors and of everything that happens.
+//! Every client takes up a thread, so a server must not let an idle client hold one
+//! indefinitely, or accept more clients than it can handle. All limits have defaults; a
+//! [`ServerBuilder`] sets others: how many clients at once, how long they can be silent, how
+//! long a line can be. It also sets the hooks, which are called with errors and with
+//! everything that happens.
 //!
 //! # Coming from Python
 //!
@@ -150,68 +149,61 @@
 //! # Where it runs
 //!
 //! It is run and tested on Linux. macOS and Windows are supported by construction; the
-//! page [`platforms`] says what differs there. What it survives, and which tests show it,
-//! is on the page [`reliability`]. How fast it is, and when not to use threads, says
-//! [`performance`].
+//! page [`platforms`] says what differs there. The page [`reliability`] says what it survives,
+//! and which tests show it; [`performance`], how fast it is, and when not to use threads.
 //!
 //! # Layout
 //!
-//! A request travels one way. The files, in the order in which it meets them:
+//! Four wings, and a few rooms on top. What stands further down in this list uses only what
+//! stands above it, so read it in this order, and you never have to go back:
 //!
-//! - `builder.rs`: how a server is made. `options.rs`: what was asked for.
-//! - `tcp.rs`, `udp.rs`, `unix.rs`: the kinds of socket. `transport.rs`: what a server
-//!   needs from each of them.
-//! - `server.rs`: [`ThreadedServer`], which serves and stops.
-//! - `acceptor.rs`: the accept loop of stream servers. `receivers.rs`: its counterpart
-//!   for datagrams. `wake.rs`: how both wait, and how they are woken.
-//! - `shared.rs`: what all threads of a server share, and a client's seat in it.
-//!   `connections.rs`: who is here; asks them, or makes them, leave.
-//! - `threads.rs`: the threads, started when needed, used again, counted.
-//! - `handler.rs`: [`RequestHandler`], and how it is called.
-//! - `stream.rs`: a connection as its handler sees it. `limits.rs`: how long reading and
-//!   writing may take. `lines.rs`: how lines are found. `datagram.rs`: a datagram as its
-//!   handler sees it.
-//! - `handle.rs`: [`ServerHandle`] and [`RunningServer`], the server from outside.
-//! - `event.rs`: what happens in a server, for hooks, logs and statistics.
+//! 1. What everything speaks of: `address.rs` (who a client is), `error.rs` (why a
+//!    connection ended other than well), `event.rs` (what happens), `options.rs` (what was
+//!    asked for).
+//! 2. `socket/`, what is needed of the system: `wake.rs`, the one place where threads wait;
+//!    `bind.rs` and `unix.rs`, how sockets get their addresses; `connection.rs` and
+//!    `datagrams.rs`, how they are read, written and closed.
+//! 3. `state/`, what all threads of a server share: `connections.rs`, who is here;
+//!    `threads.rs`, the threads; `complain.rs`, what is said when no hook wants to know;
+//!    `mod.rs`, how a server stops; `guard.rs`, a client's place in it; `signals.rs` and
+//!    `handle.rs`, the server from outside.
+//! 4. `request/`, what a handler is given: `timeouts.rs`, `source.rs`, `lines.rs`,
+//!    `writer.rs`, `stream.rs`, `datagram.rs`.
+//! 5. `handler.rs`: [`RequestHandler`], what students write.
+//! 6. `serve/`, the server itself: `mod.rs`, [`ThreadedServer`]; `pacing.rs`, when it waits;
+//!    `accept.rs`, the accept loop; `receive.rs`, its counterpart for datagrams;
+//!    `transport.rs`, the sockets a server can be made from.
+//! 7. `builder.rs`, [`ServerBuilder`], and `servers.rs`, the kinds of server.
 
-mod acceptor;
+mod address;
 mod builder;
-mod connections;
-mod datagram;
+mod error;
 mod event;
-mod handle;
 mod handler;
-mod limits;
-mod lines;
 mod options;
-mod receivers;
-mod server;
-mod shared;
-mod stream;
-mod tcp;
-mod threads;
-mod transport;
-mod udp;
-#[cfg(unix)]
-mod unix;
-mod wake;
+mod request;
+mod serve;
+mod servers;
+mod socket;
+mod state;
 
+pub use address::{Address, ClientAddress};
 pub use builder::ServerBuilder;
-pub use datagram::{DatagramRequest, UdpRequest};
-pub use event::{ClientAddress, Event, HandlerError, Outcome, Stats};
-pub use handle::{RunningServer, ServerHandle};
+pub use error::{HandlerError, LineError};
+pub use event::{Event, Outcome, Stats};
 pub use handler::RequestHandler;
-pub use server::{Handled, ThreadedServer, Transport};
-pub use stream::{Lines, StreamRequest, StreamWriter, TcpRequest, TcpWriter};
-pub use transport::{Datagrams, Stream};
+pub use request::datagram::{DatagramRequest, UdpRequest};
+pub use request::stream::{StreamRequest, TcpRequest};
+pub use request::writer::{StreamWriter, TcpWriter};
 #[cfg(unix)]
-pub use unix::{UnixDatagramRequest, UnixRequest, UnixWriter};
+pub use request::{datagram::UnixDatagramRequest, stream::UnixRequest};
+pub use serve::transport::Transport;
+pub use serve::{Handled, ThreadedServer};
+pub use state::handle::{RunningServer, ServerHandle};
 
-#[cfg(any(doc, doctest))]
-pub mod lessons;
 #[cfg(any(doc, doctest))]
 mod pages;
 #[cfg(any(doc, doctest))]
 pub use pages::{
-    coming_from_python, errors, performance, platforms, reliability, socket_api,
+    coming_from_python, errors, lessons, performance, platforms, reliability, socket_api,
 };

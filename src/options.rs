@@ -1,17 +1,27 @@
-//! What was asked for: the options of one server.
+//! What was asked for: the options of one server, and its hooks.
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use crate::address::ClientAddress;
+use crate::error::HandlerError;
+use crate::event::Event;
 
-use crate::event::{ClientAddress, Event, HandlerError};
+/// All that was asked for.
+#[derive(Debug)]
+pub struct Setup {
+    pub(crate) options: Options,
+    pub(crate) hooks: Hooks,
+    pub(crate) service_actions: Option<ServiceActions>,
+}
 
 /// The options, as [`ServerBuilder`](crate::ServerBuilder) documents them: each field has
 /// the name of the method that sets it.
-pub struct Options {
+#[derive(Debug)]
+pub(crate) struct Options {
     pub(crate) max_connections: usize,
+    pub(crate) max_connections_per_address: Option<usize>,
     pub(crate) backlog: u32,
     pub(crate) read_timeout: Option<Duration>,
     pub(crate) write_timeout: Option<Duration>,
@@ -19,21 +29,34 @@ pub struct Options {
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) max_line: usize,
     pub(crate) max_packet_size: usize,
-    pub(crate) nodelay: bool,
-    /// `None`: what is right for the kind of socket and the system.
-    pub(crate) reuse_address: Option<bool>,
-    pub(crate) reuse_port: bool,
-    /// `None`: what the system does by itself.
-    pub(crate) only_v6: Option<bool>,
+    pub(crate) socket: SocketOptions,
     /// `None`: from the address.
     pub(crate) thread_name: Option<String>,
     /// `None`: what the standard library does by itself.
     pub(crate) stack_size: Option<usize>,
     pub(crate) idle_thread_timeout: Duration,
+}
+
+/// What is set on the sockets themselves. `None` is what the system does by itself.
+#[derive(Debug)]
+pub(crate) struct SocketOptions {
+    pub(crate) nodelay: bool,
+    pub(crate) keepalive: Option<Duration>,
+    pub(crate) receive_buffer: Option<usize>,
+    pub(crate) send_buffer: Option<usize>,
+    /// `None`: what is right for the kind of socket and the system.
+    pub(crate) reuse_address: Option<bool>,
+    pub(crate) reuse_port: bool,
+    pub(crate) only_v6: Option<bool>,
+    pub(crate) file_mode: Option<u32>,
+}
+
+/// What the user wants to be asked and told.
+#[derive(Default)]
+pub(crate) struct Hooks {
     pub(crate) verify_request: Option<VerifyRequest>,
     pub(crate) handle_error: Option<HandleError>,
     pub(crate) on_event: Option<OnEvent>,
-    pub(crate) service_actions: Option<ServiceActions>,
 }
 
 type VerifyRequest = Box<dyn Fn(&ClientAddress) -> bool + Send + Sync>;
@@ -43,31 +66,23 @@ type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
 /// What the serving thread does now and then.
 pub(crate) struct ServiceActions {
     pub(crate) period: Duration,
-    /// Only the serving thread ever locks it.
-    pub(crate) action: Mutex<Box<dyn FnMut() + Send>>,
+    pub(crate) action: Box<dyn FnMut() + Send>,
 }
 
-impl Options {
-    pub(crate) const MAX_CONNECTIONS: usize = 1024;
-    pub(crate) const BACKLOG: u32 = 1024;
-    pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(300);
-    pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-    pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-    pub(crate) const MAX_LINE: usize = 64 * 1024;
-    pub(crate) const MAX_PACKET_SIZE: usize = 65_535;
-    pub(crate) const IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-    /// No datagram is larger, on any kind of socket.
+impl Setup {
+    /// A datagram can't be larger, unless the system's own limits have been raised.
     const LARGEST_PACKET: usize = 16 * 1024 * 1024;
 
     /// Refuses what makes no sense, before a server does something strange with it.
     pub(crate) fn check(&self) -> io::Result<()> {
         let period = self.service_actions.as_ref().map(|actions| actions.period);
+        let options = &self.options;
         let timeouts = [
             ("the period of service_actions", period),
-            ("read_timeout", self.read_timeout),
-            ("write_timeout", self.write_timeout),
-            ("session_timeout", self.session_timeout),
+            ("read_timeout", options.read_timeout),
+            ("write_timeout", options.write_timeout),
+            ("session_timeout", options.session_timeout),
+            ("keepalive", options.socket.keepalive),
         ];
         for (name, time) in timeouts {
             if time == Some(Duration::ZERO) {
@@ -75,61 +90,48 @@ impl Options {
             }
         }
         let sizes = [
-            ("max_connections", self.max_connections),
-            ("max_line", self.max_line),
-            ("max_packet_size", self.max_packet_size),
+            ("max_connections", Some(options.max_connections)),
+            ("max_connections_per_address", options.max_connections_per_address),
+            ("max_line", Some(options.max_line)),
+            ("max_packet_size", Some(options.max_packet_size)),
         ];
         for (name, size) in sizes {
-            if size == 0 {
+            if size == Some(0) {
                 return invalid(format!("{name} must not be zero"));
             }
         }
-        if self.max_packet_size > Self::LARGEST_PACKET {
+        if options.max_packet_size > Self::LARGEST_PACKET {
             return invalid("max_packet_size must not be over 16 MiB".to_owned());
         }
-        if self.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
+        if options.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
             return invalid("thread_name must not contain a zero byte".to_owned());
         }
         Ok(())
     }
+}
 
+impl Options {
     /// The backlog as the system wants it.
     pub(crate) fn system_backlog(&self) -> i32 {
         i32::try_from(self.backlog).unwrap_or(i32::MAX)
     }
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            max_connections: Self::MAX_CONNECTIONS,
-            backlog: Self::BACKLOG,
-            read_timeout: Some(Self::READ_TIMEOUT),
-            write_timeout: Some(Self::WRITE_TIMEOUT),
-            session_timeout: None,
-            drain_timeout: Some(Self::DRAIN_TIMEOUT),
-            max_line: Self::MAX_LINE,
-            max_packet_size: Self::MAX_PACKET_SIZE,
-            nodelay: true,
-            reuse_address: None,
-            reuse_port: false,
-            only_v6: None,
-            thread_name: None,
-            stack_size: None,
-            idle_thread_timeout: Self::IDLE_THREAD_TIMEOUT,
-            verify_request: None,
-            handle_error: None,
-            on_event: None,
-            service_actions: None,
-        }
+/// Says which hooks there are: closures can't be shown.
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("verify_request", &self.verify_request.is_some())
+            .field("handle_error", &self.handle_error.is_some())
+            .field("on_event", &self.on_event.is_some())
+            .finish()
     }
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for ServiceActions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Options");
-        debug.field("max_connections", &self.max_connections);
-        debug.field("backlog", &self.backlog).finish_non_exhaustive()
+        let mut debug = f.debug_struct("ServiceActions");
+        debug.field("period", &self.period).finish_non_exhaustive()
     }
 }
 

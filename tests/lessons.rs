@@ -367,26 +367,8 @@ impl Copy {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        for dir in [
-            "examples",
-            "examples/support",
-            "benches",
-            "examples/chat",
-            "examples/bot",
-            "examples/http",
-            "lessons",
-            "lessons/python",
-            "src",
-            "tests",
-            "tests/aha",
-        ] {
-            fs::create_dir_all(copy.join(dir))?;
-            for entry in fs::read_dir(files::root().join(dir))? {
-                let entry = entry?;
-                if entry.file_type()?.is_file() {
-                    fs::copy(entry.path(), copy.join(dir).join(entry.file_name()))?;
-                }
-            }
+        for dir in ["examples", "benches", "lessons", "src", "tests"] {
+            copy_folder(&files::root().join(dir), &copy.join(dir))?;
         }
         Ok(Self(copy))
     }
@@ -396,6 +378,20 @@ impl Copy {
         assert!(text.contains(from), "{file} has no `{from}`");
         fs::write(self.0.join(file), text.replacen(from, to, 1))
     }
+}
+
+/// Copies a folder with all that is in it, but for what has been built there.
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if entry.is_file() {
+            fs::copy(entry, to.join(name))?;
+        } else if name != "target" {
+            copy_folder(&entry, &to.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Sees that there is a complaint with all of these words in it.
@@ -514,7 +510,7 @@ fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
     );
     complains(
         &files::completeness(&copy.0),
-        &["src/lessons.rs does not name lesson 98"],
+        &["src/pages/lessons.rs does not name lesson 98"],
     );
     copy.change("lessons/README.md", "][lesson_02] | ", "][lesson_02] |  | ")?;
     complains(&files::completeness(&copy.0), &["a row needs", "lesson_02"]);

@@ -25,7 +25,7 @@ pub(crate) fn meet(server: ThreadedServer) -> io::Result<()> {
     let ada = actor("ada", move || talk(ada))?;
     bob.end()?;
     ada.end()?;
-    server.shutdown_now();
+    server.handle().shutdown_now();
     drop(deaf);
     Ok(())
 }

@@ -8,13 +8,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use socketserver::{RequestHandler, TcpRequest, TcpWriter};
+use socketserver::{RequestHandler, StreamWriter, TcpRequest};
 
 use crate::support::{Doing, span};
 
 #[derive(Clone, Default)]
 pub(crate) struct NaiveChat {
-    room: Arc<Mutex<Vec<(SocketAddr, TcpWriter)>>>,
+    room: Arc<Mutex<Vec<(SocketAddr, StreamWriter)>>>,
 }
 
 impl RequestHandler for NaiveChat {
@@ -23,8 +23,8 @@ impl RequestHandler for NaiveChat {
         self.room.lock().push((me, request.writer()));
         writeln!(request, "-- you are {me}")?;
         let _idle = span(Doing::Idle);
-        for line in request.lines() {
-            self.say(me, &line?);
+        while let Some(line) = request.next_line()? {
+            self.say(me, &line);
         }
         Ok(())
     }

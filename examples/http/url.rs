@@ -61,8 +61,8 @@ impl Url {
         if let Some(letter) = misplaced(target, b"-._~!$&'()*+,;=:@/?") {
             let lone = if letter == '%' { "lone " } else { "" };
             return Err(format!(
-                "A URL has no {lone}`{}` in it.\nWrite each such byte as a percent sign and \
-                 two digits, as in %20 for a space.",
+                "A URL has no {lone}`{}` in it.\nWrite each such byte as a percent sign \
+                 and two digits, as in %20 for a space.",
                 letter.escape_default()
             ));
         }

@@ -23,7 +23,7 @@ pub(crate) fn tell(event: &Event) {
         Event::CutOff { connections } => say!("cut off: {connections}"),
         // These have been told of. Their handlers end a moment later, or with the program.
         Event::Ended { outcome: Outcome::CutOff, .. } => {}
-        Event::Ended { client, outcome } => say!("{client}: {outcome:?}"),
+        Event::Ended { client, outcome, .. } => say!("{client}: {outcome:?}"),
         _ => {}
     }
 }

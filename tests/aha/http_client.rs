@@ -57,7 +57,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 /// Our client, and its Python version if there is a Python.
-fn clients() -> Vec<Vec<OsString>> {
+pub(super) fn clients() -> Vec<Vec<OsString>> {
     let rust = vec![example("16_http_get").into_os_string()];
     let python = python().map(|python| vec![python.into(), SCRIPT.into()]);
     [Some(rust), python].into_iter().flatten().collect()
@@ -66,10 +66,10 @@ fn clients() -> Vec<Vec<OsString>> {
 const SCRIPT: &str = "lessons/python/16_http_get.py";
 
 /// What a client sent, and how that ended: what it printed, and its exit status.
-struct Seen {
-    request: String,
-    printed: String,
-    status: Option<i32>,
+pub(super) struct Seen {
+    pub(super) request: String,
+    pub(super) printed: String,
+    pub(super) status: Option<i32>,
 }
 
 /// What each client prints that fetches a page; all of them must succeed.
@@ -86,7 +86,7 @@ pub(super) fn all_fetch(url: &str) -> Result<Vec<String>, String> {
 
 /// Lets a client ask a server that does `part` when it has read the request. `target` is
 /// what stands behind the address in the URL.
-fn talk<F>(
+pub(super) fn talk<F>(
     client: &[OsString],
     target: &str,
     part: F,
@@ -95,19 +95,22 @@ where
     F: FnOnce(&mut TcpStream) -> io::Result<()> + Send,
 {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("http://{}{target}", listener.local_addr()?);
+    let addr = listener.local_addr()?;
+    let url = format!("http://{addr}{target}");
     thread::scope(|scope| {
         let server = scope.spawn(|| {
             let mut stream = bounded(listener.accept()?.0)?;
             let mut request = vec![0; 4000];
-            let count = stream.read(&mut request)?;
+            let count = read_once(&mut stream, &mut request)?;
             let _ = part(&mut stream); // the client may leave first
             io::Result::Ok(String::from_utf8_lossy(&request[..count]).into_owned())
         });
         let mut command = Command::new(&client[0]);
         let command = command.args(&client[1..]).args(["client", &url]);
-        let (output, _) = run(command, Instant::now() + DEADLINE)?;
+        let ended = run(command, Instant::now() + DEADLINE);
+        drop(TcpStream::connect(addr)); // if the client has not: nobody waits any longer
         let request = server.join().map_err(|_| "the server panicked")??;
+        let (output, _) = ended?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(Seen { request, printed, status: output.status.code() })
     })
@@ -426,13 +429,13 @@ fn the_client_closes_when_the_answer_is_whole() -> Outcome {
     for client in clients() {
         for answer in [
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nHi\r\n0\r\n\r\n",
             "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n",
         ] {
             let ended = std::sync::atomic::AtomicBool::new(false);
             let seen = talk(&client, "/", |stream| {
                 stream.write_all(answer.as_bytes())?;
-                let count = stream.read(&mut [0])?; // the end, and not another request
+                let count = read_once(stream, &mut [0])?; // no second request
                 ended.store(count == 0, Ordering::Relaxed);
                 Ok(())
             })?;

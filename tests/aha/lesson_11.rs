@@ -1,5 +1,6 @@
 //! Lesson 11: a handler for each client, and what an odd client costs.
 
+use std::io::ErrorKind;
 use std::panic::resume_unwind;
 use std::sync::mpsc;
 
@@ -23,7 +24,8 @@ fn a_panic_costs_one_connection() -> Outcome {
     let mut question = connect(addr)?;
     question.write_all(b"how are you?\n")?;
     let mut answer = Vec::new();
-    question.read_to_end(&mut answer)?;
+    let end = question.read_to_end(&mut answer);
+    assert!(end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
     assert_eq!(answer, b"");
 
     assert_eq!(echoed(&mut ada, b"still here\n")?, b"STILL HERE\n");
@@ -79,7 +81,9 @@ fn finish_runs_whenever_setup_succeeded() -> Outcome {
         let (calls, heard) = mpsc::channel();
         let builder = ThreadedServer::builder().handle_error(|_, _| {});
         let server = builder.tcp("127.0.0.1:0", Diary { fails_in, calls })?.spawn()?;
-        connect(server.local_addr())?.read_to_end(&mut Vec::new())?;
+        let mut client = connect(server.local_addr())?;
+        let end = client.read_to_end(&mut Vec::new());
+        assert_eq!(end.is_err(), fails_in != "nothing", "a reset, if something fails");
         drop(server); // and with it the prototype: the channel has an end
         assert_eq!(heard.iter().collect::<Vec<_>>(), expected, "fails in {fails_in}");
     }

@@ -137,6 +137,29 @@ fn whoever_talks_may_finish() -> Outcome {
 
 #[cfg(unix)]
 #[test]
+fn a_byte_after_both_ends_is_answered_with_a_reset() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut client = connect(listener.local_addr()?)?;
+    let (server, _) = listener.accept()?;
+    server.shutdown(Shutdown::Read)?;
+    server.shutdown(Shutdown::Write)?;
+    assert_eq!(client.read(&mut [0])?, 0); // so far it looks like a normal end
+    client.write_all(b"one more byte")?;
+    let end = Instant::now() + DEADLINE;
+    while client
+        .take_error()?
+        .is_none_or(|error| error.kind() != ErrorKind::ConnectionReset)
+    {
+        if client.write(b"!").is_err() {
+            break; // the error has been told to this write
+        }
+        assert!(Instant::now() < end, "no reset comes");
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
 fn what_has_arrived_is_still_read() -> Outcome {
     let (open, gate) = bounded::<()>(0);
     let (arrived, arrivals) = mpsc::channel();
@@ -157,7 +180,7 @@ fn what_has_arrived_is_still_read() -> Outcome {
     drop(open);
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
-    assert_eq!(answer, "in time\n|in ti|");
+    assert_eq!(answer, "in time\n|", "whole lines: the other half may never come");
     Ok(())
 }
 
@@ -324,7 +347,7 @@ fn two_hundred_clients_drain_at_once() -> Outcome {
     assert!(server.status(end)?.success());
     let printed = server.rest(end)?.join("\n");
     assert!(
-        printed.contains("200 finished") && printed.contains("0 cut off"),
+        printed.contains("200 finished") && !printed.contains("cut off"),
         "{printed}"
     );
     Ok(())

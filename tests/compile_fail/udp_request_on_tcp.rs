@@ -1,6 +1,6 @@
 // `Upper` is not a handler for requests of type
 // a TCP server wants `impl RequestHandler for ..`, a UDP server `impl RequestHandler<UdpRequest> for ..`
-// `TcpRequest` is short for `StreamRequest<TcpStream>`
+// expected `DatagramRequest<std::net::SocketAddr>`, found `StreamRequest<std::net::SocketAddr>`
 
 use socketserver::{RequestHandler, ThreadedServer, UdpRequest};
 

@@ -94,8 +94,8 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
             ("lessons/README.md", format!("[lesson_{number}]: {name}.md")),
             ("lessons/README.md", format!("][lesson_{number}] |")),
             ("README.md", format!("lessons/{name}.md")),
-            ("src/lessons.rs", format!("lesson_{number} \"{name}\";")),
-            ("src/lessons.rs", format!("[lesson_{number}]: lesson_{number}\"")),
+            ("src/pages/lessons.rs", format!("lesson_{number} \"{name}\";")),
+            ("src/pages/lessons.rs", format!("[lesson_{number}]: lesson_{number}\"")),
         ] {
             // The front page may not be written yet; the other two always are.
             let Ok(text) = read(&root.join(index)) else {

@@ -76,16 +76,18 @@ fn dead(page: &Path, text: &str, target: &str) -> Option<String> {
     Some(format!("the link {target} leads nowhere: that page has no such heading."))
 }
 
-/// The documentation site knows these labels only (see `src/lessons.rs`), so a note may
+/// The documentation site knows these labels only (see `src/pages/lessons.rs`), so a note may
 /// define no others, and gives each its one meaning. The long pages say for themselves
-/// what their labels mean there (see `src/pages.rs`).
+/// what their labels mean there (see `src/pages/mod.rs`).
 fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
     let says = |file: &str, what: &str| {
         read(&root.join(file)).is_ok_and(|text| text.contains(what))
     };
-    if says("src/pages.rs", &format!("\"{note}.md\""))
-        && (says("src/pages.rs", &format!("\"{label}\" =>")) || target.starts_with('#'))
-        || note == "README" && says("src/lessons.rs", &format!("\"[{label}]: crate::"))
+    if says("src/pages/mod.rs", &format!("\"{note}.md\""))
+        && (says("src/pages/mod.rs", &format!("\"{label}\" =>"))
+            || target.starts_with('#'))
+        || note == "README"
+            && says("src/pages/lessons.rs", &format!("\"[{label}]: crate::"))
     {
         return None;
     }
@@ -101,8 +103,8 @@ fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
             }
             return Some(format!(
                 "the documentation site does not know [{label}]: use example, python, \
-                 index, picture or lesson_NN, as src/lessons.rs defines them (for a long \
-                 page: what src/pages.rs defines)."
+                 index, picture or lesson_NN, as src/pages/lessons.rs defines them (for a long \
+                 page: what src/pages/mod.rs defines)."
             ));
         }
     };

@@ -99,7 +99,7 @@ fn the_port_can_be_bound_again_right_after_the_end() {
 fn servers_may_share_a_port_if_they_say_so() {
     let share = || options().reuse_port(true);
     let first = share().tcp("127.0.0.1:0", Echo).unwrap();
-    share().tcp(first.local_addr(), Echo).expect("a second one on the same port");
+    drop(share().tcp(first.local_addr(), Echo).expect("a second one on the same port"));
     options().tcp(first.local_addr(), Echo).expect_err("one that does not share");
 }
 
@@ -120,7 +120,7 @@ fn options_that_make_no_sense_are_refused_by_name() {
         assert_names(&error, ErrorKind::InvalidInput, name);
     }
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let error = options().max_line(0).from_listener(socket, Echo).unwrap_err();
+    let error = options().max_line(0).from_socket(socket, Echo).unwrap_err();
     assert_names(&error, ErrorKind::InvalidInput, "max_line");
 }
 
@@ -147,7 +147,7 @@ fn the_longest_of_all_durations_is_fine() {
 
     let mut server = all().tcp("127.0.0.1:0", Echo).unwrap();
     drop(connect(server.local_addr()));
-    server.handle_request(longest).unwrap();
+    let _ = server.handle_request(longest).unwrap();
 }
 
 #[test]
@@ -210,14 +210,14 @@ fn a_server_for_ipv6_only_leaves_ipv4_alone() {
 fn a_socket_that_is_bound_already_will_do() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let server = run(options().from_listener(socket, Echo).unwrap());
+    let server = run(options().from_socket(socket, Echo).unwrap());
     assert_eq!(server.local_addr(), address);
     assert_echo(connect(address), b"inherited");
     assert_eq!(stop(server).finished, 1);
 
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let server = run(options().from_listener(socket, Echo).unwrap());
+    let server = run(options().from_socket(socket, Echo).unwrap());
     assert_eq!(server.local_addr(), address);
     assert_eq!(ask_udp(&connect_udp(address), b"inherited"), b"inherited");
     assert_eq!(stop(server).finished, 1);

@@ -32,10 +32,10 @@ use std::thread;
 use crossbeam_channel::bounded;
 use rustix::process::{Pid, Signal, kill_process};
 use socketserver::{
-    ClientAddress, Event, Handled, HandlerError, Lines, Outcome, RequestHandler,
-    RunningServer, ServerBuilder, ServerHandle, Stats, Stream, StreamRequest,
-    TcpRequest, TcpWriter, ThreadedServer, UdpRequest, UnixDatagramRequest, UnixRequest,
-    UnixWriter,
+    Address, ClientAddress, Event, Handled, HandlerError, LineError, Outcome,
+    RequestHandler, RunningServer, ServerBuilder, ServerHandle, Stats, StreamRequest,
+    StreamWriter, TcpRequest, TcpWriter, ThreadedServer, UdpRequest,
+    UnixDatagramRequest, UnixRequest,
 };
 
 use crate::process::in_own_process;
@@ -51,8 +51,8 @@ const TEST_STRING: &[u8] = b"hello world\n";
 #[derive(Clone)]
 struct OneLine;
 
-impl<S: Stream> RequestHandler<StreamRequest<S>> for OneLine {
-    fn handle(&mut self, request: &mut StreamRequest<S>) -> io::Result<()> {
+impl<A: Address> RequestHandler<StreamRequest<A>> for OneLine {
+    fn handle(&mut self, request: &mut StreamRequest<A>) -> io::Result<()> {
         let mut line = String::new();
         request.read_line(&mut line)?;
         request.write_all(line.as_bytes())
@@ -325,13 +325,13 @@ fn a_large_write_survives_signals() {
 fn all_names_are_public() {
     type Servers = (ThreadedServer, RunningServer, ServerBuilder, ServerHandle, Handled);
     type Requests = (TcpRequest, UdpRequest, UnixRequest, UnixDatagramRequest);
-    type Helpers<'a> = (TcpWriter, UnixWriter, Lines<'a, TcpStream>);
-    type Reports = (ClientAddress, Event, HandlerError, Outcome, Stats);
+    type Helpers = (StreamWriter, TcpWriter);
+    type Reports = (ClientAddress, Event, HandlerError, LineError, Outcome, Stats);
     fn size<T>() -> usize {
         size_of::<T>()
     }
     assert!(size::<Servers>() + size::<Requests>() > 0);
-    assert!(size::<Helpers<'_>>() + size::<Reports>() > 0);
+    assert!(size::<Helpers>() + size::<Reports>() > 0);
 }
 
 /// Mirrors `test_shutdown_request_called_if_verify_request_false`.
@@ -340,7 +340,7 @@ fn a_client_that_is_turned_away_sees_the_end() {
     let server = tcp(options().verify_request(|_| false), OneLine);
     assert_eq!(read_all(connect(server.local_addr())), b"");
     let stats = stop(server);
-    assert_eq!((stats.refused, stats.finished), (1, 0));
+    assert_eq!((stats.rejected, stats.finished), (1, 0));
 }
 
 /// Mirrors `test_threads_reaped`: of ten short connections, not ten threads are kept.

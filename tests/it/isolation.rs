@@ -16,8 +16,8 @@ use socketserver::{
 };
 
 use crate::support::{
-    Echo, Notes, PATIENCE, ask, ask_udp, assert_echo, connect, connect_udp, has_ended,
-    options, read_all, stop, tcp, udp, wait_until,
+    Echo, Notes, PATIENCE, ask_udp, assert_echo, connect, connect_udp, has_ended,
+    is_reset, options, read_all, stop, tcp, udp, wait_until,
 };
 
 /// A handler that is in trouble at one place, once; then it echoes.
@@ -107,7 +107,7 @@ fn trouble_in_a_handler_ends_its_connection_and_no_other() {
         let client = connect(server.local_addr());
         let local = client.local_addr().unwrap();
         client.shutdown(Shutdown::Write).unwrap();
-        assert!(read_all(client).is_empty());
+        assert!(has_ended(client));
         wait_until("it is counted", || server.stats().active == 0);
         assert_eq!(calls.all(), expected, "{what}");
         let words = format!("trouble in {place}");
@@ -178,7 +178,7 @@ fn a_handler_whose_drop_always_panics_does_not_end_the_server() {
     drop(leaves);
     errors.wait_for(1);
     assert_eq!(stop(server).panicked, 2);
-    assert!(read_all(stays).is_empty(), "the server still drains");
+    assert!(has_ended(stays), "the server still drains");
 
     let (options, errors) = listening();
     let no_thread_has_such_a_stack = 1 << 46;
@@ -206,7 +206,7 @@ fn a_connection_is_reported_once_however_much_goes_wrong() {
     }
     let (options, errors) = listening();
     let server = tcp(options, Worse);
-    assert!(ask(server.local_addr(), b"").is_empty());
+    assert!(is_reset(server.local_addr(), b""));
     let stats = stop(server);
     assert_eq!((stats.failed, stats.panicked), (1, 0));
     let errors = errors.all();
@@ -228,7 +228,7 @@ fn a_panic_disturbs_nobody_who_is_being_served() {
     });
     let client = connect(server.local_addr());
     assert_echo(&client, b"before\n");
-    assert!(ask(server.local_addr(), b"panic\n").is_empty());
+    assert!(is_reset(server.local_addr(), b"panic\n"));
     assert_echo(&client, b"after\n");
     drop(client);
     let stats = stop(server);
@@ -247,7 +247,7 @@ fn a_panic_in_verify_request_is_a_refusal_and_is_reported_once() {
     assert!(has_ended(connect(server.local_addr())));
     assert_echo(connect(server.local_addr()), b"next");
     let stats = stop(server);
-    assert_eq!((stats.refused, stats.panicked, stats.finished), (1, 0, 1));
+    assert_eq!((stats.rejected, stats.panicked, stats.finished), (1, 0, 1));
     assert_eq!(errors.len(), 1);
     assert_eq!(errors.all()[0].2, "trouble in verify_request");
 }
@@ -276,7 +276,7 @@ fn a_panic_in_any_other_hook_costs_nobody_anything() {
         let stats = if kind == "tcp" {
             let server = tcp(options, Trouble::new("handle", false));
             assert!(has_ended(connect(server.local_addr())));
-            assert!(ask(server.local_addr(), b"").is_empty());
+            assert!(is_reset(server.local_addr(), b""));
             assert_echo(connect(server.local_addr()), b"next");
             wait_until("it is called again", || count("service_actions") > 2);
             stop(server)
@@ -284,14 +284,14 @@ fn a_panic_in_any_other_hook_costs_nobody_anything() {
             let server = udp(options, Trouble::new("handle", false));
             let client = connect_udp(server.local_addr());
             client.send(b"refused").unwrap();
-            wait_until("it is refused", || server.stats().refused == 1);
+            wait_until("it is refused", || server.stats().rejected == 1);
             client.send(b"trouble").unwrap();
             wait_until("it has failed", || server.stats().failed == 1);
             assert_eq!(ask_udp(&client, b"next"), b"next");
             wait_until("it is called again", || count("service_actions") > 2);
             stop(server)
         };
-        assert_eq!((stats.refused, stats.failed, stats.finished), (1, 1, 1), "{kind}");
+        assert_eq!((stats.rejected, stats.failed, stats.finished), (1, 1, 1), "{kind}");
         assert_eq!(count("handle_error"), 2, "{kind}");
         assert!(count("on_event") >= 7, "{kind}: {:?}", calls.all());
     }
@@ -378,11 +378,12 @@ fn a_client_that_is_refused_sees_the_end_and_no_handler_runs() {
         let client = asked.recv_timeout(PATIENCE).unwrap();
         assert_eq!(client.socket_addr(), Some(local));
         wait_until("it is said", || {
-            events.all().contains(&Event::Refused { client: client.clone() })
+            let is_said = |event: &Event| matches!(event, Event::Rejected { client: who, .. } if *who == client);
+            events.all().iter().any(is_said)
         });
     }
     let stats = stop(server);
-    assert_eq!((stats.accepted, stats.refused, stats.threads), (3, 3, 0));
+    assert_eq!((stats.accepted, stats.rejected, stats.threads), (3, 3, 0));
     assert!(calls.all().is_empty(), "{:?}", calls.all());
 }
 
@@ -396,7 +397,7 @@ fn verify_request_decides_about_each_client() {
     assert_echo(connect(server.local_addr()), b"first");
     assert!(has_ended(connect(server.local_addr())));
     assert_echo(connect(server.local_addr()), b"third");
-    assert_eq!(stop(server).refused, 1);
+    assert_eq!(stop(server).rejected, 1);
 }
 
 #[test]
@@ -409,7 +410,7 @@ fn a_datagram_that_is_refused_is_not_handled() {
     client.send(b"refused").unwrap();
     assert_eq!(ask_udp(&client, b"second"), b"second");
     let stats = stop(server);
-    assert_eq!((stats.refused, stats.finished), (1, 1));
+    assert_eq!((stats.rejected, stats.finished), (1, 1));
 }
 
 /// Accepted, started and ended, in this order, with the client's address and, at the
@@ -422,19 +423,19 @@ fn events_tell_the_story_of_each_connection() {
         .handle_error(|_, _| ())
         .on_event(move |event| note.add((std::thread::current().id(), event.clone())));
     let server = tcp(options, Trouble::new("handle", true));
-    for outcome in [Outcome::Panicked, Outcome::Finished] {
+    for (number, outcome) in [(1, Outcome::Panicked), (2, Outcome::Finished)] {
         let before = events.len();
         let client = connect(server.local_addr());
         let address = socketserver::ClientAddress::from(client.local_addr().unwrap());
         client.shutdown(Shutdown::Write).unwrap();
-        read_all(&client);
+        assert!(has_ended(&client));
         let story = events.wait_for(before + 3).split_off(before);
         let client = || address.clone();
         let told: Vec<_> = story.iter().map(|(_, event)| event.clone()).collect();
         let expected = [
-            Event::Accepted { client: client() },
-            Event::Started { client: client() },
-            Event::Ended { client: client(), outcome },
+            Event::Accepted { number, client: client() },
+            Event::Started { number, client: client() },
+            Event::Ended { number, client: client(), outcome },
         ];
         assert_eq!(told, expected);
         assert_ne!(story[0].0, story[1].0, "accepted on the serving thread");

@@ -16,14 +16,14 @@ fn ok(text: &str) -> Line {
 
 const INVALID: Line = Err(ErrorKind::InvalidData);
 
-/// What `lines()` makes of `input`, with lines of at most `max_line` bytes. Each piece
+/// What `next_line` makes of `input`, with lines of at most `max_line` bytes. Each piece
 /// is sent when the server has read the one before.
 fn lines_of(max_line: usize, input: &[&[u8]]) -> Vec<Line> {
     let lines = Notes::new();
     let note = lines.clone();
     let server = tcp(options().max_line(max_line), move |request: &mut TcpRequest| {
         request.write_all(b"!")?;
-        for line in request.lines() {
+        while let Some(line) = request.next_line().transpose() {
             note.add(line.map_err(|error| error.kind()));
         }
         Ok(())
@@ -139,7 +139,8 @@ fn lines_and_plain_reads_may_be_mixed() {
         let peeked = request.fill_buf()?.first().copied();
         request.write_all(&body)?;
         request.write_all(&[peeked.unwrap_or(b'?')])?;
-        let rest = request.lines().collect::<io::Result<Vec<_>>>()?;
+        let rest = std::iter::from_fn(|| request.next_line().transpose());
+        let rest = rest.collect::<io::Result<Vec<_>>>()?;
         request.write_all(rest.join("|").as_bytes())
     });
     let reply = half_closed(server.local_addr(), b"5\nbody\nthe rest\nend\n");

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::unbounded;
-use socketserver::{RequestHandler, ServerBuilder, Stream, StreamRequest, TcpRequest};
+use socketserver::{Address, RequestHandler, ServerBuilder, StreamRequest, TcpRequest};
 
 use crate::leaks::{Belongings, Random};
 use crate::process::in_own_process;
@@ -30,10 +30,10 @@ const LARGEST: usize = 20_000;
 #[derive(Debug, Clone)]
 pub(crate) struct ByLines(pub(crate) Arc<AtomicU64>);
 
-impl<S: Stream> RequestHandler<StreamRequest<S>> for ByLines {
-    fn handle(&mut self, request: &mut StreamRequest<S>) -> io::Result<()> {
-        while let Some(line) = request.lines().next() {
-            let size: usize = line?.parse().expect("a number");
+impl<A: Address> RequestHandler<StreamRequest<A>> for ByLines {
+    fn handle(&mut self, request: &mut StreamRequest<A>) -> io::Result<()> {
+        while let Some(line) = request.next_line()? {
+            let size: usize = line.parse().expect("a number");
             self.0.fetch_add(1, Ordering::SeqCst);
             // In several writes: a reply that was begun must be ended too.
             for piece in reply(size).chunks(5000) {
@@ -48,8 +48,8 @@ impl<S: Stream> RequestHandler<StreamRequest<S>> for ByLines {
 #[derive(Debug, Clone)]
 struct ByBytes(Arc<AtomicU64>);
 
-impl<S: Stream> RequestHandler<StreamRequest<S>> for ByBytes {
-    fn handle(&mut self, request: &mut StreamRequest<S>) -> io::Result<()> {
+impl<A: Address> RequestHandler<StreamRequest<A>> for ByBytes {
+    fn handle(&mut self, request: &mut StreamRequest<A>) -> io::Result<()> {
         let mut data = [0; 4096];
         loop {
             let count = request.read(&mut data)?;

@@ -104,7 +104,7 @@ fn a_client_that_is_refused_does_not_count() {
     let clients = [(); 2].map(|()| connect(server.local_addr()));
     assert_eq!(server.handle_request(PATIENCE).unwrap(), Handled::Served);
     let stats = server.handle().stats();
-    assert_eq!((stats.refused, stats.finished), (1, 1));
+    assert_eq!((stats.rejected, stats.finished), (1, 1));
     let [refused, served] = clients;
     assert!(has_ended(refused));
     assert_eq!(read_all(served), b"hello");
@@ -166,7 +166,7 @@ fn a_client_that_is_being_served_when_the_server_stops_is_drained() {
 fn after_one_request_the_server_may_serve_for_ever() {
     let mut server = ThreadedServer::tcp("127.0.0.1:0", greet).unwrap();
     let first = connect(server.local_addr());
-    server.handle_request(PATIENCE).unwrap();
+    let _ = server.handle_request(PATIENCE).unwrap();
     assert_eq!(read_all(first), b"hello");
     let server = run(server);
     assert_eq!(read_all(connect(server.local_addr())), b"hello");

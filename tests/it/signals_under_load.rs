@@ -43,8 +43,8 @@ fn serve() {
     let handler = Handler(ByLines(served.clone()));
     let server = options().drain_timeout(None).tcp("127.0.0.1:0", handler).unwrap();
     let server = server.spawn().unwrap();
-    server.shutdown_on_ctrl_c().unwrap();
     let handle = server.handle();
+    handle.shutdown_on_ctrl_c().unwrap();
     eprintln!("listening on {}", server.local_addr());
     thread::spawn(move || {
         let _ = handle.stopping().recv();

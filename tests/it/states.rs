@@ -185,7 +185,7 @@ fn bring(server: ThreadedServer, state: State) -> (Server, Vec<TcpStream>) {
         }
         State::Arriving => clients.push(connect(address)),
         State::Stopping => server.shutdown(),
-        State::Cut => server.shutdown_now(),
+        State::Cut => server.handle().shutdown_now(),
     }
     (Server::Running(server), clients)
 }

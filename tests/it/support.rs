@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use socketserver::{
-    DatagramRequest, Datagrams, RequestHandler, RunningServer, ServerBuilder,
-    ServerHandle, Stats, Stream, StreamRequest, TcpRequest, ThreadedServer, UdpRequest,
+    Address, DatagramRequest, RequestHandler, RunningServer, ServerBuilder,
+    ServerHandle, Stats, StreamRequest, TcpRequest, ThreadedServer, UdpRequest,
 };
 
 /// How long anything may take before we call it hanging. Far more than it needs, so
@@ -136,6 +136,14 @@ pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     read_all(client)
 }
 
+/// Whether the server answers `request` with a reset: something went wrong.
+pub(crate) fn is_reset(address: SocketAddr, request: &[u8]) -> bool {
+    let mut client = connect(address);
+    client.write_all(request).unwrap();
+    let end = client.read_to_end(&mut Vec::new());
+    end.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+}
+
 /// Whether the server ends the connection, cleanly or not, whatever it sends before.
 /// Waits for it.
 pub(crate) fn has_ended(mut client: impl Read) -> bool {
@@ -192,12 +200,13 @@ pub(crate) fn ended<A: Clone + Send + 'static>(mut server: Server<A>) -> Stats {
 
 /// Each client that was accepted is counted in exactly one other place.
 pub(crate) fn assert_balanced(stats: &Stats) {
-    let elsewhere = stats.refused
+    let elsewhere = stats.rejected
         + stats.active as u64
         + stats.finished
         + stats.failed
         + stats.panicked
         + stats.disconnected
+        + stats.timed_out
         + stats.cut_off;
     assert_eq!(stats.accepted, elsewhere, "{stats}");
 }
@@ -206,8 +215,8 @@ pub(crate) fn assert_balanced(stats: &Stats) {
 #[derive(Debug, Clone)]
 pub(crate) struct Echo;
 
-impl<S: Stream> RequestHandler<StreamRequest<S>> for Echo {
-    fn handle(&mut self, request: &mut StreamRequest<S>) -> io::Result<()> {
+impl<A: Address> RequestHandler<StreamRequest<A>> for Echo {
+    fn handle(&mut self, request: &mut StreamRequest<A>) -> io::Result<()> {
         let mut data = [0; 1024];
         loop {
             let count = request.read(&mut data)?;
@@ -219,8 +228,8 @@ impl<S: Stream> RequestHandler<StreamRequest<S>> for Echo {
     }
 }
 
-impl<S: Datagrams> RequestHandler<DatagramRequest<S>> for Echo {
-    fn handle(&mut self, request: &mut DatagramRequest<S>) -> io::Result<()> {
+impl<A: Address> RequestHandler<DatagramRequest<A>> for Echo {
+    fn handle(&mut self, request: &mut DatagramRequest<A>) -> io::Result<()> {
         request.reply(request.data())
     }
 }

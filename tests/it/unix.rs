@@ -227,7 +227,7 @@ fn a_socket_that_is_bound_already_will_do() {
     let dir = TempDir::new();
     let path = dir.path("stream");
     let socket = UnixListener::bind(&path).unwrap();
-    let server = run(options().from_listener(socket, Echo).unwrap());
+    let server = run(options().from_socket(socket, Echo).unwrap());
     assert_eq!(server.local_addr(), path);
     Kind::Stream.assert_serves(&path);
     stop(server);
@@ -235,7 +235,7 @@ fn a_socket_that_is_bound_already_will_do() {
 
     let path = dir.path("datagram");
     let socket = UnixDatagram::bind(&path).unwrap();
-    let server = run(options().from_listener(socket, Echo).unwrap());
+    let server = run(options().from_socket(socket, Echo).unwrap());
     assert_eq!(server.local_addr(), path);
     Kind::Datagram.assert_serves(&path);
     stop(server);
@@ -320,7 +320,7 @@ fn a_datagram_client_without_a_path_cannot_be_answered() {
     UnixDatagram::unbound().unwrap().send_to(b"hello", &path).unwrap();
     let errors = errors.wait_for(1);
     assert_eq!(errors[0].0, ClientAddress::Unix(None));
-    assert!(errors[0].1.contains("no path"), "{errors:?}");
+    assert!(errors[0].1.contains("no address"), "{errors:?}");
     Kind::Datagram.assert_serves(&path);
     let stats = stop(server);
     assert_eq!((stats.failed, stats.finished), (1, 1));

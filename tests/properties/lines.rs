@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind};
 
 use crate::choices::{Choices, check, same};
 
-#[path = "../../src/lines.rs"]
+#[path = "../../src/request/lines.rs"]
+#[allow(dead_code, reason = "the library uses the rest")]
 mod code;
 
 use code::LineBuffer;
@@ -18,8 +19,13 @@ fn model(bytes: &[u8], end: u8, max: usize) -> Vec<Found> {
     bytes
         .split_inclusive(|byte| *byte == end)
         .map(|line| {
-            let length = line.strip_suffix(&[end]).unwrap_or(line).len();
-            if length > max { Err(ErrorKind::InvalidData) } else { Ok(line.to_vec()) }
+            let text = line.strip_suffix(&[end]).unwrap_or(line);
+            let text = text.strip_suffix(b"\r").filter(|_| end == b'\n').unwrap_or(text);
+            if text.len() > max {
+                Err(ErrorKind::InvalidData)
+            } else {
+                Ok(line.to_vec())
+            }
         })
         .collect()
 }
@@ -58,7 +64,9 @@ impl Client {
         });
         Self { bytes: pieces.concat(), reads }
     }
+}
 
+impl io::Read for Client {
     /// Reads once, as from a socket.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         assert!(!buffer.is_empty(), "to read nothing would look like the end");
@@ -90,25 +98,28 @@ fn find_all(
 ) -> Vec<Found> {
     let mut found = Vec::new();
     loop {
-        let mut line = b"before ".to_vec();
-        let result = buffer.read_until(end, max, &mut line, |bytes| client.read(bytes));
-        let line = line.strip_prefix(b"before ").expect("it only appends").to_vec();
-        match result {
-            Ok(count) => {
-                assert_eq!(count, line.len());
-                if count == 0 {
+        match buffer.find_line(end, max, client) {
+            Ok(Some(length)) => found.push(Ok(take(buffer, length))),
+            Ok(None) => {
+                let rest = take(buffer, buffer.waiting().len());
+                if rest.is_empty() {
                     return found;
                 }
-                found.push(Ok(line));
+                found.push(Ok(rest));
             }
-            Err(error) => {
-                assert_eq!(line, b"", "an error comes with no bytes");
-                if error.kind() == ErrorKind::InvalidData {
-                    found.push(Err(error.kind()));
-                }
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                found.push(Err(error.kind()));
             }
+            Err(_) => {} // a read that failed
         }
     }
+}
+
+/// Uses the first bytes that wait.
+fn take(buffer: &mut LineBuffer, count: usize) -> Vec<u8> {
+    let bytes = buffer.waiting()[..count].to_vec();
+    buffer.consume(count);
+    bytes
 }
 
 #[test]
@@ -146,7 +157,7 @@ fn memory_is_bounded() {
         let mut client = Client::any(choices);
         let longest_line =
             client.bytes.split(|byte| *byte == b'\n').map(<[u8]>::len).max();
-        let needed = longest_line.unwrap_or(0).min(max);
+        let needed = longest_line.unwrap_or(0).min(max + 1); // and the `\r` of its end
         let mut buffer = LineBuffer::default();
         find_all(&mut buffer, &mut client, b'\n', max);
         let size = size_of(&buffer);
@@ -176,17 +187,18 @@ fn lines_and_plain_reads_may_be_mixed() {
             match call {
                 0 => {
                     let end = b"\n;\0"[count % 3];
-                    let _ = buffer.read_until(end, usize::MAX, &mut all, |bytes| {
-                        client.read(bytes)
-                    });
+                    if let Ok(Some(count)) =
+                        buffer.find_line(end, usize::MAX, &mut client)
+                    {
+                        all.extend(take(&mut buffer, count));
+                    }
                 }
                 1 => {
-                    let _ = buffer.read_more(|bytes| client.read(bytes));
+                    let _ = buffer.fill(&mut client);
                 }
                 _ => {
                     let count = count.min(buffer.waiting().len());
-                    all.extend_from_slice(&buffer.waiting()[..count]);
-                    buffer.consume(count);
+                    all.extend(take(&mut buffer, count));
                 }
             }
         }
@@ -194,5 +206,35 @@ fn lines_and_plain_reads_may_be_mixed() {
             all.extend(line.expect("no line is too long"));
         }
         same(&all, &expected, "plain reads and lines")
+    });
+}
+
+/// After a line that was too long, whatever is called next begins behind it.
+#[test]
+fn after_a_line_that_is_too_long_every_call_goes_on_behind_it() {
+    check(|choices| {
+        let (long, good) = (20 + choices.below(10_000), choices.below(20));
+        let mut client = Client::any(choices);
+        client.bytes =
+            [&vec![b'x'; long][..], b";", &vec![b'g'; good], b"\nrest"].concat();
+        let mut buffer = LineBuffer::default();
+        let is_too_long = |error: &io::Error| error.kind() == ErrorKind::InvalidData;
+        while !buffer
+            .find_line(b';', 19, &mut client)
+            .is_err_and(|error| is_too_long(&error))
+        {}
+        let other_call = choices.below(2) == 0;
+        let mut next = Vec::new();
+        while next.len() <= good {
+            if other_call {
+                let count = buffer.fill(&mut client).map_or(0, <[u8]>::len);
+                next.extend(take(&mut buffer, count));
+            } else if let Ok(Some(count)) = buffer.find_line(b'\n', 19, &mut client) {
+                next.extend(take(&mut buffer, count));
+            }
+        }
+        next.truncate(good + 1);
+        let expected = [&vec![b'g'; good][..], b"\n"].concat();
+        same(&next, &expected, format!("{long} bytes too many, then {good}"))
     });
 }

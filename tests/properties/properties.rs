@@ -4,7 +4,7 @@
 //! What is tested knows no socket, so it is included here as it stands, and fed from
 //! memory. Each file of properties has the name of what it tests:
 //!
-//! - `lines`: `src/lines.rs`, how the library finds lines.
+//! - `lines`: `src/request/lines.rs`, how the library finds lines.
 //! - `chat`: the commands of lesson 14.
 //! - `bot`: the dialogue of lesson 15.
 //! - `http`, `http_requests`: the messages and URLs of lesson 16.
@@ -16,6 +16,9 @@
 mod bot;
 mod chat;
 mod choices;
+#[path = "../../src/error.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
+mod error;
 mod http;
 mod http_requests;
 mod lines;

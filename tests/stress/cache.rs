@@ -68,7 +68,7 @@ fn every_job(count: usize) {
         });
         wait_until("all jobs are done", || inside.load(Ordering::SeqCst) == 0);
         assert!(done.iter().all(|times| times.load(Ordering::SeqCst) == 1));
-        threads.close(Instant::now() + PATIENCE);
+        threads.close(Some(Instant::now() + PATIENCE));
         assert_eq!(threads.alive(), 0, "{micros}");
     }
 }
@@ -114,9 +114,9 @@ fn closing(rounds: usize) {
                 }
             });
             (0..there.below(40)).for_each(|_| there.dawdle());
-            threads.close(Instant::now() + PATIENCE);
+            threads.close(Some(Instant::now() + PATIENCE));
         });
-        threads.close(Instant::now() + PATIENCE); // for those who came later
+        threads.close(Some(Instant::now() + PATIENCE)); // for those who came later
         assert_eq!((threads.alive(), done.load(Ordering::SeqCst)), (0, 40));
     }
 }
@@ -168,7 +168,7 @@ fn groups(count: usize) {
             random.dawdle();
         }
         wait_until("all have ended", || ended.load(Ordering::SeqCst) == begun);
-        threads.close(Instant::now() + PATIENCE);
+        threads.close(Some(Instant::now() + PATIENCE));
         assert_eq!(threads.alive(), 0);
     }
 }
@@ -197,6 +197,6 @@ fn numbers_are_given_out_once_at_a_time() {
     }
     // A job that failed would be counted for ever.
     wait_until("all jobs are done", || inside.load(Ordering::SeqCst) == 0);
-    threads.close(Instant::now() + PATIENCE);
+    threads.close(Some(Instant::now() + PATIENCE));
     assert_eq!(threads.alive(), 0);
 }

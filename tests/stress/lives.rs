@@ -63,7 +63,7 @@ fn lives(rounds: usize) {
         let stats = handle.stats();
         assert_eq!((stats.active, stats.cut_off), (0, 0), "{stats}");
         wait_until("the threads leave", || handle.stats().threads == 0);
-        assert_eq!(stats.finished + stats.refused, stats.accepted, "{stats}");
+        assert_eq!(stats.finished + stats.rejected, stats.accepted, "{stats}");
         answered += replies;
     }
     println!("{rounds} servers, {answered} replies");

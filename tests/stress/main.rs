@@ -1,8 +1,8 @@
 //! Where a race could hide: many threads at the same moment, many times.
 //!
 //! What needs no socket is included here as it stands, and driven much harder than a
-//! server can: the cache of threads (`src/threads.rs`) and the book of connections
-//! (`src/connections.rs`). The receivers of datagrams and the drain are driven through
+//! server can: the cache of threads (`src/state/threads.rs`) and the registry of
+//! connections (`src/state/connections.rs`). The receivers of datagrams and the drain are driven through
 //! real sockets.
 //!
 //! Each test has a short form, which `cargo test` runs, and a long one:
@@ -14,19 +14,33 @@
 //! runs a million hand-overs of each kind. No order is arranged: what is checked must
 //! hold for every order. Every wait is bounded.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
-#![allow(dead_code, unreachable_pub, reason = "the library uses the rest")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the library uses the rest"
+)]
 
-#[path = "../../src/connections.rs"]
+#[path = "../../src/address.rs"]
+mod address;
+#[path = "../../src/state/connections.rs"]
 mod connections;
+#[path = "../../src/error.rs"]
+mod error;
 #[path = "../../src/event.rs"]
 mod event;
-#[path = "../../src/threads.rs"]
+#[path = "../../src/options.rs"]
+mod options;
+#[path = "../../src/socket/mod.rs"]
+mod socket;
+#[path = "../../src/state/threads.rs"]
 mod threads;
 
-mod book;
 mod cache;
 mod datagrams;
 mod lives;
+#[cfg(unix)]
+mod registry;
 
 use std::time::{Duration, Instant};
 

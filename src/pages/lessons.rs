@@ -35,7 +35,7 @@
 #![doc = "[lesson_17]: lesson_17"]
 #![doc = "[lesson_18]: lesson_18"]
 #![doc = ""]
-#![doc = include_str!("../lessons/README.md")]
+#![doc = include_str!("../../lessons/README.md")]
 
 /// Makes the lessons' pages from the list of all of them, in order.
 macro_rules! lessons {
@@ -58,18 +58,18 @@ macro_rules! lessons {
         #[doc = "[picture]: #picture"]
         $(#[doc = concat!("[", stringify!($all), "]: crate::lessons::", stringify!($all))])*
         #[doc = ""]
-        #[doc = include_str!(concat!("../lessons/", $name, ".md"))]
+        #[doc = include_str!(concat!("../../lessons/", $name, ".md"))]
         pub mod $module {
             $(#[doc(no_inline)] pub use super::$before as previous;)?
             $(#[doc(no_inline)] pub use super::$after as next;)?
 
             #[doc = concat!("The program of lesson ", $name, ".\n\n```rust,ignore")]
-            #[doc = include_str!(concat!("../examples/", $name, ".rs"))]
+            #[doc = include_str!(concat!("../../examples/", $name, ".rs"))]
             #[doc = "```"]
             pub mod example {}
 
             #[doc = concat!("The Python version of lesson ", $name, ".\n\n```python")]
-            #[doc = include_str!(concat!("../lessons/python/", $name, ".py"))]
+            #[doc = include_str!(concat!("../../lessons/python/", $name, ".py"))]
             #[doc = "```"]
             pub mod python {}
         }

@@ -1,6 +1,8 @@
 //! The long pages of the documentation. They are files of `lessons/`, to be read in the
 //! repository too; there, the links lead to the source.
 
+pub mod lessons;
+
 /// A page, with the plots that belong to it, and the targets that its links have on the
 /// documentation site. The targets stand before the page's own definitions, and the first
 /// definition of a link is the one that counts.
@@ -11,10 +13,10 @@ macro_rules! page {
     ) => {
         $(#[doc = concat!("[", $link, "]: ", $target)])*
         #[doc = ""]
-        #[doc = include_str!(concat!("../lessons/", $file))]
+        #[doc = include_str!(concat!("../../lessons/", $file))]
         $(
             #[doc = "\n## Plots\n"]
-            #[doc = include_str!(concat!("../lessons/", $plots))]
+            #[doc = include_str!(concat!("../../lessons/", $plots))]
         )?
         pub mod $name {}
     };
@@ -25,7 +27,7 @@ macro_rules! page_of_lessons {
     ($name:ident, $file:literal: $($number:literal)*) => {
         $(#[doc = concat!("[lesson_", $number, "]: crate::lessons::lesson_", $number)])*
         #[doc = ""]
-        #[doc = include_str!(concat!("../lessons/", $file))]
+        #[doc = include_str!(concat!("../../lessons/", $file))]
         pub mod $name {}
     };
 }
@@ -55,7 +57,7 @@ page!(
     "shutdown" => "crate::ServerHandle::shutdown",
     "handle_request" => "crate::ThreadedServer::handle_request",
     "handled" => "crate::Handled",
-    "from_listener" => "crate::ServerBuilder::from_listener",
+    "from_socket" => "crate::ServerBuilder::from_socket",
     "verify_request" => "crate::ServerBuilder::verify_request",
     "handle_error" => "crate::ServerBuilder::handle_error",
     "service_actions" => "crate::ServerBuilder::service_actions",
@@ -77,6 +79,6 @@ page!(
 );
 
 /// The README's program must compile.
-#[doc = include_str!("../README.md")]
+#[doc = include_str!("../../README.md")]
 #[cfg(doctest)]
 mod readme {}

@@ -3,25 +3,41 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Deref;
-use std::sync::{Arc, OnceLock, Weak};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::Receiver;
-use parking_lot::Mutex;
 
-use crate::connections::Stage;
+use super::connections::Stage;
+use super::{Shared, signals};
 use crate::event::Stats;
-use crate::shared::Shared;
 
 /// A handle on a server: to stop it and to look at it, from anywhere.
 ///
 /// Get one from [`ThreadedServer::handle`](crate::ThreadedServer::handle) before the
 /// server starts, or in a handler from `request.server()`. Clones are cheap, and all
-/// of them speak of the same server. A handle does not keep its server running.
+/// of them speak of the same server. A handle doesn't keep its server running.
 ///
-/// `A` is the kind of address the server listens on: [`SocketAddr`] for TCP and UDP,
-/// [`PathBuf`](std::path::PathBuf) for Unix sockets. You seldom need to write it.
+/// ```
+/// use std::io::{self, Write};
+/// use socketserver::{TcpRequest, ThreadedServer};
+///
+/// /// A client that says `stop` stops the server.
+/// fn obey(request: &mut TcpRequest) -> io::Result<()> {
+///     while let Some(line) = request.next_line()? {
+///         if line == "stop" {
+///             request.server().shutdown();
+///         }
+///         writeln!(request, "yes")?;
+///     }
+///     Ok(())
+/// }
+///
+/// let server = ThreadedServer::tcp("127.0.0.1:0", obey)?;
+/// let handle = server.handle();
+/// assert!(!handle.is_shutting_down());
+/// # io::Result::Ok(())
+/// ```
 #[derive(Clone)]
 pub struct ServerHandle<A = SocketAddr> {
     shared: Arc<Shared>,
@@ -34,13 +50,16 @@ impl<A: Clone> ServerHandle<A> {
         Self { shared, address }
     }
 
-    /// Stops the server: it lets nobody in from now on, and the open connections are
-    /// asked to come to an end (their reads return end of file, their replies still go
-    /// out). Like Python's `BaseServer.shutdown`, but it returns at once.
+    /// Stops the server: it accepts no new clients, and the open connections are asked
+    /// to come to an end. (Their reads return end of file when they have read what has
+    /// come, and their replies still go out.) Like Python's `BaseServer.shutdown`, but it
+    /// returns at once.
     ///
-    /// It may be called from anywhere, a handler too, at any time, before the server
-    /// serves too, and more than once. To wait for the end, wait for
-    /// [`serve_forever`](crate::ThreadedServer::serve_forever) to return or call
+    /// You can call it from anywhere, even a handler, at any time, even before the server
+    /// serves, and more than once. (But not inside the handler of a Unix signal: there
+    /// nothing may take a lock. Use [`shutdown_on_ctrl_c`](Self::shutdown_on_ctrl_c).) To
+    /// wait for the end, wait for
+    /// [`serve_forever`](crate::ThreadedServer::serve_forever) to return, or call
     /// [`RunningServer::join`].
     pub fn shutdown(&self) {
         self.shared.shutdown();
@@ -48,20 +67,25 @@ impl<A: Clone> ServerHandle<A> {
 
     /// Stops the server and cuts off every open connection in both directions, without
     /// waiting for the drain. Returns at once.
+    ///
+    /// A TCP client that is cut off finds its connection *reset*: so it can't take what
+    /// it has got for the whole reply.
     pub fn shutdown_now(&self) {
         self.shared.shutdown();
         self.shared.cut();
     }
 
     /// Whether somebody has stopped the server.
+    #[must_use]
     pub fn is_shutting_down(&self) -> bool {
-        self.shared.connections.stage() > Stage::Serving
+        self.shared.registry.stage() > Stage::Serving
     }
 
     /// A channel that is disconnected when the server stops.
     ///
     /// No message is ever sent. A handler that waits for something else, a channel of
-    /// its own say, can wait for this at the same time:
+    /// its own for example, can wait for this at the same time. (The channel is one of
+    /// the crate `crossbeam-channel`: `cargo add crossbeam-channel`.)
     ///
     /// ```
     /// use std::io::{self, Write};
@@ -82,19 +106,22 @@ impl<A: Clone> ServerHandle<A> {
     ///     }
     /// }
     /// ```
+    #[must_use]
     pub fn stopping(&self) -> Receiver<()> {
         self.shared.stopping()
     }
 
     /// The address the server really listens on: with the port that the system chose,
     /// if you asked for port 0. Python calls it `server_address`.
+    #[must_use]
     pub fn local_addr(&self) -> A {
         self.address.clone()
     }
 
     /// What the server has done so far.
+    #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats { threads: self.shared.threads.alive(), ..self.shared.connections.stats() }
+        Stats { threads: self.shared.threads.alive(), ..self.shared.registry.stats() }
     }
 
     /// Stops the server at Ctrl-C.
@@ -102,46 +129,22 @@ impl<A: Clone> ServerHandle<A> {
     /// The first signal calls [`shutdown`](Self::shutdown): connections may finish. The
     /// second calls [`shutdown_now`](Self::shutdown_now). On Unix, SIGTERM and SIGHUP do
     /// the same as Ctrl-C (SIGINT). Several servers may ask for it; a signal is for
-    /// all of them. A signal that the program was told to ignore when it was started is
-    /// obeyed from then on: SIGINT in the background of a script, SIGHUP under `nohup`.
+    /// all of them. When the last of them has ended, a signal ends the program, with
+    /// exit status 130.
+    ///
+    /// If the program was started with one of these signals ignored, as SIGHUP is under
+    /// `nohup`, this call makes that signal stop the server too.
     ///
     /// # Errors
     ///
     /// Fails when the program has a handler of its own for these signals, set with the
     /// `ctrlc` crate, which knows only one.
     pub fn shutdown_on_ctrl_c(&self) -> io::Result<()> {
-        static SERVERS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
-        static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
-
-        let mut servers = SERVERS.lock();
-        servers.retain(|server| server.strong_count() > 0);
-        servers.push(Arc::downgrade(&self.shared));
-        drop(servers);
-
-        // `ctrlc` calls this on a thread of its own, not inside the signal handler, so
-        // taking locks is fine.
-        let on_signal = || {
-            let servers: Vec<_> =
-                SERVERS.lock().iter().filter_map(Weak::upgrade).collect();
-            for server in servers {
-                if !server.shutdown() {
-                    server.cut(); // it had been stopped before: this is the second signal
-                }
-            }
-        };
-        let installed = INSTALLED.get_or_init(|| {
-            // Not `try_set_handler`: it takes a signal that is ignored, as by a program
-            // that a script runs in the background, for one that has a handler.
-            ctrlc::set_handler(on_signal).map_err(|error| error.to_string())
-        });
-        installed.clone().map_err(|error| {
-            io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                format!("cannot catch Ctrl-C: {error}"),
-            )
-        })
+        signals::stop_at_signals(&self.shared)
     }
+}
 
+impl<A> ServerHandle<A> {
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -151,17 +154,32 @@ impl<A: fmt::Debug> fmt::Debug for ServerHandle<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("ServerHandle");
         debug.field("address", &self.address);
-        debug.field("connections", &self.shared.connections).finish_non_exhaustive()
+        debug.field("registry", &self.shared.registry).finish_non_exhaustive()
     }
 }
 
 /// A server that runs in the background, see
 /// [`ThreadedServer::spawn`](crate::ThreadedServer::spawn).
 ///
-/// It is a [`ServerHandle`] and more: when it is dropped, the server is shut down, and
-/// the drop waits until it has drained. So in a test, the server ends with the test. (A
-/// handler should not drop it: the drain would wait for that handler.)
+/// When it is dropped, the server is shut down, and the drop waits until it has drained.
+/// So in a test, the server ends with the test. (A handler should not drop it: the drain
+/// would wait for that handler.)
+///
+/// ```
+/// use std::io::Write;
+/// use socketserver::{TcpRequest, ThreadedServer};
+///
+/// let server = ThreadedServer::tcp("127.0.0.1:0", |request: &mut TcpRequest| {
+///     request.write_all(b"Thank you for connecting")
+/// })?
+/// .spawn()?;
+/// println!("listening on {}", server.local_addr());
+/// server.shutdown();
+/// server.join()?;
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Debug)]
+#[must_use = "the server stops when this is dropped"]
 pub struct RunningServer<A: Clone = SocketAddr> {
     handle: ServerHandle<A>,
     /// The thread that serves. Taken by whoever waits for it.
@@ -177,32 +195,48 @@ impl<A: Clone> RunningServer<A> {
     }
 
     /// A handle on this server that may outlive it.
+    #[must_use]
     pub fn handle(&self) -> ServerHandle<A> {
         self.handle.clone()
+    }
+
+    /// Stops the server, see [`ServerHandle::shutdown`].
+    pub fn shutdown(&self) {
+        self.handle.shutdown();
+    }
+
+    /// The address the server really listens on, see [`ServerHandle::local_addr`].
+    #[must_use]
+    pub fn local_addr(&self) -> A {
+        self.handle.local_addr()
+    }
+
+    /// What the server has done so far, see [`ServerHandle::stats`].
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.handle.stats()
     }
 
     /// Waits until the server has been stopped, by whomever, and has drained.
     ///
     /// # Errors
     ///
-    /// Those of [`serve_forever`](crate::ThreadedServer::serve_forever).
+    /// Those of [`serve_forever`](crate::ThreadedServer::serve_forever); and
+    /// [`Deadlock`](io::ErrorKind::Deadlock) in a hook on the serving thread, which can't
+    /// wait for itself.
     pub fn join(mut self) -> io::Result<()> {
         self.wait()
     }
 
     fn wait(&mut self) -> io::Result<()> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
+        if thread.thread().id() == thread::current().id() {
+            let message = "the serving thread can't wait for its own end";
+            return Err(io::Error::new(io::ErrorKind::Deadlock, message));
+        }
         thread
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the serving thread panicked")))
-    }
-}
-
-impl<A: Clone> Deref for RunningServer<A> {
-    type Target = ServerHandle<A>;
-
-    fn deref(&self) -> &ServerHandle<A> {
-        &self.handle
     }
 }
 

@@ -1,0 +1,361 @@
+//! A connection, as its handler sees it: to be read, written, and closed with care.
+
+use std::fmt;
+use std::io::{self, BufRead, Read, Write};
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lines::LineBuffer;
+use super::source::{End, Source};
+use super::timeouts::Timeouts;
+use super::writer::StreamWriter;
+use crate::address::Address;
+use crate::error::{HandlerError, LineError};
+use crate::socket::connection::Connection;
+use crate::state::handle::ServerHandle;
+
+/// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
+/// [`client_address`](Self::client_address).
+pub type TcpRequest = StreamRequest<SocketAddr>;
+
+/// A Unix connection, as its handler sees it: what [`StreamRequest`] says, and
+/// [`client_address`](Self::client_address).
+#[cfg(unix)]
+pub type UnixRequest = StreamRequest<PathBuf>;
+
+/// A connection, as its handler sees it: a [`TcpRequest`], or a `UnixRequest`.
+///
+/// It is what Python calls `self.request`, and `self.rfile` and `self.wfile` as well:
+///
+/// - It is read and written like a socket ([`Read`], [`Write`]). A read asks the system
+///   once and returns what has come: a part of a message, or several.
+/// - It is read line by line with [`next_line`](Self::next_line).
+/// - It is a [`BufRead`] too, for code that wants one.
+/// - Nothing is held back when writing: each write is sent, and `writeln!` is one write.
+///
+/// ```
+/// use std::io::{self, Write};
+/// use socketserver::TcpRequest;
+///
+/// fn handle(request: &mut TcpRequest) -> io::Result<()> {
+///     while let Some(line) = request.next_line()? {
+///         writeln!(request, "you said {line}")?;
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// Reading fails with [`TimedOut`](io::ErrorKind::TimedOut) when the client is silent
+/// for longer than `read_timeout`, writing when it doesn't read for longer than
+/// `write_timeout`, and both after the [deadline](Self::set_deadline) and when the
+/// connection has lasted longer than `session_timeout`. A handler that passes such an
+/// error on with `?` ends its connection; that is counted, and not reported as a fault.
+///
+/// # How a connection ends
+///
+/// When the handler returns `Ok`, the client gets all that was written, and then end of
+/// file. When the handler fails, panics or is cut off, a TCP client finds its connection
+/// *reset* instead: so a reply that broke off never looks like a whole one.
+pub struct StreamRequest<A: Address> {
+    source: Source,
+    /// Bytes that were read for a line and not used yet.
+    buffer: LineBuffer,
+    /// The longest line, in bytes.
+    max_line: usize,
+    client: A,
+    server: ServerHandle<A>,
+}
+
+impl<A: Address> StreamRequest<A> {
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        client: A,
+        server: ServerHandle<A>,
+    ) -> Self {
+        let options = &server.shared().options;
+        let timeouts = Timeouts::from_options(options);
+        Self {
+            source: Source::new(connection, timeouts),
+            buffer: LineBuffer::default(),
+            max_line: options.max_line,
+            client,
+            server,
+        }
+    }
+
+    /// The next line that the client sends, without its `\n` or `\r\n`; `None` when the
+    /// client is done sending, or the server stops.
+    ///
+    /// The last line of a client that is done sending may come without its end. But when
+    /// the server stops, a line whose end hasn't come yet is not handed over: it may be
+    /// the first half of a command. (Use [`read_line`](Self::read_line) if you need to
+    /// see the line's end yourself.)
+    ///
+    /// ```
+    /// use std::io::{self, Write};
+    /// use socketserver::TcpRequest;
+    ///
+    /// fn handle(request: &mut TcpRequest) -> io::Result<()> {
+    ///     while let Some(line) = request.next_line()? {
+    ///         writeln!(request, "you said {line}")?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](io::ErrorKind::InvalidData) when the line is longer than
+    /// `max_line`, or isn't UTF-8: a [`LineError`] says which. You can go on after it:
+    /// the next call reads the next line. Then the errors of
+    /// [reading](StreamRequest#errors).
+    pub fn next_line(&mut self) -> io::Result<Option<String>> {
+        let mut line = String::new();
+        if self.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        if line.ends_with('\n') {
+            line.pop();
+            if line.ends_with('\r') {
+                line.pop();
+            }
+        }
+        Ok(Some(line))
+    }
+
+    /// Reads a line and appends it to `line`, its `\n` too. Python's `rfile.readline`.
+    ///
+    /// Returns the number of bytes; 0 means that the client is done sending, or that the
+    /// server stops. Only a client that is done sending has a last line without `\n`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_line`](Self::next_line).
+    pub fn read_line(&mut self, line: &mut String) -> io::Result<usize> {
+        let mut bytes = Vec::new();
+        let count = self.read_until(b'\n', &mut bytes)?;
+        line.push_str(&String::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?);
+        Ok(count)
+    }
+
+    /// Reads up to and including the next `end`, or to the end of what the client sends,
+    /// and appends it to `bytes`. Returns the number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidData`](io::ErrorKind::InvalidData) when it is longer than `max_line`,
+    /// the `end` not counted; whatever method is called next begins behind that `end`.
+    /// Then the errors of [reading](StreamRequest#errors). After any error `bytes` is as
+    /// it was, and after a timeout you may try again: no byte is lost.
+    pub fn read_until(&mut self, end: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        let found = self.buffer.find_line(end, self.max_line, &mut self.source)?;
+        let count = match found {
+            Some(length) => length,
+            // Half a line. If it is we who end, its other half may be on its way.
+            None if self.source.end == Some(End::We) => 0,
+            None => self.buffer.waiting().len(),
+        };
+        bytes.extend_from_slice(&self.buffer.waiting()[..count]);
+        self.buffer.consume(count);
+        Ok(count)
+    }
+
+    /// Changes how long one read waits for a silent client, from now on: instead of
+    /// [`read_timeout`](crate::ServerBuilder::read_timeout), for this connection only.
+    /// `None` is "without end", and zero doesn't wait at all. Python's `settimeout`.
+    pub fn set_read_timeout(&mut self, time: impl Into<Option<Duration>>) {
+        self.source.timeouts.read = time.into();
+    }
+
+    /// Changes how long one write waits for a client that doesn't read, from now on:
+    /// instead of [`write_timeout`](crate::ServerBuilder::write_timeout), for this
+    /// connection only, and for writers that are made from now on. Python's `settimeout`.
+    pub fn set_write_timeout(&mut self, time: impl Into<Option<Duration>>) {
+        self.source.timeouts.write = time.into();
+    }
+
+    /// Sets a deadline for what comes next: `time` from now, reads and writes fail. `None`
+    /// takes it back.
+    ///
+    /// A timeout begins again with each byte, so a client that sends a byte now and then
+    /// can stretch one command as long as it likes. A deadline doesn't move:
+    ///
+    /// ```
+    /// use std::io::{self, Write};
+    /// use std::time::Duration;
+    /// use socketserver::TcpRequest;
+    ///
+    /// /// Each command must be complete within ten seconds.
+    /// fn handle(request: &mut TcpRequest) -> io::Result<()> {
+    ///     loop {
+    ///         request.set_deadline(Duration::from_secs(10));
+    ///         let Some(command) = request.next_line()? else { return Ok(()) };
+    ///         request.set_deadline(None); // the answer may take its time
+    ///         writeln!(request, "doing {command}")?;
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// In Python, such a deadline has to be worked out anew before each `recv`.
+    /// [`session_timeout`](crate::ServerBuilder::session_timeout) is a deadline for the
+    /// whole connection, which this doesn't change.
+    pub fn set_deadline(&mut self, time: impl Into<Option<Duration>>) {
+        self.source.timeouts.set_deadline(time.into());
+    }
+
+    /// A writer to this connection for other threads, so that they can send to the client
+    /// while the handler waits for what the client sends.
+    ///
+    /// It is cheap to clone. It doesn't keep the connection open: when the handler has
+    /// ended, writing fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+    #[must_use]
+    pub fn writer(&self) -> StreamWriter {
+        StreamWriter::new(&self.source.connection, self.source.timeouts)
+    }
+
+    /// The server that this connection belongs to. Python's `self.server`.
+    pub fn server(&self) -> &ServerHandle<A> {
+        &self.server
+    }
+
+    /// Makes the socket ready for the handler.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        self.source.connection.prepare(&self.server.shared().options.socket)
+    }
+
+    /// Ends the connection, according to what became of its handler. Says what that comes
+    /// to, and returns the connection if it should [linger](Connection::linger).
+    pub(crate) fn close(
+        self,
+        result: Result<(), HandlerError>,
+    ) -> (Result<(), HandlerError>, Option<Arc<Connection>>) {
+        let Source { connection, timeouts, end, .. } = self.source;
+        // A client that was silent for too long has got all that was meant for it. After
+        // any other error, something may be missing.
+        let is_well = result.as_ref().map_or_else(HandlerError::is_timeout, |()| true);
+        let closed = connection.close(timeouts.write, is_well);
+        // When the client has ended too, nothing more can come.
+        let should_linger = closed.is_ok() && end != Some(End::Client);
+        let result = result.and(closed.map_err(HandlerError::Io));
+        (result, should_linger.then_some(connection))
+    }
+}
+
+impl TcpRequest {
+    /// The client's address and port. Python's `self.client_address`.
+    #[must_use]
+    pub fn client_address(&self) -> SocketAddr {
+        self.client
+    }
+}
+
+#[cfg(unix)]
+impl UnixRequest {
+    /// The client's path, if it has one. Most have none.
+    #[must_use]
+    pub fn client_address(&self) -> Option<&Path> {
+        Some(&*self.client).filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+impl<A: Address> Read for StreamRequest<A> {
+    /// Reads what has come, or waits for something to come. 0 means that the client is
+    /// done sending, or that the server stops. Python's `recv`.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.buffer.is_empty() {
+            // Straight into the caller's buffer: no copy, and no memory for one.
+            return self.source.read(buffer);
+        }
+        let count = self.buffer.fill(&mut self.source)?.read(buffer)?;
+        self.buffer.consume(count);
+        Ok(count)
+    }
+}
+
+impl<A: Address> BufRead for StreamRequest<A> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.buffer.fill(&mut self.source)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.buffer.consume(count);
+    }
+
+    // Code that knows only `BufRead` obeys `max_line` too.
+    fn read_line(&mut self, line: &mut String) -> io::Result<usize> {
+        StreamRequest::read_line(self, line)
+    }
+
+    fn read_until(&mut self, end: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        StreamRequest::read_until(self, end, bytes)
+    }
+}
+
+impl<A: Address> Write for StreamRequest<A> {
+    /// Sends what the system takes at once, which may be a part: use `write_all`.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.source.timeouts.write(&self.source.connection, bytes)
+    }
+
+    /// Sends all of it, in one piece: nothing that another thread writes comes between.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.source.timeouts.write_all(&self.source.connection, bytes)
+    }
+
+    /// Does nothing: what was written has been sent.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// What `write!` calls. The pieces of a text become one write, so they travel
+    /// together.
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.write_all(text.to_string().as_bytes())
+    }
+}
+
+/// Lets you look at the socket and set its options, with the crate `socket2` for example:
+///
+/// ```
+/// use std::io;
+/// use socketserver::TcpRequest;
+///
+/// // `cargo add socket2`
+/// fn handle(request: &mut TcpRequest) -> io::Result<()> {
+///     let socket = socket2::SockRef::from(&*request);
+///     println!("the system buffers {} bytes", socket.send_buffer_size()?);
+///     Ok(())
+/// }
+/// ```
+///
+/// For a Unix socket on Linux, `rustix::net::sockopt::socket_peercred` says which process
+/// the client is. Don't read, write or shut down the socket behind the request's back, and
+/// leave it non-blocking.
+#[cfg(unix)]
+impl<A: Address> std::os::fd::AsFd for StreamRequest<A> {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.source.connection.socket().as_fd()
+    }
+}
+
+/// Lets you look at the socket and set its options, with the crate `socket2` for example.
+/// Don't read, write or shut it down behind the request's back.
+#[cfg(windows)]
+impl<A: Address> std::os::windows::io::AsSocket for StreamRequest<A> {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.source.connection.socket().as_socket()
+    }
+}
+
+impl<A: Address> fmt::Debug for StreamRequest<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamRequest")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! How long reading and writing may take, so that no client holds a thread forever.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::error::ClientError;
+use crate::options::Options;
+use crate::socket::connection::{Connection, Received, Rhythm, Sending};
+use crate::socket::wake::after;
+
+/// The timeouts of one connection.
+///
+/// Each is a deadline of a wait for the socket. No socket has a timeout of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    pub(crate) read: Option<Duration>,
+    pub(crate) write: Option<Duration>,
+    /// For the whole connection.
+    session: Option<Deadline>,
+    /// For what the handler is doing now.
+    deadline: Option<Deadline>,
+}
+
+/// The end of a time.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    /// How long it is as a whole.
+    time: Duration,
+    end: Instant,
+}
+
+impl Deadline {
+    /// `None` if it is too far in the future to ever come.
+    fn after(time: Duration) -> Option<Self> {
+        after(time).map(|end| Self { time, end })
+    }
+}
+
+impl Timeouts {
+    /// The timeouts of a connection that begins now.
+    pub(crate) fn from_options(options: &Options) -> Self {
+        Self {
+            read: options.read_timeout,
+            write: options.write_timeout,
+            session: options.session_timeout.and_then(Deadline::after),
+            deadline: None,
+        }
+    }
+
+    pub(crate) fn set_deadline(&mut self, time: Option<Duration>) {
+        self.deadline = time.and_then(Deadline::after);
+    }
+
+    /// Reads once.
+    pub(crate) fn read(
+        &self,
+        connection: &Connection,
+        buffer: &mut [u8],
+        rhythm: &mut Rhythm,
+    ) -> io::Result<Received> {
+        self.check()?;
+        let until = || self.until(self.read);
+        let received = connection.receive(buffer, rhythm, until, self.is_patient());
+        match received.map_err(ClientError::mark)? {
+            Received::TimedOut => {
+                self.check()?;
+                Err(timed_out("the client sent nothing for", self.read))
+            }
+            received => Ok(received),
+        }
+    }
+
+    /// Writes once.
+    pub(crate) fn write(
+        &self,
+        connection: &Connection,
+        bytes: &[u8],
+    ) -> io::Result<usize> {
+        let Some(mut sending) = connection.lock_sending(|| self.until(self.write))
+        else {
+            return Err(timed_out("another thread has been writing for", self.write));
+        };
+        self.send(connection, &mut sending, bytes)
+    }
+
+    /// Writes all of one message. No other thread's bytes come between.
+    pub(crate) fn write_all(
+        &self,
+        connection: &Connection,
+        mut bytes: &[u8],
+    ) -> io::Result<()> {
+        let Some(mut sending) = connection.lock_sending(|| self.until(self.write))
+        else {
+            return Err(timed_out("another thread has been writing for", self.write));
+        };
+        let whole = bytes.len();
+        while !bytes.is_empty() {
+            match self.send(connection, &mut sending, bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) => {
+                    // Half a message has gone out. If more came after it, the client
+                    // would take that for the other half.
+                    if bytes.len() < whole {
+                        connection.tear(&mut sending);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(
+        &self,
+        connection: &Connection,
+        sending: &mut Sending,
+        bytes: &[u8],
+    ) -> io::Result<usize> {
+        self.check()?;
+        let until = || self.until(self.write);
+        match connection.send(sending, bytes, until).map_err(ClientError::mark)? {
+            Some(count) => Ok(count),
+            None => {
+                self.check()?;
+                Err(timed_out("the client read nothing for", self.write))
+            }
+        }
+    }
+
+    /// When something that begins now and may take this long must be done.
+    fn until(&self, timeout: Option<Duration>) -> Option<Instant> {
+        let deadlines = self.session.iter().chain(&self.deadline);
+        let ends = deadlines.map(|deadline| deadline.end);
+        timeout.and_then(after).into_iter().chain(ends).min()
+    }
+
+    /// Whether a read may take a second longer than it should: one in thirty, at most.
+    fn is_patient(&self) -> bool {
+        let has_deadline = self.session.is_some() || self.deadline.is_some();
+        !has_deadline && self.read.is_some_and(|time| time >= Duration::from_secs(30))
+    }
+
+    /// Fails when the session or what the handler is doing has taken too long already.
+    fn check(&self) -> io::Result<()> {
+        let is_over = |deadline: &Deadline| Instant::now() >= deadline.end;
+        if let Some(session) = self.session.filter(is_over) {
+            return Err(timed_out(
+                "the session is over its limit of",
+                Some(session.time),
+            ));
+        }
+        if let Some(deadline) = self.deadline.filter(is_over) {
+            return Err(timed_out("the client wasn't done within", Some(deadline.time)));
+        }
+        Ok(())
+    }
+}
+
+fn timed_out(what: &str, time: Option<Duration>) -> io::Error {
+    ClientError::timed_out(format!("{what} {:?}", time.unwrap_or_default()))
+}

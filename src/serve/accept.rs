@@ -1,0 +1,209 @@
+//! The accept loop of stream servers: accepts clients, and gives each a thread.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Instant;
+
+use socket2::Socket;
+
+use super::pacing::{BackOff, Ticker};
+use super::{Handled, Service, ThreadedServer};
+use crate::address::{Address, ClientAddress};
+use crate::error::HandlerError;
+use crate::handler::{self, RequestHandler};
+use crate::options::Setup;
+use crate::request::stream::StreamRequest;
+use crate::socket::SocketFile;
+use crate::socket::connection::Connection;
+use crate::socket::datagrams::DatagramSocket;
+use crate::socket::wake::{self, Waited};
+use crate::socket::wakes::Wakes;
+use crate::state::connections::Stage;
+use crate::state::guard::ClientGuard;
+use crate::state::handle::ServerHandle;
+
+/// Serves streams.
+struct StreamServer<A, H> {
+    listener: Socket,
+    /// Each connection gets a clone of it.
+    prototype: H,
+    server: ServerHandle<A>,
+    wakes: Arc<Wakes>,
+    ticker: Ticker,
+    back_off: BackOff,
+}
+
+/// What a wait for the next client came to.
+enum Next {
+    /// It has been given a thread.
+    Admitted,
+    TimedOut,
+    Stopped,
+}
+
+/// Makes a server for connections.
+pub(crate) fn server<A: Address, H: RequestHandler<StreamRequest<A>>>(
+    listener: Socket,
+    file: Option<SocketFile>,
+    prototype: H,
+    mut setup: Setup,
+) -> io::Result<ThreadedServer<A>> {
+    listener.set_nonblocking(true)?;
+    let address = A::new(&listener.local_addr()?)?;
+    let ticker = Ticker::new(setup.service_actions.take());
+    let thread_name = address.thread_name("tcp");
+    ThreadedServer::new(thread_name, address, file, setup, |server, wakes| {
+        let back_off = BackOff::default();
+        StreamServer { listener, prototype, server, wakes, ticker, back_off }
+    })
+}
+
+impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
+    /// Accepts one client, if one comes before `until`.
+    fn next(&mut self, until: Option<Instant>) -> io::Result<Next> {
+        loop {
+            if let Some((stream, client)) = self.accept(until)? {
+                if self.admit(stream, client) {
+                    return Ok(Next::Admitted);
+                }
+            } else if self.server.is_shutting_down() {
+                return Ok(Next::Stopped);
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(Next::TimedOut);
+            }
+        }
+    }
+
+    /// Waits for room and for a client; `None` when the server stops, when it is
+    /// `until`, or when the system has nothing left for us.
+    fn accept(&mut self, until: Option<Instant>) -> io::Result<Option<(Socket, A)>> {
+        let shared = self.server.shared();
+        // Room first: a client that isn't accepted waits in the system's queue, where
+        // it costs us nothing.
+        let max = shared.options.max_connections;
+        let Some(departures) = shared.registry.wait_for_room(max, until) else {
+            return Ok(None);
+        };
+        loop {
+            let wakes = [Some(&self.wakes.stop), None];
+            if wake::wait_readable(&self.listener, wakes, until)? != Waited::Ready {
+                return Ok(None);
+            }
+            // A client waits. But another process may share the listener and be faster,
+            // so this must not block.
+            let error = match self.listener.accept() {
+                Ok((stream, client)) => return Ok(Some((stream, A::new(&client)?))),
+                Err(error) => error,
+            };
+            match error.kind() {
+                // The client came and went while it waited in the queue, or another
+                // process was faster.
+                io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::WouldBlock
+                | io::ErrorKind::Interrupted => {}
+                // The client has gone so completely that it has no address any more
+                // (seen on macOS). That error is the library's, not the system's.
+                io::ErrorKind::InvalidInput if error.raw_os_error().is_none() => {}
+                // This isn't a listening socket any more.
+                io::ErrorKind::InvalidInput => return Err(error),
+                // The system has nothing left for us. What we wait for is a departure
+                // since we looked, and there may have been one already.
+                _ => {
+                    self.back_off.wait(shared, &error, departures);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Admits a client and gives it a thread. Says whether it has got one.
+    fn admit(&mut self, stream: Socket, client: A) -> bool {
+        let shared = self.server.shared();
+        let address: ClientAddress = client.clone().into();
+        let connection = Arc::new(Connection::new(stream, Arc::clone(&self.wakes)));
+        let admitted =
+            ClientGuard::admit(shared, address.clone(), Some(Arc::clone(&connection)));
+        let Some(mut guard) = admitted else {
+            // An end of file is kinder than a reset, if the client hasn't gone already.
+            let _ = connection.socket().shutdown(Shutdown::Write);
+            return false;
+        };
+        // Here and not on the client's thread, because a handler need not be `Sync`.
+        let handler = match HandlerError::catch(|| self.prototype.clone()) {
+            Ok(handler) => handler,
+            Err(error) => {
+                guard.served(Err(error));
+                return false;
+            }
+        };
+        let server = self.server.clone();
+        // The request is made on the thread, in its stack: a job that travels is memory
+        // on the heap, for as long as the connection lasts.
+        let job = move || {
+            serve(handler, StreamRequest::new(connection, client, server), guard);
+        };
+        match shared.threads.run(Box::new(job)) {
+            Ok(()) => {
+                self.back_off.reset();
+                true
+            }
+            Err(error) => {
+                // The job was dropped, and with it the guard and the connection. Only
+                // departures after that one give a thread back.
+                let departures = shared.registry.departures();
+                let error = HandlerError::Spawn(error);
+                shared.report(&address, &error);
+                self.back_off.wait(shared, &error, departures);
+                false
+            }
+        }
+    }
+}
+
+/// What a client's thread does.
+fn serve<A: Address>(
+    handler: impl RequestHandler<StreamRequest<A>>,
+    mut request: StreamRequest<A>,
+    mut guard: ClientGuard,
+) {
+    guard.start();
+    let prepared = request.prepare().map_err(HandlerError::Io);
+    let result = prepared.and_then(|()| handler::run(handler, &mut request));
+    let (result, lingering) = request.close(result);
+    // First the count: what lingers now has been sent, and the handler is done.
+    guard.served(result);
+    if let Some(connection) = lingering {
+        connection.linger();
+    }
+}
+
+impl<A: Address, H: RequestHandler<StreamRequest<A>>> Service for StreamServer<A, H> {
+    fn serve(&mut self) -> io::Result<()> {
+        loop {
+            let until = self.ticker.tick();
+            if matches!(self.next(until)?, Next::Stopped) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn serve_one(&mut self, until: Option<Instant>) -> io::Result<Handled> {
+        match self.next(until)? {
+            Next::TimedOut => return Ok(Handled::TimedOut),
+            Next::Stopped => return Ok(Handled::Stopped),
+            Next::Admitted => {}
+        }
+        let shared = self.server.shared();
+        if !shared.registry.wait_until_empty(Stage::Serving, None) {
+            shared.drain(); // stopped while it was being served
+        }
+        Ok(Handled::Served)
+    }
+
+    fn close(self: Box<Self>) -> Option<Arc<DatagramSocket>> {
+        None
+    }
+}

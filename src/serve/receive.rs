@@ -1,0 +1,316 @@
+//! The receivers of a datagram server, and their supervisor.
+//!
+//! Handing each datagram to another thread costs two thirds of the speed. So the thread
+//! that receives a datagram handles it as well, and then receives the next. Others call
+//! this *leader and followers*. It is fast as long as handlers are short. When one takes
+//! its time, another thread must receive meanwhile:
+//!
+//! - At any time at most one thread waits for datagrams: the one that has the *lead*. It
+//!   gives up the lead when a datagram has come, and takes it again when it has handled
+//!   it. If another thread has the lead by then, this one ends.
+//! - The serving thread supervises. While there is traffic it looks once in a
+//!   millisecond. If a datagram waits, nobody leads, and nothing has been received since
+//!   the last look, then all receivers are busy: it adds as many again as there are.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use socket2::Socket;
+
+use super::pacing::{BackOff, Ticker};
+use super::{Handled, Service, ThreadedServer};
+use crate::address::{Address, ClientAddress};
+use crate::error::HandlerError;
+use crate::handler::{self, RequestHandler};
+use crate::options::Setup;
+use crate::request::datagram::DatagramRequest;
+use crate::socket::SocketFile;
+use crate::socket::datagrams::DatagramSocket;
+use crate::socket::wake::{self, Waited};
+use crate::socket::wakes::Wakes;
+use crate::state::complain::complain;
+use crate::state::connections::Stage;
+use crate::state::guard::ClientGuard;
+use crate::state::handle::ServerHandle;
+
+/// How often the supervisor looks while there is traffic.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// After this many looks at which nothing happened, the supervisor sleeps until the next
+/// datagram comes.
+const QUIET_LOOKS: u32 = 50;
+
+/// How long a receiver waits at the most before it tries a socket that fails again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves datagrams.
+struct DatagramServer<A, H> {
+    /// Owned here alone, but for the moment of a call: so the end of the server closes it.
+    socket: Arc<DatagramSocket>,
+    group: Arc<Group<A>>,
+    /// Each receiver gets a clone, and clones that for each datagram.
+    prototype: H,
+    ticker: Ticker,
+    back_off: BackOff,
+}
+
+/// What the receivers of one server share.
+///
+/// The atomics order nothing but themselves. Where that isn't enough, a lock does: each
+/// datagram is admitted under the lock of the registry.
+struct Group<A> {
+    socket: Weak<DatagramSocket>,
+    server: ServerHandle<A>,
+    wakes: Arc<Wakes>,
+    /// Whether a receiver has the lead.
+    has_leader: AtomicBool,
+    /// How many receivers there are.
+    receivers: AtomicUsize,
+    /// How many datagrams have been received.
+    received: AtomicU64,
+}
+
+/// Makes a server for datagrams.
+pub(crate) fn server<A: Address, H: RequestHandler<DatagramRequest<A>>>(
+    socket: Socket,
+    file: Option<SocketFile>,
+    prototype: H,
+    mut setup: Setup,
+) -> io::Result<ThreadedServer<A>> {
+    let address = A::new(&socket.local_addr()?)?;
+    let socket = Arc::new(DatagramSocket::new(socket)?);
+    let ticker = Ticker::new(setup.service_actions.take());
+    let thread_name = address.thread_name("udp");
+    ThreadedServer::new(thread_name, address, file, setup, |server, wakes| {
+        let group = Arc::new(Group {
+            socket: Arc::downgrade(&socket),
+            server,
+            wakes,
+            has_leader: AtomicBool::new(false),
+            receivers: AtomicUsize::new(0),
+            received: AtomicU64::new(0),
+        });
+        let back_off = BackOff::default();
+        DatagramServer { socket, group, prototype, ticker, back_off }
+    })
+}
+
+impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
+    /// Looks once in a millisecond whether more receivers are needed, until nothing has
+    /// happened for a while or the server stops.
+    fn supervise(&mut self) -> io::Result<()> {
+        let (mut seen, mut quiet) = (self.group.received(), 0);
+        while quiet < QUIET_LOOKS && self.group.is_serving() {
+            self.ticker.tick();
+            self.group.wakes.stop.pause(LOOK)?;
+            let now = self.group.received();
+            // A datagram waits, nobody leads, and none was received: all are busy. Twice
+            // as many, then: so even hundreds of slow handlers are outgrown in a few looks.
+            let is_stuck = now == seen && self.group.is_stuck(&self.socket);
+            let has_grown = is_stuck && self.add_receivers(self.group.receivers());
+            quiet = if now != seen || has_grown { 0 } else { quiet + 1 };
+            seen = now;
+        }
+        Ok(())
+    }
+
+    /// Adds up to `count` receivers, as many as are allowed. Says whether it has added
+    /// any.
+    fn add_receivers(&mut self, count: usize) -> bool {
+        let shared = self.group.server.shared();
+        // Counted are the receivers, not the datagrams that are being handled: one that
+        // has just been added may not have begun.
+        let space =
+            shared.options.max_connections.saturating_sub(self.group.receivers());
+        let mut has_grown = false;
+        for _ in 0..count.min(space) {
+            // Each receiver has a prototype of its own, because a handler need not be
+            // `Sync`.
+            let added = HandlerError::catch(|| self.prototype.clone())
+                .map(|prototype| Receiver::new(&self.group, prototype))
+                .map_err(io::Error::from)
+                .and_then(|receiver| {
+                    shared.threads.run(Box::new(move || receiver.run()))
+                });
+            if let Err(error) = added {
+                let departures = shared.registry.departures();
+                self.back_off.wait(shared, &error, departures);
+                break;
+            }
+            self.back_off.reset();
+            has_grown = true;
+        }
+        has_grown
+    }
+}
+
+impl<A: Address> Group<A> {
+    /// Waits for a datagram; `None` when the server stops, or it is `until`.
+    fn receive(
+        &self,
+        buffer: &mut Box<[u8]>,
+        until: Option<Instant>,
+    ) -> Option<DatagramRequest<A>> {
+        let socket = self.socket.upgrade()?; // or the server has ended
+        let mut pause = LOOK;
+        // Looked at before each datagram, not only when there is none: they may come
+        // faster than they are handled.
+        while self.is_serving() {
+            match DatagramRequest::receive(&socket, &self.server, buffer) {
+                Ok(datagram) => {
+                    self.received.fetch_add(1, Ordering::Relaxed);
+                    return Some(datagram);
+                }
+                Err(error) if wake::is_no_news(&error) => {
+                    let wakes = [Some(&self.wakes.stop), None];
+                    let waited = wake::wait_readable(&*socket.socket(), wakes, until);
+                    if waited.is_ok_and(|waited| waited == Waited::TimedOut) {
+                        return None;
+                    }
+                }
+                // It may be about a datagram that was sent earlier, or one too long for
+                // Windows, and the next may be better. But it may also go on.
+                Err(error) => {
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    if pause == LONGEST_PAUSE {
+                        complain(format_args!("cannot receive datagrams: {error}"));
+                    }
+                    let left =
+                        until.map(|end| end.saturating_duration_since(Instant::now()));
+                    let _ = self
+                        .wakes
+                        .stop
+                        .pause(left.map_or(pause, |left| pause.min(left)));
+                    if left.is_some_and(|left| left.is_zero()) {
+                        return None;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Handles one datagram, if its client is admitted. Says whether it is.
+    fn handle<H>(&self, datagram: &mut DatagramRequest<A>, prototype: &H) -> bool
+    where
+        H: RequestHandler<DatagramRequest<A>>,
+    {
+        let client: ClientAddress = datagram.client().clone().into();
+        let Some(mut guard) = ClientGuard::admit(self.server.shared(), client, None)
+        else {
+            return false;
+        };
+        guard.start();
+        let handler = HandlerError::catch(|| prototype.clone());
+        guard.served(handler.and_then(|handler| handler::run(handler, datagram)));
+        true
+    }
+
+    /// Takes the lead, if no other receiver has it.
+    fn take_lead(&self) -> Option<Lead<'_>> {
+        // Not `then_some`: it would make a lead in any case, and its drop would give up
+        // the lead of another thread.
+        (!self.has_leader.swap(true, Ordering::Acquire)).then(|| Lead(&self.has_leader))
+    }
+
+    /// Whether a datagram waits and nobody receives.
+    fn is_stuck(&self, socket: &DatagramSocket) -> bool {
+        !self.has_leader.load(Ordering::Acquire) && wake::is_readable(&*socket.socket())
+    }
+
+    fn is_serving(&self) -> bool {
+        self.server.shared().registry.stage() == Stage::Serving
+    }
+
+    fn receivers(&self) -> usize {
+        self.receivers.load(Ordering::Relaxed)
+    }
+
+    fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    fn new_buffer(&self) -> Box<[u8]> {
+        let size = self.server.shared().options.max_packet_size.saturating_add(1);
+        vec![0; size].into()
+    }
+}
+
+impl<A: Address, H: RequestHandler<DatagramRequest<A>>> Service
+    for DatagramServer<A, H>
+{
+    fn serve(&mut self) -> io::Result<()> {
+        while self.group.is_serving() && !self.add_receivers(1) {}
+        while self.group.is_serving() {
+            let tick = self.ticker.tick();
+            let wakes = [Some(&self.group.wakes.stop), None];
+            if wake::wait_readable(&*self.socket.socket(), wakes, tick)? == Waited::Ready
+            {
+                self.supervise()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn serve_one(&mut self, until: Option<Instant>) -> io::Result<Handled> {
+        let mut buffer = self.group.new_buffer();
+        while let Some(mut datagram) = self.group.receive(&mut buffer, until) {
+            if self.group.handle(&mut datagram, &self.prototype) {
+                return Ok(Handled::Served);
+            }
+            buffer = datagram.into_buffer();
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break; // there may always be another, and none of them let in
+            }
+        }
+        Ok(if self.group.is_serving() { Handled::TimedOut } else { Handled::Stopped })
+    }
+
+    fn close(self: Box<Self>) -> Option<Arc<DatagramSocket>> {
+        Some(self.socket)
+    }
+}
+
+/// A receiver. It is counted for as long as this exists: dropping it counts it off,
+/// whether it has ended or never got a thread.
+struct Receiver<A, H> {
+    group: Arc<Group<A>>,
+    prototype: H,
+}
+
+impl<A: Address, H: RequestHandler<DatagramRequest<A>>> Receiver<A, H> {
+    fn new(group: &Arc<Group<A>>, prototype: H) -> Self {
+        group.receivers.fetch_add(1, Ordering::Relaxed);
+        Self { group: Arc::clone(group), prototype }
+    }
+
+    /// Receives, handles, receives again: until another leads, or the server stops.
+    fn run(self) {
+        let mut buffer = self.group.new_buffer();
+        while let Some(lead) = self.group.take_lead() {
+            let Some(mut datagram) = self.group.receive(&mut buffer, None) else {
+                return;
+            };
+            drop(lead); // while we handle this one, another may wait for the next
+            self.group.handle(&mut datagram, &self.prototype);
+            buffer = datagram.into_buffer();
+        }
+    }
+}
+
+impl<A, H> Drop for Receiver<A, H> {
+    fn drop(&mut self) {
+        self.group.receivers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The right to receive. Dropping it gives it up.
+struct Lead<'a>(&'a AtomicBool);
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

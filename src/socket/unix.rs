@@ -1,0 +1,165 @@
+//! How Unix sockets are bound: the file that is their address, and whose it is.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, Permissions};
+use std::io;
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::bind::set_buffers;
+use crate::address::display;
+use crate::options::Options;
+
+/// The file of a socket that we bound. Removed on drop, if it is still ours.
+///
+/// It must be dropped before the socket: as long as the socket is open, no other file
+/// can get the same number.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Device and number of the file.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Finds out which file a socket has just been bound to.
+    fn of(path: &Path) -> io::Result<Self> {
+        let identity = Self::identity(&fs::symlink_metadata(path)?);
+        // The working directory may change before the file is removed.
+        Ok(Self { path: std::path::absolute(path)?, identity })
+    }
+
+    fn identity(file: &Metadata) -> (u64, u64) {
+        (file.dev(), file.ino())
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Between our look and our removal a new server could put its file there.
+        let _lock = lock_directory(&self.path);
+        let now = fs::symlink_metadata(&self.path);
+        if now.is_ok_and(|file| Self::identity(&file) == self.identity) {
+            let _ = fs::remove_file(&self.path); // we may not be allowed to any more
+        }
+    }
+}
+
+/// Makes a socket bound to `path`, in place of one that a dead server left there, and
+/// listens, if it is a kind of socket that does.
+///
+/// An address that begins with a zero byte is *abstract*: Linux keeps it, and there is no
+/// file.
+pub(crate) fn bind(
+    path: &Path,
+    kind: Type,
+    options: &Options,
+) -> io::Result<(Socket, Option<SocketFile>)> {
+    try_bind(path, kind, options).map_err(|error| {
+        let message = format!("cannot listen on {}: {error}", display(path));
+        io::Error::new(error.kind(), message)
+    })
+}
+
+fn try_bind(
+    path: &Path,
+    kind: Type,
+    options: &Options,
+) -> io::Result<(Socket, Option<SocketFile>)> {
+    let bytes = path.as_os_str().as_bytes();
+    let is_abstract = cfg!(target_os = "linux") && bytes.first() == Some(&0);
+    if bytes.is_empty() || (bytes.contains(&0) && !is_abstract) {
+        // The system would stop reading at the zero byte, and bind another file.
+        let message = "a path must not be empty or contain a zero byte";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, kind, None)?;
+    set_buffers(&socket, &options.socket)?;
+    let file = if is_abstract {
+        socket.bind(&address)?;
+        None
+    } else {
+        let _lock = lock_directory(path);
+        bind_file(&socket, path, &address)?;
+        // From here on the file is ours to remove, should something else fail.
+        let file = SocketFile::of(path)?;
+        if let Some(mode) = options.socket.file_mode {
+            // Before anybody can connect: nobody listens yet.
+            fs::set_permissions(path, Permissions::from_mode(mode))?;
+        }
+        Some(file)
+    };
+    if kind == Type::STREAM {
+        socket.listen(options.system_backlog())?;
+    }
+    Ok((socket, file))
+}
+
+/// Binds, and replaces a file that a dead server left there.
+fn bind_file(socket: &Socket, path: &Path, address: &SockAddr) -> io::Result<()> {
+    match socket.bind(address) {
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrInUse
+                && is_left_behind(path, address) =>
+        {
+            fs::remove_file(path)?;
+            socket.bind(address)
+        }
+        result => result,
+    }
+}
+
+/// Until it is dropped, no other server starts or stops in the same directory. Without
+/// it, two that start at the same moment may take each other's file for left behind: a
+/// server that doesn't listen yet looks dead.
+///
+/// `None` where the system has no such lock, or we can't get it: refusing to start would
+/// be worse.
+fn lock_directory(path: &Path) -> Option<File> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = File::open(parent.unwrap_or(Path::new("."))).ok()?;
+    for _ in 0..100 {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(directory),
+            Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(5)),
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// Whether the file at `path` is a socket that nobody has open any more.
+fn is_left_behind(path: &Path, address: &SockAddr) -> bool {
+    if !fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+        return false;
+    }
+    // A datagram socket finds out without becoming anybody's client: one of a living
+    // stream server is told that it is of the wrong type. Only "refused" means that
+    // nobody has the socket open.
+    let probe = || -> io::Result<()> {
+        let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(address)
+    };
+    probe().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// A client's address, in the form in which it can be answered.
+pub(crate) fn address(client: &SocketAddr) -> io::Result<SockAddr> {
+    #[cfg(target_os = "linux")]
+    if let Some(name) = client.as_abstract_name() {
+        return SockAddr::unix(OsStr::from_bytes(&[&[0], name].concat()));
+    }
+    SockAddr::unix(client.as_pathname().unwrap_or(Path::new("")))
+}

@@ -1,0 +1,229 @@
+//! What all threads of one server share, and how it comes to its end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::{Mutex, RwLock};
+
+use crate::address::ClientAddress;
+use crate::error::HandlerError;
+use crate::event::Event;
+use crate::options::{Hooks, Options};
+use crate::socket::wake::after;
+use crate::socket::wakes::Wakes;
+
+pub(crate) mod complain;
+pub(crate) mod connections;
+pub(crate) mod guard;
+pub(crate) mod handle;
+mod signals;
+mod threads;
+
+use complain::complain;
+use connections::{Registry, Stage};
+use threads::Threads;
+
+/// What all threads of one server share.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) registry: Registry,
+    pub(crate) threads: Threads,
+    /// Wakes the threads that wait for a socket. They and the server own it: a handle,
+    /// which may be kept for long, keeps no file descriptor.
+    wakes: Weak<Wakes>,
+    /// Dropped when the server stops, which disconnects `stopping`.
+    not_stopping: Mutex<Option<Sender<()>>>,
+    stopping: Receiver<()>,
+    /// The user's hooks, until the server has ended. A hook may own a handle, and so
+    /// this: dropping it breaks the circle.
+    ///
+    /// Locked for reading while a hook runs. Always with `read_recursive`: a hook may do
+    /// what calls another, and must not wait for the end, which waits for it.
+    hooks: RwLock<Option<Hooks>>,
+    /// Nobody is told anything any more.
+    has_ended: AtomicBool,
+    /// A signal has stopped the server. The next one cuts everybody off.
+    is_signalled: AtomicBool,
+}
+
+impl Shared {
+    /// How long the end waits for what can't be ended by force: hooks that run, handlers
+    /// whose connections have been cut off, threads. A moment is enough for those that
+    /// only read and write.
+    const GRACE: Duration = Duration::from_millis(250);
+
+    /// `thread_name` is for threads whose name the user left to us.
+    pub(crate) fn new(
+        mut options: Options,
+        hooks: Hooks,
+        thread_name: String,
+        wakes: &Arc<Wakes>,
+    ) -> Arc<Self> {
+        let thread_name = options.thread_name.take().unwrap_or(thread_name);
+        let threads =
+            Threads::new(thread_name, options.stack_size, options.idle_thread_timeout);
+        let (not_stopping, stopping) = bounded(0);
+        Arc::new(Self {
+            hooks: RwLock::new(Some(hooks)),
+            has_ended: AtomicBool::new(false),
+            options,
+            registry: Registry::default(),
+            threads,
+            wakes: Arc::downgrade(wakes),
+            not_stopping: Mutex::new(Some(not_stopping)),
+            stopping,
+            is_signalled: AtomicBool::new(false),
+        })
+    }
+
+    /// Disconnected when the server stops.
+    pub(crate) fn stopping(&self) -> Receiver<()> {
+        self.stopping.clone()
+    }
+
+    /// Begins to stop. Never waits, but for the hook that is told.
+    pub(crate) fn shutdown(&self) {
+        let began = self.registry.stop_accepting();
+        // Before the hook is told, which may take its time; and again at each call, in
+        // case that the system had no memory for it the first time.
+        if let Some(wakes) = self.wakes.upgrade() {
+            wakes.stop();
+        }
+        drop(self.not_stopping.lock().take());
+        if let Some(active) = began {
+            self.event(|| Event::Draining { active });
+            self.registry.announced();
+        }
+    }
+
+    /// Cuts off every connection that is still open, and tells the hook.
+    pub(crate) fn cut(&self) {
+        if let Some(connections) = self.cut_in_silence() {
+            self.event(|| Event::CutOff { connections });
+        }
+    }
+
+    /// Cuts off every connection that is still open; says how many, if this call did it.
+    fn cut_in_silence(&self) -> Option<usize> {
+        let cut = self.registry.cut();
+        // Only now: whoever wakes must find that it is cut.
+        if let Some(wakes) = self.wakes.upgrade() {
+            wakes.cut.wake();
+        }
+        cut
+    }
+
+    /// What a signal does: the first stops the server, the second cuts everybody off.
+    pub(crate) fn signal(&self) {
+        if self.is_signalled.swap(true, Ordering::Relaxed) {
+            self.cut();
+        } else {
+            self.shutdown(); // which the program may have done itself
+        }
+    }
+
+    /// Waits until everybody has left, and cuts off those that take too long.
+    pub(crate) fn drain(self: &Arc<Self>) {
+        // The drain begins when the hook has been told. But a hook that blocks must not
+        // keep the server from ending.
+        self.registry.wait_until_announced(after(Self::GRACE));
+        let until = self.options.drain_timeout.and_then(after);
+        if self.registry.wait_until_empty(Stage::Draining, until) {
+            return;
+        }
+        if let Some(connections) = self.cut_in_silence() {
+            self.tell_in_time(Event::CutOff { connections });
+        }
+        self.registry.wait_until_empty(Stage::Cut, after(Self::GRACE));
+    }
+
+    /// Ends what is left when everybody has gone: the threads, and the hooks.
+    pub(crate) fn end(&self) {
+        self.threads.close(after(Self::GRACE));
+        self.has_ended.store(true, Ordering::Release);
+        self.drop_hooks(Self::GRACE);
+    }
+
+    /// Whether the server has ended, and nothing of it goes on.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    /// Asks the `verify_request` hook about a client. A hook that panics says no.
+    pub(crate) fn verify(&self, client: &ClientAddress) -> bool {
+        let verified = self.with_hooks(|hooks| {
+            let Some(verify) = &hooks.verify_request else { return Ok(true) };
+            HandlerError::catch(|| verify(client))
+        });
+        match verified {
+            Some(Ok(verified)) => verified,
+            Some(Err(error)) => {
+                self.report(client, &error);
+                false
+            }
+            None => false, // the server has ended
+        }
+    }
+
+    /// Tells the `handle_error` hook; without one, the log or the terminal.
+    pub(crate) fn report(&self, client: &ClientAddress, error: &HandlerError) {
+        self.with_hooks(|hooks| {
+            let Some(handle_error) = &hooks.handle_error else {
+                return complain(format_args!("{client}: {error}"));
+            };
+            if let Err(error) = HandlerError::catch(|| handle_error(client, error)) {
+                complain(format_args!("handle_error: {error}"));
+            }
+        });
+    }
+
+    /// Tells the `on_event` hook. Says whether there is one.
+    pub(crate) fn event(&self, event: impl FnOnce() -> Event) -> bool {
+        let told = self.with_hooks(|hooks| {
+            let Some(on_event) = &hooks.on_event else { return false };
+            if let Err(error) = HandlerError::catch(|| on_event(&event())) {
+                complain(format_args!("on_event: {error}"));
+            }
+            true
+        });
+        told.unwrap_or(false)
+    }
+
+    /// Tells the `on_event` hook on another thread, and waits for it only for a while.
+    fn tell_in_time(self: &Arc<Self>, event: Event) {
+        let shared = Arc::clone(self);
+        let (done, is_done) = bounded::<()>(0);
+        let tell = move || {
+            shared.event(|| event);
+            drop(done);
+        };
+        let name = format!("{}-cut", self.threads.prefix());
+        if thread::Builder::new().name(name).spawn(tell).is_ok() {
+            let _ = is_done.recv_timeout(Self::GRACE); // an error in any case
+        }
+    }
+
+    /// Calls the hooks; `None` when the server has ended.
+    fn with_hooks<T>(&self, call: impl FnOnce(&Hooks) -> T) -> Option<T> {
+        let hooks = self.hooks.read_recursive();
+        let called = hooks.as_ref().filter(|_| !self.has_ended()).map(call);
+        drop(hooks);
+        // While the hook ran, the end may have waited for it in vain. Then this is our
+        // part.
+        if self.has_ended() {
+            self.drop_hooks(Duration::ZERO);
+        }
+        called
+    }
+
+    /// Drops the hooks, unless one of them still runs after `time`.
+    fn drop_hooks(&self, time: Duration) {
+        let hooks = self.hooks.try_write_for(time).and_then(|mut hooks| hooks.take());
+        if let Err(error) = HandlerError::catch(|| drop(hooks)) {
+            complain(format_args!("a hook's drop: {error}"));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Ctrl-C: which servers a signal is for.
+
+use std::io;
+use std::process;
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread;
+
+use parking_lot::Mutex;
+
+use super::Shared;
+
+/// The servers that asked for it. Weak: a server isn't kept for the sake of a signal.
+static SERVERS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// Lets signals stop `server`, from now on.
+pub(super) fn stop_at_signals(server: &Arc<Shared>) -> io::Result<()> {
+    static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
+    let mut servers = SERVERS.lock();
+    servers.retain(|server| server.strong_count() > 0);
+    let this = Arc::downgrade(server);
+    // Asking twice must not make one signal count as two.
+    if !servers.iter().any(|server| server.ptr_eq(&this)) {
+        servers.push(this);
+    }
+    drop(servers);
+
+    let installed = INSTALLED.get_or_init(|| {
+        // Not `try_set_handler`: it takes a signal that is ignored, as by a program that a
+        // script runs in the background, for one that has a handler.
+        ctrlc::set_handler(on_signal).map_err(|error| error.to_string())
+    });
+    installed.clone().map_err(|error| {
+        let message = format!("cannot catch Ctrl-C: {error}");
+        io::Error::new(io::ErrorKind::AlreadyExists, message)
+    })
+}
+
+/// What a signal does. `ctrlc` calls this on a thread of its own, not inside the signal
+/// handler, so it may take locks.
+fn on_signal() {
+    let servers = SERVERS.lock().clone();
+    let mut servers: Vec<_> = servers.iter().filter_map(Weak::upgrade).collect();
+    servers.retain(|server| !server.has_ended());
+    if servers.is_empty() {
+        // There is nothing left to stop but the program. This is the status that a shell
+        // shows for a program that Ctrl-C has ended.
+        process::exit(130);
+    }
+    // On another thread, because it calls a hook. If that blocks, the next signal must
+    // still be heard.
+    let signal = move || servers.iter().for_each(|server| server.signal());
+    let spawned = thread::Builder::new().name("signal".to_owned()).spawn(signal.clone());
+    if spawned.is_err() {
+        signal();
+    }
+}
