@@ -15,7 +15,7 @@ use crate::client::PATIENCE;
 use crate::learner::{Language, my_file, my_name, root};
 
 /// How long a program may take until it listens.
-const START: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(20);
 
 /// How to run a solution.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ fn prints(
         })
     })?;
     let args = ["client", "--addr", &addr.to_string()];
-    let ran = program.run(&args, Duration::from_secs(8))?;
+    let ran = program.run(&args, Duration::from_secs(15))?;
     let whole = said.concat();
     let wanted = format!("received {}", String::from_utf8_lossy(&whole));
     let last = ran.lines.last().or(ran.errors.last());
@@ -53,7 +53,7 @@ fn prints(
         return Ok(());
     }
     let still =
-        if ran.status.is_none() { ", and it still ran after 8 seconds" } else { "" };
+        if ran.status.is_none() { ", and it still ran after 15 seconds" } else { "" };
     Err(Broken::new(thought)
         .sent(format!("by the server, then end of file: {} piece(s)", said.len()))
         .expected(format!("the client prints {wanted:?}"))

@@ -55,7 +55,7 @@ fn play(program: &Program, lost: usize) -> Result<Story, Broken> {
             }
         }
     });
-    let limit = Duration::from_secs(7);
+    let limit = Duration::from_secs(12);
     let ran = program.run(&["client", "--addr", &addr, "Hello"], limit);
     drop(stop);
     let datagrams = listener.join().unwrap_or_default();
@@ -71,7 +71,7 @@ impl Story {
             .collect();
         let end = match self.ran.status {
             Some(status) => status.to_string(),
-            None => "it still ran after seven seconds".to_owned(),
+            None => "it still ran after twelve seconds".to_owned(),
         };
         let last = self.ran.lines.last().or(self.ran.errors.first());
         let last = last.map_or(String::new(), |line| format!("; it printed {line:?}"));

@@ -33,7 +33,7 @@ fn judge(
     thought: &str,
 ) -> Result<(), Broken> {
     let asked: Vec<&str> = in_.iter().chain(out).copied().collect();
-    let ran = program.run(&asked, Duration::from_secs(8))?;
+    let ran = program.run(&asked, Duration::from_secs(15))?;
     for address in &asked {
         let wanted = if in_.contains(address) { "let in" } else { "kept out" };
         let about =

@@ -27,7 +27,7 @@ fn judge(
     thought: &str,
 ) -> Result<(), Broken> {
     let asked: Vec<&str> = yes.iter().chain(no).copied().collect();
-    let ran = program.run(&asked, Duration::from_secs(8))?;
+    let ran = program.run(&asked, Duration::from_secs(15))?;
     for address in &asked {
         let about =
             |line: &&String| line.split_whitespace().any(|word| word == *address);

@@ -26,7 +26,7 @@ fn slowest(program: &Program, number: usize) -> Result<(), Broken> {
 fn launch(program: &Program, number: usize) -> Result<(), Broken> {
     let slow = number.to_string();
     let args = ["--tick", "40", "--count", "2", "--slow", &slow];
-    let ran = program.run(&args, Duration::from_secs(8))?;
+    let ran = program.run(&args, Duration::from_secs(15))?;
     let wanted = format!("the slowest was rocket {number}");
     let named = ran.lines.iter().rfind(|line| line.contains("the slowest was"));
     if named.is_some_and(|line| line.ends_with(&wanted)) {
@@ -34,7 +34,7 @@ fn launch(program: &Program, number: usize) -> Result<(), Broken> {
     }
     let ended = ran
         .status
-        .map_or("it still ran after 8 seconds".to_owned(), |it| it.to_string());
+        .map_or("it still ran after 15 seconds".to_owned(), |it| it.to_string());
     let last = named.or(ran.errors.first()).or(ran.lines.last());
     Err(Broken::new(match named {
         None => "After all have been joined, `main` says which one took longest.",

@@ -29,21 +29,25 @@ pub(super) const EXERCISE: Exercise = Exercise {
 const NAMES: [&str; 4] = ["north", "east", "south", "north-north-west"];
 
 fn play(program: &Program, args: &[&str]) -> Result<Ran, Broken> {
-    let ran = program.run(args, Duration::from_secs(6))?;
-    if ran.status.is_some() {
+    let ran = program.run(args, Duration::from_secs(12))?; // the lessons' watchdog has eight
+    if ran.status.is_some_and(|status| status.success()) {
         return Ok(ran);
     }
     let last = ran.lines.last().map_or("nothing", |line| line);
     let thought = if args.contains(&"--fail") {
-        "`main` waits for a word from a thread that has panicked. `recv` returns an error when \
-         every sender is gone: who still holds one?"
+        "Does `main` wait for a word from a thread that has panicked? `recv` returns an error \
+         when every sender is gone: who still holds one, and what do you do with the error?"
     } else {
         "Who waits for whom? Is there a sender left that nobody uses?"
     };
+    let end = ran
+        .status
+        .map_or("it still ran after 12 seconds".to_owned(), |it| it.to_string());
+    let error = ran.errors.first().map_or(String::new(), |line| format!("; {line}"));
     Err(Broken::new(thought)
         .sent(told(args))
-        .expected("the program ends")
-        .received(format!("it still ran after six seconds; its last line: {last:?}")))
+        .expected("the program ends, with exit status 0")
+        .received(format!("{end}; its last line: {last:?}{error}")))
 }
 
 fn told(args: &[&str]) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::broken::{Broken, shown};
-use crate::client::Client;
+use crate::client::{Client, End};
 use crate::{Begin, Exercise, Mistake, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
@@ -42,12 +42,12 @@ fn heard(
         return Ok(()); // this system has no such signal
     }
     let got = client.read_while(Duration::from_secs(6), |bytes| bytes.len() < 10_000);
-    if got.bytes == wanted.as_bytes() {
+    if got.bytes == wanted.as_bytes() && got.end == End::Closed {
         return Ok(());
     }
     Err(Broken::new(thought)
         .sent(format!("{lines:?}, and Ctrl-C after the first word"))
-        .expected(format!("{}, then the end", shown(wanted.as_bytes())))
+        .expected(format!("{}, then end of file", shown(wanted.as_bytes())))
         .received(got.to_string()))
 }
 

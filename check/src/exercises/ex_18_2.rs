@@ -164,28 +164,28 @@ fn sleeps(program: &Program) -> Result<(), Broken> {
     let server = serve(program, "30000")?;
     for clients in 0..2 {
         let _client = (clients > 0).then(|| Client::connect(&server)).transpose()?;
-        thread::sleep(Duration::from_millis(100));
-        let Some(before) = processor_time(server.pid()) else { return Ok(()) };
-        thread::sleep(Duration::from_millis(700));
-        let Some(after) = processor_time(server.pid()) else { return Ok(()) };
-        if after - before > 10 {
+        thread::sleep(Duration::from_millis(300));
+        let mut awake = 0;
+        for _ in 0..20 {
+            thread::sleep(Duration::from_millis(15));
+            awake += usize::from(is_awake(server.pid()));
+        }
+        if awake > 10 {
             return Err(Broken::new(
                 "It asks again and again. A timeout of zero is `do not wait`; without a client, \
                  there is nothing to wait for but the listener.",
             )
             .sent(format!("serve --idle 30000, with {clients} client(s) that say nothing"))
-            .expected("almost no processor time in 700 ms")
-            .received(format!("{} ms", (after - before) * 10)));
+            .expected("it sleeps")
+            .received(format!("looked at 20 times, it was awake {awake} times")));
         }
     }
     Ok(())
 }
 
-/// The processor time of a process, in hundredths of a second, where Linux tells it.
-fn processor_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+/// Whether a process runs, or wants to, where Linux tells it. (How much processor time it
+/// gets depends on what else the machine does.)
+fn is_awake(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('R'))
 }
