@@ -40,8 +40,17 @@ mod lesson_16;
 mod lesson_17;
 #[path = "aha/lesson_18.rs"]
 mod lesson_18;
+#[cfg(target_os = "linux")] // it looks into /proc
+#[path = "aha/off_the_path.rs"]
+mod off_the_path;
 #[path = "aha/socket_api.rs"]
 mod socket_api;
+
+/// What the files of the examples use that are tested here.
+#[path = "../examples/support"]
+mod support {
+    pub(crate) mod text;
+}
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

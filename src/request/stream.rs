@@ -223,11 +223,6 @@ impl<A: Address> StreamRequest<A> {
         &self.server
     }
 
-    /// Makes the socket ready for the handler.
-    pub(crate) fn prepare(&self) -> io::Result<()> {
-        self.source.connection.prepare(&self.server.shared().options.socket)
-    }
-
     /// Ends the connection, according to what became of its handler. Says what that comes
     /// to, and returns the connection if it should [linger](Connection::linger).
     pub(crate) fn close(
@@ -238,10 +233,10 @@ impl<A: Address> StreamRequest<A> {
         // A client that was silent for too long has got all that was meant for it. After
         // any other error, something may be missing.
         let is_well = result.as_ref().map_or_else(HandlerError::is_timeout, |()| true);
-        let closed = connection.close(timeouts.write, is_well);
-        // When the client has ended too, nothing more can come.
-        let should_linger = closed.is_ok() && end != Some(End::Client);
-        let result = result.and(closed.map_err(HandlerError::Io));
+        let client_ended = end == Some(End::Client);
+        let closed = connection.close(|| timeouts.end_of_write(), is_well, client_ended);
+        let should_linger = is_well && closed.is_ok() && !client_ended;
+        let result = HandlerError::first(result, closed.map_err(HandlerError::Io));
         (result, should_linger.then_some(connection))
     }
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use parking_lot::MutexGuard;
+
 use crate::error::ClientError;
 use crate::options::Options;
 use crate::socket::connection::{Connection, Received, Rhythm, Sending};
@@ -76,34 +78,51 @@ impl Timeouts {
         connection: &Connection,
         bytes: &[u8],
     ) -> io::Result<usize> {
-        let Some(mut sending) = connection.lock_sending(|| self.until(self.write))
-        else {
-            return Err(timed_out("another thread has been writing for", self.write));
-        };
-        self.send(connection, &mut sending, bytes)
+        let sending = self.lock_sending(connection);
+        let result =
+            sending.and_then(|mut lock| self.send(connection, &mut lock, bytes));
+        connection.note_write(result.is_err());
+        result
     }
 
     /// Writes all of one message. No other thread's bytes come between.
     pub(crate) fn write_all(
         &self,
         connection: &Connection,
-        mut bytes: &[u8],
+        bytes: &[u8],
     ) -> io::Result<()> {
-        let Some(mut sending) = connection.lock_sending(|| self.until(self.write))
-        else {
-            return Err(timed_out("another thread has been writing for", self.write));
-        };
-        let whole = bytes.len();
-        while !bytes.is_empty() {
-            match self.send(connection, &mut sending, bytes) {
+        let sending = self.lock_sending(connection);
+        let result =
+            sending.and_then(|mut lock| self.send_all(connection, &mut lock, bytes));
+        connection.note_write(result.is_err());
+        result
+    }
+
+    /// Waits until no other thread is in the middle of a message.
+    fn lock_sending<'a>(
+        &self,
+        connection: &'a Connection,
+    ) -> io::Result<MutexGuard<'a, Sending>> {
+        connection
+            .lock_sending(|| self.end_of_write())
+            .ok_or_else(|| timed_out("another thread has been writing for", self.write))
+    }
+
+    fn send_all(
+        &self,
+        connection: &Connection,
+        sending: &mut Sending,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.send(connection, sending, rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => bytes = &bytes[count..],
+                Ok(count) => rest = &rest[count..],
                 Err(error) => {
-                    // Half a message has gone out. If more came after it, the client
+                    // If half a message has gone out, nothing may follow: the client
                     // would take that for the other half.
-                    if bytes.len() < whole {
-                        connection.tear(&mut sending);
-                    }
+                    sending.is_torn |= rest.len() < bytes.len();
                     return Err(error);
                 }
             }
@@ -118,7 +137,7 @@ impl Timeouts {
         bytes: &[u8],
     ) -> io::Result<usize> {
         self.check()?;
-        let until = || self.until(self.write);
+        let until = || self.end_of_write();
         match connection.send(sending, bytes, until).map_err(ClientError::mark)? {
             Some(count) => Ok(count),
             None => {
@@ -126,6 +145,11 @@ impl Timeouts {
                 Err(timed_out("the client read nothing for", self.write))
             }
         }
+    }
+
+    /// When a write that begins now must be done.
+    pub(crate) fn end_of_write(&self) -> Option<Instant> {
+        self.until(self.write)
     }
 
     /// When something that begins now and may take this long must be done.

@@ -109,7 +109,8 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
             // A datagram waits, nobody leads, and none was received: all are busy. Twice
             // as many, then: so even hundreds of slow handlers are outgrown in a few looks.
             let is_stuck = now == seen && self.group.is_stuck(&self.socket);
-            let has_grown = is_stuck && self.add_receivers(self.group.receivers());
+            let has_grown =
+                is_stuck && self.add_receivers(self.group.receivers().max(1));
             quiet = if now != seen || has_grown { 0 } else { quiet + 1 };
             seen = now;
         }

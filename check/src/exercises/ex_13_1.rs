@@ -61,13 +61,18 @@ fn words(program: &Program) -> Result<(), Broken> {
 
 fn in_hand(program: &Program) -> Result<(), Broken> {
     let thought = "The client has sent a whole line. It is answered to the end.";
-    heard(program, "one two three\n", "two\nthree\n", thought)
+    heard(program, "one two three four five\n", "two\nthree\nfour\nfive\n", thought)
 }
 
 fn arrived(program: &Program) -> Result<(), Broken> {
     let thought = "All three lines had arrived when the server was told to stop. What does the \
         next read return, and who never asks it?";
-    heard(program, "one two\nthree\nfour five\n", "two\nthree\nfour\nfive\n", thought)
+    heard(
+        program,
+        "one two three four five six\nseven\neight nine\n",
+        "two\nthree\nfour\nfive\nsix\nseven\neight\nnine\n",
+        thought,
+    )
 }
 
 fn idle(program: &Program) -> Result<(), Broken> {
