@@ -10,13 +10,11 @@ use support::{Args, Lesson, PATIENCE, actor, events::tell, say};
 
 mod support;
 
-const HOUR: usize = 3_600_000; // ms
-
 fn main() -> ExitCode {
     Lesson::new("a server that stops well", demonstration)
         .ends("127.0.0.1:9013", serve, client)
         .words("[WORDS...]")
-        .number_to("deadline", HOUR, 1000, "server: ms to wait for clients in the end")
+        .number_to("deadline", 3_600_000, 1000, "server: ms to wait in the end")
         .flag("careless", "serve: do not catch Ctrl-C")
         .server_timeline()
         .run()
@@ -59,8 +57,11 @@ fn builder(args: &Args) -> ServerBuilder {
 fn client(args: &Args) -> io::Result<()> {
     let sentence = args.message("one two three four five six seven eight");
     let mut words = begin(args.addr(), &sentence)?.lines();
-    for _ in sentence.split_whitespace() {
-        say!("{}", words.next().ok_or(io::ErrorKind::UnexpectedEof)??);
+    let mut left = sentence.split_whitespace().count();
+    while left > 0 {
+        let line = words.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+        left -= usize::from(!line.starts_with('(')); // in brackets: not a word
+        say!("{line}");
     }
     Ok(())
 }

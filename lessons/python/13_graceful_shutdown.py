@@ -59,8 +59,10 @@ def client(host, port, message):
     with socket.create_connection((host, port), timeout=5) as stream:
         stream.sendall(message + b"\n")
         with stream.makefile("rb") as answers:
-            for _ in message.split():
-                print(shown(answers.readline().rstrip()), flush=True)
+            left = len(message.split())
+            while left > 0 and (line := answers.readline()):
+                left -= not line.startswith(b"(")  # in brackets: not a word
+                print(shown(line.rstrip()), flush=True)
 # [/client]
 
 

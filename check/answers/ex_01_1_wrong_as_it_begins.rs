@@ -1,0 +1,13 @@
+//! WRONG: the client prints the whole greeting
+use std::io::{self, Read};
+use std::net::TcpStream;
+
+pub(crate) fn main() -> io::Result<()> {
+    let mut stream = TcpStream::connect(crate::addr())?;
+    let mut greeting = Vec::new();
+    let mut data = [0; 10];
+    let count = stream.read(&mut data)?;
+    greeting.extend_from_slice(&data[..count]);
+    println!("received {}", String::from_utf8_lossy(&greeting));
+    Ok(())
+}

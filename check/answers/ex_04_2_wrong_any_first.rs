@@ -1,0 +1,20 @@
+//! WRONG: no other address is
+use std::io;
+use std::net::IpAddr;
+
+pub(crate) fn main() -> io::Result<()> {
+    for word in crate::words() {
+        let address: IpAddr = word.parse().map_err(io::Error::other)?;
+        println!("  {address}  {}", kind(address));
+    }
+    Ok(())
+}
+
+fn kind(address: IpAddr) -> &'static str {
+    match address.to_canonical() {
+        IpAddr::V4(v4) if matches!(v4.octets(), [_, 64..=127, ..]) => {
+            "shared: behind the provider's NAT"
+        }
+        _ => "none of these: most are public",
+    }
+}

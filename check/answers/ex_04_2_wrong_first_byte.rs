@@ -1,0 +1,21 @@
+//! WRONG: the range is 100.64.0.0 to 100.127.255.255
+use std::io;
+use std::net::IpAddr;
+
+pub(crate) fn main() -> io::Result<()> {
+    for word in crate::words() {
+        let address: IpAddr = word.parse().map_err(io::Error::other)?;
+        println!("  {address}  {}", kind(address));
+    }
+    Ok(())
+}
+
+fn kind(address: IpAddr) -> &'static str {
+    match address.to_canonical() {
+        IpAddr::V4(v4) if v4.is_private() => "private: not routed on the internet",
+        IpAddr::V4(v4) if matches!(v4.octets(), [100, ..]) => {
+            "shared: behind the provider's NAT"
+        }
+        _ => "none of these: most are public",
+    }
+}

@@ -1,0 +1,34 @@
+//! WRONG: a thread that panics holds nobody up
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+pub(crate) fn main() -> io::Result<()> {
+    let work = Duration::from_millis(crate::number("work", 250) as u64);
+    let mut threads = Vec::new();
+    let (first, is_done) = mpsc::channel();
+    for name in ["north", "east", "south", "north-north-west"] {
+        println!("       | starts {name}");
+        let fails = crate::option("fail").as_deref() == Some(name);
+        let done = first.clone();
+        threads.push((name, thread::spawn(move || task(name, work, fails, done))));
+        let _ = is_done.recv(); // an error: it panicked, and has ended as well
+    }
+    if crate::flag("last-first") {
+        threads.reverse();
+    }
+    for (name, thread) in threads {
+        let how = if thread.join().is_ok() { "" } else { ", which panicked" };
+        println!("       | joined {name}{how}");
+    }
+    Ok(())
+}
+
+fn task(name: &str, work: Duration, fails: bool, done: mpsc::Sender<()>) {
+    println!("{name:6} | begins; the system calls it {name}");
+    thread::sleep(work);
+    assert!(!fails, "no wind");
+    println!("{name:6} | ends");
+    let _ = done.send(());
+}

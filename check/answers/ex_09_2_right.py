@@ -1,0 +1,23 @@
+# RIGHT
+import socketserver
+import sys
+
+
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        while line := self.rfile.readline(10_001):
+            if len(line) > 10_000:
+                return
+            text = line.decode()
+            end = "\n" if text.endswith("\n") else ""
+            self.wfile.write((text.rstrip("\n")[::-1] + end).encode())
+
+
+class Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+host, port = sys.argv[sys.argv.index("--addr") + 1].rsplit(":", 1)
+with Server((host, int(port)), Handler) as server:
+    print("listening on {}:{}".format(*server.server_address), flush=True)
+    server.serve_forever()

@@ -1,0 +1,25 @@
+//! WRONG: an é is one letter
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
+const LONGEST: u64 = 10_000;
+
+pub(crate) fn main() -> io::Result<()> {
+    crate::serve_all(attend)
+}
+
+fn attend(stream: TcpStream) -> io::Result<()> {
+    let mut reader = BufReader::new(&stream);
+    loop {
+        let mut line = Vec::new();
+        (&mut reader).take(LONGEST + 1).read_until(b'\n', &mut line)?;
+        let end = if line.ends_with(b"\n") { "\n" } else { "" };
+        if line.is_empty() || line.len() as u64 > LONGEST {
+            return Ok(()); // the end of file, or too long
+        }
+        line.truncate(line.len() - end.len());
+        line.reverse();
+        line.extend_from_slice(end.as_bytes());
+        (&stream).write_all(&line)?;
+    }
+}

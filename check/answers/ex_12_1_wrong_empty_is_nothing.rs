@@ -1,0 +1,33 @@
+//! WRONG: an empty datagram counts
+use std::collections::HashSet;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use socketserver::{RequestHandler, ThreadedServer, UdpRequest};
+
+#[derive(Clone, Default)]
+struct Second {
+    seen: Arc<Mutex<HashSet<SocketAddr>>>, // the addresses that have sent something
+}
+
+impl RequestHandler<UdpRequest> for Second {
+    fn handle(&mut self, request: &mut UdpRequest) -> io::Result<()> {
+        if request.data().is_empty() {
+            return Ok(());
+        }
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = seen.insert(request.client_address());
+        drop(seen);
+        if is_first {
+            return Ok(());
+        }
+        request.reply(&request.data().to_ascii_uppercase())
+    }
+}
+
+pub(crate) fn main() -> io::Result<()> {
+    let server = ThreadedServer::udp(&crate::addr()[..], Second::default())?;
+    println!("listening on {}", server.local_addr());
+    server.serve_forever()
+}

@@ -1,0 +1,31 @@
+//! WRONG: one client is served, without waiting for a second
+use std::io::{self, ErrorKind, Read};
+use std::net::TcpStream;
+
+pub(crate) fn main() -> io::Result<()> {
+    let listener = crate::listen()?;
+    let mut clients: Vec<(TcpStream, usize)> = Vec::new();
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(true)?;
+                clients.push((stream, 0));
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => println!("error: {error}"),
+        }
+        clients.retain_mut(|(stream, total)| {
+            let mut data = [0; 64 * 1024];
+            match stream.read(&mut data) {
+                Ok(0) => println!("{total} bytes came"),
+                Ok(count) => {
+                    *total += count;
+                    return true;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) => println!("error: {error}"),
+            }
+            false
+        });
+    }
+}

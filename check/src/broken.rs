@@ -1,0 +1,119 @@
+//! What was seen when a promise was not kept, and a thought that helps.
+
+use std::fmt;
+
+/// A promise that was not kept.
+#[derive(Clone, Debug, Default)]
+pub struct Broken {
+    /// What was sent, expected, received: each with its name.
+    seen: Vec<(&'static str, String)>,
+    /// A sentence that helps to think.
+    thought: String,
+    /// What the program said before it ended, if it has ended.
+    last_words: Option<String>,
+}
+
+impl Broken {
+    /// A broken promise, with a thought that helps.
+    pub fn new(thought: impl Into<String>) -> Self {
+        Self { thought: thought.into(), ..Self::default() }
+    }
+
+    /// What was done or sent.
+    pub fn sent(self, what: impl Into<String>) -> Self {
+        self.seen("sent", what)
+    }
+
+    /// What should have come.
+    pub fn expected(self, what: impl Into<String>) -> Self {
+        self.seen("expected", what)
+    }
+
+    /// What came.
+    pub fn received(self, what: impl Into<String>) -> Self {
+        self.seen("received", what)
+    }
+
+    fn seen(mut self, name: &'static str, what: impl Into<String>) -> Self {
+        self.seen.push((name, what.into()));
+        self
+    }
+
+    /// Puts a sentence before all others: what had happened before.
+    pub fn after(mut self, what: impl Into<String>) -> Self {
+        self.seen.insert(0, ("", what.into()));
+        self
+    }
+
+    /// Another thought, where the same exchange means something else.
+    pub fn think(mut self, thought: impl Into<String>) -> Self {
+        self.thought = thought.into();
+        self
+    }
+
+    /// Adds that the program has ended.
+    pub fn last_words(self, last_words: Option<String>) -> Self {
+        Self { last_words, ..self }
+    }
+
+    /// Whether all is there that a learner wants to know.
+    pub fn is_helpful(&self) -> bool {
+        let has = |wanted| self.seen.iter().any(|(name, _)| *name == wanted);
+        has("expected") && has("received") && self.thought.len() > 30
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, what) in &self.seen {
+            match name.is_empty() {
+                true => writeln!(f, "{what}")?,
+                false => writeln!(f, "{name:9} {what}")?,
+            }
+        }
+        for line in wrapped(&self.thought, 78) {
+            writeln!(f, "{line}")?;
+        }
+        match &self.last_words {
+            Some(words) => writeln!(f, "{words}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A text in lines of at most so many letters.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        let line = &mut lines[last];
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines
+}
+
+/// Bytes as a learner reads them: text where it is text, and not too much of it.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        let more = if bytes.len() > 12 { " ..." } else { "" };
+        let hex: Vec<String> =
+            bytes.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        return format!(
+            "{} byte(s) that are not text: {}{more}",
+            bytes.len(),
+            hex.join(" ")
+        );
+    };
+    if text.chars().count() <= 60 {
+        return format!("{text:?}");
+    }
+    let begin: String = text.chars().take(40).collect();
+    format!("{begin:?}... ({} bytes in all)", bytes.len())
+}

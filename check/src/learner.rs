@@ -1,0 +1,199 @@
+//! Where a solution goes, how one begins, and how far one is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{Begin, EXERCISES, Exercise, Report};
+
+/// The house's own rules, which a learner need not keep.
+const ALLOWED: &str = "#![allow(missing_docs, unreachable_pub, unused_qualifications)]";
+
+/// How an empty program begins.
+const EMPTY: &str = "//! My own.\n";
+
+/// Where the verdicts are written down.
+const PROGRESS: &str = "examples/my_progress.txt";
+
+/// In what a solution is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// An example, found by Cargo by itself.
+    Rust,
+    /// A program for Python 3.
+    Python,
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// The name of a learner's example.
+pub(crate) fn my_name(exercise: &Exercise) -> String {
+    format!("my_{}", exercise.id.replace('.', "_"))
+}
+
+/// The file in which a learner works on an exercise.
+pub(crate) fn my_file(exercise: &Exercise, language: Language) -> String {
+    let name = my_name(exercise);
+    match language {
+        Language::Rust => format!("examples/{name}.rs"),
+        Language::Python => format!("lessons/python/{name}.py"),
+    }
+}
+
+/// Copies the lesson's program, for the learner to change; `root` is the repository's.
+///
+/// # Errors
+///
+/// There is a copy already, or none can be made.
+pub fn start(
+    root: &Path,
+    exercise: &Exercise,
+    language: Language,
+) -> Result<bool, String> {
+    let (mine, id) = (my_file(exercise, language), exercise.id);
+    if root.join(&mine).exists() {
+        return Err(format!(
+            "{mine} is there already, and stays as it is.\nTo begin again, delete it or give \
+             it another name."
+        ));
+    }
+    let from = match language {
+        Language::Rust => format!("examples/{}.rs", exercise.lesson),
+        Language::Python => format!("lessons/python/{}.py", exercise.lesson),
+    };
+    let text = match (&exercise.begin, language) {
+        (Begin::Empty, Language::Rust) => {
+            Ok(format!("{EMPTY}{ALLOWED}\n\nfn main() {{}}\n"))
+        }
+        (Begin::Empty, Language::Python) => Ok(String::new()),
+        (Begin::Mistake(_), Language::Python) => {
+            return Err(format!(
+                "The mistake of {id} is in the Rust program: there is nothing to mend in {from}."
+            ));
+        }
+        (_, Language::Python) => fs::read_to_string(root.join(&from)),
+        (_, Language::Rust) => fs::read_to_string(root.join(&from)).and_then(|text| {
+            with_modules(root, &with_mistake(&text, exercise), exercise)
+        }),
+    };
+    let copied = text.and_then(|text| fs::write(root.join(&mine), text));
+    copied.map_err(|error| format!("{mine} cannot be made from {from}: {error}."))?;
+
+    let (run, flag) = match language {
+        Language::Rust => (format!("cargo run --example {}", my_name(exercise)), ""),
+        Language::Python => (format!("python3 {mine}"), " --python"),
+    };
+    match exercise.begin {
+        Begin::Lesson => println!("{mine} is yours to change: a copy of {from}."),
+        Begin::Mistake(_) => {
+            println!("{mine} is yours to mend: a copy of {from}, with a mistake in it.");
+        }
+        Begin::Empty => println!("{mine} is yours, and empty."),
+    }
+    if language == Language::Rust
+        && root.join("examples").join(my_name(exercise)).exists()
+    {
+        println!("Its parts are in examples/{}: change those, too.", my_name(exercise));
+    }
+    println!("  what to do    {}, exercise {}", exercise.note(), exercise.number());
+    println!("  run it        {run}");
+    println!("  is it right?  cargo run -p check -- {id}{flag}");
+    Ok(true)
+}
+
+/// A lesson's program, with somebody's mistake where the exercise wants one.
+fn with_mistake(text: &str, exercise: &Exercise) -> String {
+    let Begin::Mistake(mistake) = &exercise.begin else { return text.to_owned() };
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        if !line.contains(mistake.line) {
+            lines.push(line);
+            continue;
+        }
+        lines.extend(mistake.stays.then_some(line));
+        lines.extend(mistake.lines.lines());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A lesson's program with copies of the parts that only this lesson has, so that the
+/// learner changes nothing of the course.
+fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<String> {
+    let examples = root.join("examples");
+    let mine = my_name(exercise);
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if !line.starts_with("//!")
+            && lines.last().is_some_and(|last| last.starts_with("//!"))
+        {
+            lines.push(ALLOWED.to_owned());
+        }
+        let module = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
+        let module = module.filter(|name| *name != "support");
+        if let Some(module) = module.filter(|name| examples.join(name).is_dir()) {
+            copy(&examples.join(module), &examples.join(&mine).join(module))?;
+            let data = format!("{}.txt", exercise.lesson); // it stands one folder up
+            if examples.join(&data).exists() {
+                fs::copy(examples.join(&data), examples.join(&mine).join(&data))?;
+            }
+            lines.push(format!("#[path = \"{mine}/{module}/mod.rs\"]"));
+        }
+        lines.push(line.to_owned());
+    }
+    Ok(lines.join("\n") + "\n")
+}
+
+/// Copies a folder of files.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// Shows every exercise, and how far the learner is.
+///
+/// # Errors
+///
+/// Never; it is a command like the others.
+pub fn list(root: &Path) -> Result<bool, String> {
+    let verdicts = verdicts(root);
+    for exercise in EXERCISES {
+        let languages = [Language::Rust, Language::Python];
+        let has_begun =
+            languages.iter().any(|it| root.join(my_file(exercise, *it)).exists());
+        let state = match verdicts.get(exercise.id) {
+            _ if exercise.promises.is_empty() => "a question",
+            Some(verdict) => verdict,
+            None if has_begun => "started",
+            None => "",
+        };
+        let line = format!("{}  {:44} {state}", exercise.id, exercise.title);
+        println!("{}", line.trim_end());
+    }
+    println!("\nBegin one: cargo run -p check -- start 01.2");
+    Ok(true)
+}
+
+/// The verdicts so far, by exercise.
+fn verdicts(root: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(root.join(PROGRESS)).unwrap_or_default();
+    let entry =
+        |line: &str| line.split_once(' ').map(|(id, it)| (id.to_owned(), it.to_owned()));
+    text.lines().filter_map(entry).collect()
+}
+
+/// Writes a verdict down, for the list. If it cannot be written, the list is shorter.
+pub fn note_down(root: &Path, exercise: &Exercise, report: &Report) {
+    let mut verdicts = verdicts(root);
+    verdicts.insert(exercise.id.to_owned(), report.verdict());
+    let lines = verdicts.iter().map(|(id, verdict)| format!("{id} {verdict}\n"));
+    let _ = fs::write(root.join(PROGRESS), lines.collect::<String>());
+}

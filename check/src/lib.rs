@@ -1,0 +1,166 @@
+//! The checker of the course's exercises.
+//!
+//! An [`Exercise`] is a list of promises, from the simple to the difficult. A promise starts
+//! the [`Program`] that is said to be a solution, talks to it as its clients do (or as the
+//! server that it asks), and returns what was wrong with what came back: [`Broken`].
+//! Nothing else is looked at, so that a solution may be written in any language.
+//!
+//! - `program`: a solution: built, started, stopped
+//! - `client`: somebody who talks to it, on TCP or UDP, and waits for a limited time only
+//! - `server`: what a client that is judged talks to
+//! - `broken`: what was seen, and a thought that helps
+//! - `learner`: where a solution goes, and how far one is
+//! - `exercises`: a file for each exercise that can be judged
+
+use std::fmt;
+
+pub use broken::Broken;
+pub use exercises::EXERCISES;
+pub use learner::{Language, list, note_down, root, start};
+pub use program::Program;
+
+mod broken;
+mod client;
+mod exercises;
+mod learner;
+mod program;
+mod server;
+
+/// What is asked of a solution.
+#[derive(Debug)]
+pub struct Exercise {
+    /// Lesson and number: `09.2`.
+    pub id: &'static str,
+    /// Its title, in a few words.
+    pub title: &'static str,
+    /// The lesson to which it belongs, by the name of its program.
+    pub lesson: &'static str,
+    /// What a learner begins with.
+    pub begin: Begin,
+    /// What must be true, from the simple to the difficult. A question (*say why*) has none.
+    pub promises: &'static [Promise],
+}
+
+/// What a learner begins with.
+#[derive(Debug)]
+pub enum Begin {
+    /// The lesson's program, which does not solve it.
+    Lesson,
+    /// The lesson's program, with somebody's mistake in it.
+    Mistake(Mistake),
+    /// Nothing.
+    Empty,
+}
+
+/// A change to a lesson's program.
+#[derive(Debug)]
+pub struct Mistake {
+    /// The one line that has these words.
+    pub line: &'static str,
+    /// Whether it stays, and the new lines follow it.
+    pub stays: bool,
+    /// The new lines.
+    pub lines: &'static str,
+}
+
+/// One thing that a solution must do.
+#[derive(Debug)]
+pub struct Promise {
+    /// What, in a few words.
+    pub name: &'static str,
+    /// Tries it.
+    pub test: fn(&Program) -> Result<(), Broken>,
+}
+
+impl Exercise {
+    /// The note in which it stands.
+    pub fn note(&self) -> String {
+        format!("lessons/{}.md", self.lesson)
+    }
+
+    /// Its number in that note.
+    pub fn number(&self) -> &'static str {
+        self.id.split('.').next_back().unwrap_or_default()
+    }
+}
+
+/// How a solution did.
+#[derive(Debug)]
+pub struct Report {
+    kept: usize,
+    total: usize,
+    broken: Option<(&'static str, Broken)>,
+    hint: String,
+}
+
+impl Report {
+    /// Whether every promise was kept.
+    pub fn is_right(&self) -> bool {
+        self.broken.is_none()
+    }
+
+    /// The first promise that was not kept, and what was seen.
+    pub fn broken(&self) -> Option<(&'static str, &Broken)> {
+        self.broken.as_ref().map(|(name, broken)| (*name, broken))
+    }
+
+    /// The verdict in a few words.
+    pub fn verdict(&self) -> String {
+        let Self { kept, total, broken, .. } = self;
+        let verdict = if broken.is_none() { "right" } else { "not yet" };
+        format!("{verdict}: {kept} of {total}")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((name, broken)) = &self.broken else {
+            return write!(f, "Right: all {}.", self.total);
+        };
+        writeln!(f, "  NO   {name}")?;
+        for line in broken.to_string().lines() {
+            writeln!(f, "       {line}")?;
+        }
+        write!(f, "Not yet: {} of {}. {}", self.kept, self.total, self.hint)
+    }
+}
+
+/// Tries what needs a machine that is not too busy, up to three times: once must be right. A
+/// wrong program is wrong each time.
+pub(crate) fn one_of_three(
+    mut test: impl FnMut() -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    test().or_else(|_| test()).or_else(|_| test())
+}
+
+/// Checks a program. It is started anew for each promise, and the first broken one ends
+/// the check; `kept` hears of each one that is kept.
+///
+/// # Errors
+///
+/// The program cannot be built or started: that is no verdict.
+pub fn run(
+    exercise: &Exercise,
+    program: &Program,
+    mut kept: impl FnMut(&str),
+) -> Result<Report, String> {
+    let program = &program.build()?;
+    let hint =
+        format!("A hint stands in {}, exercise {}.", exercise.note(), exercise.number());
+    let total = exercise.promises.len();
+    let mut report = Report { kept: 0, total, broken: None, hint };
+    for promise in exercise.promises {
+        let outcome = (promise.test)(program);
+        let last_words = program.last_words();
+        if let Some(why) = program.not_started() {
+            return Err(why);
+        }
+        if let Err(broken) = outcome {
+            report.broken = Some((promise.name, broken.last_words(last_words)));
+            break;
+        }
+        kept(promise.name);
+        report.kept += 1;
+    }
+    Ok(report)
+}

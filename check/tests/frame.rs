@@ -1,0 +1,186 @@
+//! The command itself: what it prints, how it ends, and what it leaves behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use check::{Begin, EXERCISES, Language, root, start};
+
+/// Runs the checker with these words.
+fn check(words: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_check")).args(words).output();
+    output.expect("the checker runs")
+}
+
+/// Exit status, standard output, standard error.
+fn told(words: &[&str]) -> (Option<i32>, String, String) {
+    let output = check(words);
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_list_shows_every_exercise() {
+    for words in [&[][..], &["list"]] {
+        let (status, list, _) = told(words);
+        assert_eq!(status, Some(0), "{list}");
+        for exercise in EXERCISES {
+            let line = list.lines().find(|line| line.starts_with(exercise.id));
+            let line =
+                line.unwrap_or_else(|| panic!("{} is not in the list", exercise.id));
+            assert!(line.contains(exercise.title), "{line}");
+            assert_eq!(
+                exercise.promises.is_empty(),
+                line.ends_with("a question"),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_understood_is_answered_in_words() {
+    for (words, wanted) in [
+        (&["99.9"][..], "no exercise `99.9`"),
+        (&["start", "99.9"], "no exercise `99.9`"),
+        (&["02.1"], "02.1 is a question"),
+        (&["start", "02.1"], "lessons/02_echo.md gives it"),
+        (&["begin", "01.2"], "cannot be understood"),
+        (&["01.2", "--"], "cannot be understood"),
+        (&["01.2", "--", "no-such-program"], "cannot be started"),
+    ] {
+        let (status, _, errors) = told(words);
+        assert_eq!(status, Some(2), "{words:?}: {errors}");
+        assert!(errors.contains(wanted), "{words:?}: {errors}");
+    }
+    let (status, help, _) = told(&["--help"]);
+    assert_eq!(status, Some(0));
+    assert!(help.contains("-- start 09.2"), "{help}");
+}
+
+/// A copy of what `start` copies from, and where it copies to.
+struct Course(PathBuf);
+
+impl Course {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&path);
+        let course = Self(path);
+        for folder in ["examples", "lessons/python"] {
+            course.copy(folder);
+        }
+        course
+    }
+
+    fn copy(&self, folder: &str) {
+        fs::create_dir_all(self.0.join(folder)).expect("a folder");
+        for entry in fs::read_dir(root().join(folder)).expect("a folder") {
+            let name =
+                entry.expect("an entry").file_name().to_string_lossy().into_owned();
+            let path = format!("{folder}/{name}");
+            if name.starts_with("my_") {
+                continue; // this learner's own
+            }
+            if root().join(&path).is_dir() {
+                self.copy(&path);
+            } else {
+                fs::copy(root().join(&path), self.0.join(&path)).expect("a copy");
+            }
+        }
+    }
+
+    fn read(&self, file: &str) -> String {
+        let text = fs::read_to_string(self.0.join(file));
+        text.unwrap_or_else(|error| panic!("{file}: {error}"))
+    }
+}
+
+#[test]
+fn start_copies_the_lesson_with_the_parts_that_only_it_has() {
+    let course = Course::new("start");
+    for exercise in EXERCISES.iter().filter(|it| matches!(it.begin, Begin::Lesson)) {
+        let name = format!("my_{}", exercise.id.replace('.', "_"));
+        assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true), "{name}");
+        let mine = course.read(&format!("examples/{name}.rs"));
+        let lesson = course.read(&format!("examples/{}.rs", exercise.lesson));
+        let allowed = "#![allow(missing_docs, ";
+        assert_eq!(
+            mine.lines().nth(1).map(|line| line.starts_with(allowed)),
+            Some(true)
+        );
+        let added =
+            |line: &&str| !line.starts_with(allowed) && !line.starts_with("#[path");
+        let same: Vec<&str> = mine.lines().filter(added).collect();
+        assert_eq!(same, lesson.lines().collect::<Vec<_>>(), "{name}");
+
+        for module in lesson.lines().filter_map(|line| line.strip_prefix("mod ")) {
+            let module = module.trim_end_matches(';');
+            let path = format!("#[path = \"{name}/{module}/mod.rs\"]");
+            assert_eq!(mine.contains(&path), module != "support", "{name}: {module}");
+            if module != "support" {
+                let file = format!("{module}/mod.rs");
+                let copy = course.read(&format!("examples/{name}/{file}"));
+                assert_eq!(copy, course.read(&format!("examples/{file}")), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn start_puts_a_mistake_into_one_place_where_the_exercise_wants_one() {
+    let course = Course::new("mistakes");
+    for exercise in EXERCISES {
+        let Begin::Mistake(mistake) = &exercise.begin else { continue };
+        let id = exercise.id;
+        assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true), "{id}");
+        let mine = course.read(&format!("examples/my_{}.rs", id.replace('.', "_")));
+        let lesson = course.read(&format!("examples/{}.rs", exercise.lesson));
+        let count =
+            |text: &str| text.lines().filter(|line| line.contains(mistake.line)).count();
+        assert_eq!(count(&lesson), 1, "{id}: lesson {} has changed", exercise.lesson);
+        assert_eq!(count(&mine), usize::from(mistake.stays), "{id}");
+        assert!(mine.contains(mistake.lines), "{id}: {mine}");
+        let why =
+            start(&course.0, exercise, Language::Python).expect_err("only in Rust");
+        assert!(why.contains("is in the Rust program"), "{why}");
+    }
+}
+
+#[test]
+fn an_exercise_from_nothing_begins_with_an_empty_program() {
+    let course = Course::new("empty");
+    let exercise = EXERCISES.iter().find(|it| it.id == "15.3").expect("15.3");
+    assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true));
+    let mine = course.read("examples/my_15_3.rs");
+    assert!(
+        mine.starts_with("//! My own.") && mine.ends_with("fn main() {}\n"),
+        "{mine}"
+    );
+}
+
+#[test]
+fn start_never_overwrites_what_a_learner_has_written() {
+    let course = Course::new("again");
+    let exercise = EXERCISES.iter().find(|it| it.id == "09.2").expect("09.2");
+    for language in [Language::Rust, Language::Python] {
+        assert_eq!(start(&course.0, exercise, language), Ok(true));
+        let file = match language {
+            Language::Rust => "examples/my_09_2.rs",
+            Language::Python => "lessons/python/my_09_2.py",
+        };
+        fs::write(course.0.join(file), "mine").expect("a file");
+        let why = start(&course.0, exercise, language).expect_err("it is there");
+        assert!(why.contains(&format!("{file} is there already")), "{why}");
+        assert_eq!(course.read(file), "mine");
+    }
+}
+
+#[test]
+fn git_and_the_package_leave_a_learners_files_out() {
+    let ignored = fs::read_to_string(root().join(".gitignore")).expect(".gitignore");
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    for pattern in ["/examples/my_*", "/lessons/python/my_*"] {
+        assert!(ignored.lines().any(|line| line == pattern), "{pattern}");
+        assert!(manifest.contains(&format!("\"!{pattern}\"")), "{pattern}");
+    }
+}
