@@ -86,8 +86,7 @@ fn demonstration(args: &Args) -> io::Result<()> {
             BEGUN.wait();
             let (heard, broken): (Vec<_>, Vec<_>) = words.partition(Result::is_ok);
             let end = if broken.is_empty() { "end of file" } else { "a reset" };
-            say!("heard {} of {count} words, then {end}", 1 + heard.len());
-            Ok(())
+            Ok(say!("heard {} of {count} words, then {end}", 1 + heard.len()))
         })
     });
     BEGUN.wait();
