@@ -2,8 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::process::ExitCode;
-use std::{sync::Barrier, thread, time::Duration};
+use std::{process::ExitCode, sync::Barrier, thread, time::Duration};
 
 use socketserver::{ServerBuilder, TcpRequest, ThreadedServer};
 use support::{Args, Lesson, PATIENCE, actor, events::tell, say};
@@ -86,7 +85,8 @@ fn demonstration(args: &Args) -> io::Result<()> {
             BEGUN.wait();
             let (heard, broken): (Vec<_>, Vec<_>) = words.partition(Result::is_ok);
             let end = if broken.is_empty() { "end of file" } else { "a reset" };
-            Ok(say!("heard {} of {count} words, then {end}", 1 + heard.len()))
+            say!("heard {} of {count} words, then {end}", 1 + heard.len());
+            Ok(())
         })
     });
     BEGUN.wait();
