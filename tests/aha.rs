@@ -40,6 +40,8 @@ mod lesson_16;
 mod lesson_17;
 #[path = "aha/lesson_18.rs"]
 mod lesson_18;
+#[path = "aha/lesson_23.rs"]
+mod lesson_23;
 #[path = "aha/socket_api.rs"]
 mod socket_api;
 

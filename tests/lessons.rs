@@ -550,9 +550,11 @@ fn a_note_or_an_example_out_of_form_is_noticed() -> std::io::Result<()> {
     copy.change("examples/02_echo.rs", "fn main", "//\nlet x = y.unwrap();\nfn main")?;
     complains(&form::form(&copy.0), &["02_echo.rs", "no `.unwrap()`"]);
     let long = format!("{}// {}\n", "let x = 1;\n".repeat(80), "-".repeat(90));
-    fs::write(copy.0.join("examples/02_echo.rs"), long)?;
-    complains(&form::form(&copy.0), &["80 lines of code"]);
+    fs::write(copy.0.join("examples/02_echo.rs"), format!("{long}\nmod support;\n"))?;
+    complains(&form::form(&copy.0), &["81 lines of code: a lesson has fewer than 80"]);
     complains(&form::form(&copy.0), &["line 81 has 90 columns"]);
+    fs::write(copy.0.join("examples/02_echo.rs"), long.repeat(2))?;
+    complains(&form::form(&copy.0), &["160 lines of code: a lesson has fewer than 135"]);
     Ok(())
 }
 

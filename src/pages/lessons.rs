@@ -34,6 +34,7 @@
 #![doc = "[lesson_16]: lesson_16"]
 #![doc = "[lesson_17]: lesson_17"]
 #![doc = "[lesson_18]: lesson_18"]
+#![doc = "[lesson_23]: lesson_23"]
 #![doc = ""]
 #![doc = include_str!("../../lessons/README.md")]
 
@@ -95,4 +96,5 @@ lessons! {
     lesson_16 "16_http_get";
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";
+    lesson_23 "23_your_own";
 }
