@@ -227,6 +227,11 @@ fn every_lesson_is_complete() {
 }
 
 #[test]
+fn the_teachers_minutes_add_up() {
+    nothing_to_complain(&files::hours(&files::root()));
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     nothing_to_complain(&links::links(&files::root()));
 }
@@ -512,6 +517,10 @@ fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
         &files::completeness(&copy.0),
         &["src/pages/lessons.rs does not name lesson 98"],
     );
+    assert_eq!(files::hours(&copy.0), [""; 0]);
+    copy.change("lessons/README.md", " | 25 | – |", " | 30 | – |")?;
+    complains(&files::hours(&copy.0), &["**", "the sum of all"]);
+    complains(&files::hours(&copy.0), &["01 02 04 05 06 take", "and not 155"]);
     copy.change("lessons/README.md", "][lesson_02] | ", "][lesson_02] |  | ")?;
     complains(&files::completeness(&copy.0), &["a row needs", "lesson_02"]);
     Ok(())

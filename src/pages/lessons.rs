@@ -15,6 +15,7 @@
 #![doc = "[coming]: crate::coming_from_python"]
 #![doc = "[reliability]: crate::reliability"]
 #![doc = "[platforms]: crate::platforms"]
+#![doc = "[teachers]: crate::teachers"]
 #![doc = "[performance]: crate::performance"]
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]

@@ -1,5 +1,6 @@
 //! The files of the course, and whether each lesson has all of its own.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -112,6 +113,42 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
         }
     }
     complaints.extend(rows(root));
+    complaints
+}
+
+/// The numbers that `lessons/teachers.md` gives are the sums of the index's minutes.
+pub(crate) fn hours(root: &Path) -> Vec<String> {
+    let text = |page: &str| read(&root.join(page)).unwrap_or_default();
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let minutes: BTreeMap<String, u32> = text("lessons/README.md")
+        .lines()
+        .filter(|line| line.contains("][lesson_"))
+        .filter_map(|line| {
+            let cells = cells(line);
+            Some((cells.first()?.clone(), cells.get(3)?.parse().ok()?))
+        })
+        .collect();
+    let page = text("lessons/teachers.md");
+    let mut complaints = Vec::new();
+    let all = format!("**{} minutes**", minutes.values().sum::<u32>());
+    if !page.contains(&all) {
+        complaints
+            .push(format!("lessons/teachers.md does not say {all}, the sum of all."));
+    }
+    for line in page.lines().filter(|line| line.starts_with('|')) {
+        let cells = cells(line);
+        let [.., lessons, said] = &cells[..] else { continue };
+        let sum: Option<u32> =
+            lessons.split(' ').map(|number| minutes.get(number)).sum();
+        if sum.is_some_and(|sum| sum.to_string() != *said) {
+            complaints.push(format!(
+                "lessons/teachers.md: {lessons} take {} minutes, and not {said}.",
+                sum.unwrap_or_default()
+            ));
+        }
+    }
     complaints
 }
 
