@@ -42,6 +42,9 @@ mod lesson_17;
 mod lesson_18;
 #[path = "aha/lesson_23.rs"]
 mod lesson_23;
+#[path = "aha/limits.rs"]
+#[allow(dead_code, reason = "a whole program, which no test runs as one")]
+mod limits;
 #[path = "aha/socket_api.rs"]
 mod socket_api;
 

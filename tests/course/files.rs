@@ -126,8 +126,10 @@ pub(crate) fn hours(root: &Path) -> Vec<String> {
         .lines()
         .filter(|line| line.contains("][lesson_"))
         .filter_map(|line| {
-            let cells = cells(line);
-            Some((cells.first()?.clone(), cells.get(3)?.parse().ok()?))
+            let number = line.split_once("][lesson_")?.1.get(..2)?.to_owned();
+            let minutes =
+                cells(line).iter().skip(1).find_map(|cell| cell.parse().ok())?;
+            Some((number, minutes))
         })
         .collect();
     let page = text("lessons/teachers.md");
