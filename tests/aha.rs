@@ -14,6 +14,8 @@ use course::programs::{DEADLINE, Program, deaf_port, example};
 mod course;
 #[path = "aha/errors.rs"]
 mod errors;
+#[path = "aha/framing.rs"]
+mod framing;
 #[path = "aha/lesson_04.rs"]
 mod lesson_04;
 #[path = "aha/lesson_05.rs"]
