@@ -500,6 +500,9 @@ fn what_is_typed_is_typed_at_its_prompt() -> std::io::Result<()> {
 fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
     let copy = Copy::new("missing")?;
     assert_eq!(files::completeness(&copy.0), [""; 0]);
+    fs::write(copy.0.join("README.md"), "You need a terminal and Rust.\n")?;
+    complains(&files::completeness(&copy.0), &["need the same paragraph"]);
+    fs::remove_file(copy.0.join("README.md"))?;
     fs::remove_file(copy.0.join("lessons/02_echo.md"))?;
     complains(
         &files::completeness(&copy.0),

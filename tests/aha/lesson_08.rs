@@ -180,8 +180,11 @@ fn a_receiver_hears_that_all_senders_are_gone() -> Outcome {
     }));
     assert!(panics.join().is_err());
 
-    let (sender, receiver) = channel();
-    thread::spawn(move || sender.send("north has ended"));
-    assert_eq!(receiver.recv_timeout(DEADLINE)?, "north has ended");
+    // [channel]
+    let (sender, receiver) = channel(); // from std::sync::mpsc
+    thread::spawn(move || sender.send("north has ended")); // it owns its end
+    let news = receiver.recv()?; // waits for a message, or until no sender is left
+    // [/channel]
+    assert_eq!(news, "north has ended");
     Ok(())
 }

@@ -113,7 +113,23 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
         }
     }
     complaints.extend(rows(root));
+    complaints.extend(prerequisites(root));
     complaints
+}
+
+/// The front page and the index say the same of what one needs.
+fn prerequisites(root: &Path) -> Option<String> {
+    let needed = |page: &str| -> Option<String> {
+        let text = read(&root.join(page)).ok()?;
+        let is_it = |part: &&str| part.starts_with("You need a terminal and Rust");
+        Some(text.split("\n\n").find(is_it)?.to_owned())
+    };
+    let (front, index) = (needed("README.md"), needed("lessons/README.md"));
+    (root.join("README.md").exists() && (front.is_none() || front != index)).then(|| {
+        "README.md and lessons/README.md need the same paragraph `You need a terminal and \
+         Rust ..`."
+            .to_owned()
+    })
 }
 
 /// The numbers that `lessons/teachers.md` gives are the sums of the index's minutes.
