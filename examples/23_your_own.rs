@@ -205,7 +205,7 @@ mod tests {
         Ok(())
     }
 
-    // [test]
+    // [half]
     #[test]
     fn half_a_command_is_not_done() -> io::Result<()> {
         let server = server("127.0.0.1:0")?.spawn()?;
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(ask(&mut bob, b"GET price\n")?, "OK 1299\n");
         Ok(())
     } // `server` is dropped: it stops, and the test waits for its end
-    // [/test]
+    // [/half]
 
     #[test]
     fn a_client_that_never_reads_holds_up_nobody() -> io::Result<()> {
