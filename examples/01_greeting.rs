@@ -5,14 +5,14 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use support::{Args, Lesson, actor, say};
+use support::{Args, Lesson, actor, keep_trying, say};
 
 mod support;
 
 const GREETING: &[u8] = b"Thank you for connecting";
 
 fn main() -> ExitCode {
-    Lesson::new("01_greeting", "a server that greets whoever connects", demonstration)
+    Lesson::new("a server that greets whoever connects", demonstration)
         .ends("127.0.0.1:1234", serve, client)
         .run()
 }
@@ -31,7 +31,7 @@ fn serve(args: &Args) -> io::Result<()> {
 
 // [greet]
 fn greet_next_client(listener: &TcpListener) -> io::Result<()> {
-    let (mut stream, address) = listener.accept()?; // waits for a client
+    let (mut stream, address) = keep_trying(|| listener.accept()); // waits for a client
     say!("{address} connected");
     stream.write_all(GREETING)
 } // the stream ends here, and that closes the connection

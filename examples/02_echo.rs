@@ -5,12 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use support::{Args, Lesson, actor, say};
+use support::{Args, Lesson, actor, keep_trying, retry, say};
 
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("02_echo", "a server that sends back what it reads", demonstration)
+    Lesson::new("a server that sends back what it reads", demonstration)
         .ends("127.0.0.1:65432", serve, client)
         .words("[WORDS...]")
         .run()
@@ -28,7 +28,7 @@ fn serve(args: &Args) -> io::Result<()> {
 }
 
 fn serve_next_client(listener: &TcpListener) -> io::Result<()> {
-    let (stream, address) = listener.accept()?;
+    let (stream, address) = keep_trying(|| listener.accept());
     say!("{address} connected");
     let count = echo(stream)?;
     say!("{address} left after {count} bytes");
@@ -41,7 +41,7 @@ fn echo(mut stream: TcpStream) -> io::Result<usize> {
     let mut data = [0; 1024];
     let mut total = 0;
     loop {
-        let count = stream.read(&mut data)?;
+        let count = retry(|| stream.read(&mut data))?;
         if count == 0 {
             return Ok(total); // end of file: the client has nothing more to say
         }

@@ -1,23 +1,18 @@
 //! Lesson 03: a UDP server that answers each datagram, and its client.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use support::{Args, Lesson, actor, say};
+use support::{Args, Lesson, PATIENCE, actor, any_of, keep_trying, say, within};
 
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new(
-        "03_udp",
-        "a server that answers each datagram with OK...",
-        demonstration,
-    )
-    .ends("127.0.0.1:8888", serve, client)
-    .words("[WORDS...]")
-    .run()
+    Lesson::new("a server that answers each datagram with OK...", demonstration)
+        .ends("127.0.0.1:8888", serve, client)
+        .words("[WORDS...]")
+        .run()
 }
 
 // [serve]
@@ -33,7 +28,7 @@ fn serve(args: &Args) -> io::Result<()> {
 
 fn answer_next_datagram(socket: &UdpSocket) -> io::Result<()> {
     let mut data = [0; 65_535]; // no datagram is longer than this
-    let (count, client) = socket.recv_from(&mut data)?;
+    let (count, client) = keep_trying(|| socket.recv_from(&mut data));
     say!("{client} sent {count} bytes");
     let answer = [b"OK...", &data[..count]].concat();
     socket.send_to(&answer, client)?;
@@ -46,21 +41,22 @@ fn ask(server: SocketAddr, message: &str) -> io::Result<()> {
     let any_port = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any_port)?;
     socket.connect(server)?; // sends nothing: it notes where `send` sends to
-    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-
     say!("sends    {message:?}");
     socket.send(message.as_bytes())?;
+
     let mut data = [0; 65_535];
-    let count = socket.recv(&mut data)?;
+    let count = within(PATIENCE, |left| {
+        socket.set_read_timeout(left)?; // what is left of five seconds
+        socket.recv(&mut data)
+    })?;
     say!("received {:?}", String::from_utf8_lossy(&data[..count]));
     Ok(())
 }
 // [/client]
 
 fn client(args: &Args) -> io::Result<()> {
-    let mut servers = args.addr().to_socket_addrs()?; // a name may stand for several
-    let server = servers.next().ok_or(io::ErrorKind::NotFound)?;
-    ask(server, &args.message("Hello, world"))
+    let message = args.message("Hello, world");
+    any_of(args.addr(), |server| ask(server, &message)) // a name may stand for several
 }
 
 fn demonstration(_: &Args) -> io::Result<()> {

@@ -4,12 +4,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 
-use support::{Args, Lesson, host_name, mistake, show};
+use support::{Args, Lesson, NAME, host_name, mistake, show};
 
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("04_addresses", "what this machine makes of a name", demonstration)
+    Lesson::new("what this machine makes of a name", demonstration)
         .words("[NAMES...]")
         .run()
 }
@@ -47,7 +47,7 @@ fn show_name(name: &str) -> io::Result<()> {
 fn unknown(name: &str, error: &io::Error) -> io::Error {
     mistake(format!(
         "No host called `{name}` can be found ({error}).\nCheck the spelling, or try a \
-         name that every machine knows: cargo run --example 04_addresses localhost"
+         name that every machine knows: cargo run --example {NAME} localhost"
     ))
 }
 

@@ -5,15 +5,15 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use support::{Args, Lesson, actor, say};
+use support::{Args, Lesson, actor, keep_trying, retry, say};
 
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("05_closing", "how a connection ends", demonstration)
+    Lesson::new("how a connection ends", demonstration)
         .ends("127.0.0.1:9005", serve, client)
         .words("[WORDS...]")
-        .flag("keep-open", "the client does not say that it is done")
+        .flag("keep-open", "client: do not say that this was all")
         .run()
 }
 
@@ -29,7 +29,7 @@ fn serve(args: &Args) -> io::Result<()> {
 
 // [serve]
 fn serve_next_client(listener: &TcpListener) -> io::Result<()> {
-    let (mut stream, address) = listener.accept()?;
+    let (mut stream, address) = keep_trying(|| listener.accept());
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let count = io::copy(&mut stream, &mut io::sink())?; // reads until end of file
     say!("{address} sent {count} bytes, then end of file");
@@ -45,13 +45,13 @@ fn client(args: &Args) -> io::Result<()> {
 fn ask(address: &str, message: &str, keep_open: bool) -> io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(2)))?;
     stream.write_all(message.as_bytes())?;
     say!("sent     {message}");
     if !keep_open {
         stream.shutdown(Shutdown::Write)?; // "that was all": end of file for the server
     }
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?; // the other half is still open
+    let answer = io::read_to_string(stream)?; // the other half is still open
     say!("received {answer:?}");
     Ok(())
 }
@@ -75,7 +75,7 @@ fn close_too_early(listener: &TcpListener) -> io::Result<()> {
     client.write_all(b"Hello, world")?;
     server.read_exact(&mut [0; 5])?;
     drop(server); // seven bytes are still unread
-    let error = client.read(&mut [0; 5]).map_err(|error| error.kind());
+    let error = retry(|| client.read(&mut [0; 5])).map_err(|error| error.kind());
     say!("closed with 7 bytes unread, and the other end reads {error:?}");
     Ok(())
 }

@@ -5,15 +5,17 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use support::{Args, Lesson, actor, ask, say};
+use support::{Args, Lesson, PATIENCE, actor, ask, keep_trying, say};
 
 mod support;
 
+const HOUR: usize = 3_600_000; // ms
+
 fn main() -> ExitCode {
-    Lesson::new("06_one_at_a_time", "one silent client stops everybody", demonstration)
+    Lesson::new("one silent client stops everybody", demonstration)
         .ends("127.0.0.1:9006", serve, client)
         .words("[WORDS...]")
-        .number("timeout", 0, "how many ms the server waits for a client; 0: for ever")
+        .number_to("timeout", HOUR, 0, "server: ms to wait for a client; 0: for ever")
         .run()
 }
 
@@ -29,11 +31,11 @@ fn serve(args: &Args) -> io::Result<()> {
 }
 
 fn serve_next_client(listener: &TcpListener, ms: usize) -> io::Result<()> {
-    let (stream, address) = listener.accept()?;
+    let (stream, address) = keep_trying(|| listener.accept());
     say!("{address} connected");
     let timeout = (ms > 0).then(|| Duration::from_millis(ms as u64)); // or `None`
     stream.set_read_timeout(timeout)?;
-    stream.set_write_timeout(timeout)?;
+    stream.set_write_timeout(timeout.or(Some(PATIENCE)))?; // it has to read
     match io::copy(&mut &stream, &mut &stream) {
         Ok(count) => say!("{address} left after {count} bytes"),
         Err(error) => say!("{address} is cut off: {}", error.kind()),
@@ -45,6 +47,7 @@ fn serve_next_client(listener: &TcpListener, ms: usize) -> io::Result<()> {
 fn client(args: &Args) -> io::Result<()> {
     let mut stream = TcpStream::connect(args.addr())?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(30)))?;
     if !args.words().is_empty() {
         return exchange(&mut stream, &args.message(""));
     }
@@ -66,10 +69,8 @@ fn exchange(stream: &mut TcpStream, message: &str) -> io::Result<()> {
 fn demonstration(args: &Args) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?; // port 0: any free one
     let (address, ms) = (listener.local_addr()?, args.number("timeout"));
-    let server = actor("server", move || {
-        serve_next_client(&listener, ms)?;
-        serve_next_client(&listener, ms)
-    })?;
+    let both = move || (0..2).try_for_each(|_| serve_next_client(&listener, ms));
+    let server = actor("server", both)?;
     let client = actor("client", move || two_clients(address))?;
     client.end()?;
     server.end()

@@ -11,17 +11,17 @@ use support::{Args, Doing, Lesson, say, span};
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("07_lift_off", "seven threads that count down", demonstration)
-        .number("count", 3, "the first number, 3 at most")
-        .number("tick", 80, "milliseconds before each number, 2000 at most")
+    Lesson::new("seven threads that count down", demonstration)
+        .number_to("count", 3, 3, "the first number, 3 at most")
+        .number_to("tick", 2000, 80, "milliseconds before each number, 2000 at most")
         .flag("no-join", "return from `main` without waiting for the threads")
         .timeline()
         .run()
 }
 
 fn demonstration(args: &Args) -> io::Result<()> {
-    let tick = Duration::from_millis(args.number("tick").min(2000) as u64);
-    let threads = launch(args.number("count").min(3), tick)?;
+    let tick = Duration::from_millis(args.number("tick") as u64);
+    let threads = launch(args.number("count"), tick)?;
     say!("seven threads have been started");
     if !args.flag("no-join") {
         join(threads)?;

@@ -13,8 +13,8 @@ mod support;
 const NAMES: [&str; 4] = ["north", "east", "south", "north-north-west"];
 
 fn main() -> ExitCode {
-    Lesson::new("08_named_threads", "four threads with names", demonstration)
-        .number("work", 250, "milliseconds that a thread works, 2000 at most")
+    Lesson::new("four threads with names", demonstration)
+        .number_to("work", 2000, 250, "milliseconds that a thread works, 2000 at most")
         .flag("last-first", "join the thread first that was started last")
         .text("fail", "NAME", "let this thread panic")
         .timeline()
@@ -36,7 +36,7 @@ fn demonstration(args: &Args) -> io::Result<()> {
 
 // [start]
 fn start(args: &Args) -> io::Result<Vec<JoinHandle<()>>> {
-    let work = Duration::from_millis(args.number("work").min(2000) as u64);
+    let work = Duration::from_millis(args.number("work") as u64);
     let mut threads = Vec::new();
     for name in NAMES {
         if !threads.is_empty() {

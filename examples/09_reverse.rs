@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::thread::{self, Builder};
 use std::time::Duration;
 
-use support::{Args, Doing, Lesson, actor, ask, report, say, span};
+use support::{Args, BackOff, Doing, Lesson, PATIENCE};
+use support::{actor, ask, ask_yes_or_no, keep_trying, report, retry, say, span};
 
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("09_reverse", "a thread for each client", demonstration)
+    Lesson::new("a thread for each client", demonstration)
         .ends("127.0.0.1:12345", serve, client)
         .words("[WORDS...]")
         .timeline()
@@ -26,11 +27,13 @@ fn serve(args: &Args) -> io::Result<()> {
 
 // [serve]
 fn serve_clients(listener: &TcpListener, count: usize) -> io::Result<()> {
+    let mut threads = BackOff::default();
     thread::scope(|scope| {
         for number in 1..=count {
+            let client = keep_trying(|| listener.accept());
             let thread = Builder::new().name(format!("thread {number}"));
-            let visit = |client| thread.spawn_scoped(scope, || report(attend(client)));
-            report(listener.accept().and_then(visit)); // an error loses one client only
+            let spawned = thread.spawn_scoped(scope, || report(attend(client)));
+            threads.after(spawned); // no thread? Then this client is lost, and no other
         }
         Ok(())
     })
@@ -42,7 +45,7 @@ fn attend((mut stream, address): (TcpStream, SocketAddr)) -> io::Result<()> {
     let _span = span(Doing::Serving);
     say!("{address} connected");
     let mut data = [0; 1024];
-    while let count @ 1.. = stream.read(&mut data)? {
+    while let count @ 1.. = retry(|| stream.read(&mut data))? {
         data[..count].reverse();
         stream.write_all(&data[..count])?;
     }
@@ -57,15 +60,15 @@ fn client(args: &Args) -> io::Result<()> {
     let mut line = args.words_or_ask("Your line: ")?;
     while let Some(text) = line {
         talk(&stream, &text)?;
-        let answer = ask("Do you want to continue (y/n): ")?;
-        line = if answer.as_deref() == Some("y") { ask("Your line: ")? } else { None };
+        let goes_on = ask_yes_or_no("Do you want to continue (y/n): ")?;
+        line = if goes_on == Some(true) { ask("Your line: ")? } else { None };
     }
     Ok(())
 }
 
 fn talk(mut stream: &TcpStream, line: &str) -> io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(line.as_bytes())?;
     let mut answer = vec![0; line.len()];
     stream.read_exact(&mut answer)?;

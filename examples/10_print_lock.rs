@@ -2,17 +2,17 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::ExitCode;
-use std::thread::{self, Builder};
-use std::time::Duration;
+use std::{process::ExitCode, thread, thread::Builder, time::Duration};
 
 use parking_lot::Mutex;
-use support::{Args, Doing, Lesson, actor, ask, during, held_lock, report, say, span};
+use support::{Args, BackOff, Doing, Lesson, actor, ask_until_yes, during};
+use support::{keep_trying, report, retry, say, span};
 
+mod print_lock;
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("10_print_lock", "a lock for the screen, in two ways", demonstration)
+    Lesson::new("a lock for the screen, in two ways", demonstration)
         .ends("127.0.0.1:12346", serve, client)
         .words("[WORDS...]")
         .flag("original", "serve: hold the lock as long as a client stays")
@@ -23,17 +23,18 @@ fn main() -> ExitCode {
 fn serve(args: &Args) -> io::Result<()> {
     let listener = TcpListener::bind(args.addr())?;
     args.listening(listener.local_addr()?);
-    let server = if args.flag("original") { held_lock::serve } else { serve_clients };
+    let server = if args.flag("original") { print_lock::serve } else { serve_clients };
     server(&listener, usize::MAX)
 }
 
 // [serve]
 fn serve_clients(listener: &TcpListener, count: usize) -> io::Result<()> {
+    let mut threads = BackOff::default();
     thread::scope(|scope| {
         for number in 1..=count {
+            let client = keep_trying(|| listener.accept());
             let thread = Builder::new().name(format!("better {number}"));
-            let visit = |client| thread.spawn_scoped(scope, || report(attend(client)));
-            report(listener.accept().and_then(visit));
+            threads.after(thread.spawn_scoped(scope, || report(attend(client))));
         }
         Ok(())
     })
@@ -43,7 +44,7 @@ fn attend((mut stream, address): (TcpStream, SocketAddr)) -> io::Result<()> {
     let _span = span(Doing::Serving);
     print_line(&format!("{address} connected"));
     let mut data = [0; 1024];
-    while let count @ 1.. = stream.read(&mut data)? {
+    while let count @ 1.. = retry(|| stream.read(&mut data))? {
         data[..count].reverse();
         stream.write_all(&data[..count])?; // no lock is held here
     }
@@ -64,7 +65,7 @@ fn print_line(text: &str) {
 // [/print_line]
 
 fn client(args: &Args) -> io::Result<()> {
-    let stay = || drop(ask("Do you want to leave (y): "));
+    let stay = || drop(ask_until_yes("Do you want to leave (y): "));
     visit(TcpStream::connect(args.addr())?, &args.message("Hello, world"), stay)
 }
 
@@ -83,7 +84,7 @@ fn visit(mut stream: TcpStream, line: &str, stay: impl FnOnce()) -> io::Result<(
 
 // [demonstration]
 fn demonstration(_: &Args) -> io::Result<()> {
-    for server in [held_lock::serve, serve_clients] {
+    for server in [print_lock::serve, serve_clients] {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let server = actor("accept", move || server(&listener, 3))?;

@@ -13,10 +13,10 @@ use support::{Args, Lesson, actor, say};
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("11_threaded_server", "a handler for each client", demonstration)
+    Lesson::new("a handler for each client", demonstration)
         .ends("127.0.0.1:9999", serve, client)
         .words("[WORDS...]")
-        .flag("fragile", "a server whose handler panics at a question mark")
+        .flag("fragile", "serve: a handler that panics at a question mark")
         .run()
 }
 

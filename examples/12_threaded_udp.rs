@@ -1,21 +1,21 @@
 //! Lesson 12: the library on UDP. A handler for each datagram, and no connection.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socketserver::{RequestHandler, ThreadedServer, UdpRequest};
-use support::{Args, Lesson, actor, say};
+use support::{Args, Lesson, PATIENCE, actor, any_of, say, within};
 
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("12_threaded_udp", "a handler for each datagram", demonstration)
+    Lesson::new("a handler for each datagram", demonstration)
         .ends("127.0.0.1:9999", serve, client)
         .words("[WORDS...]")
-        .number("nap", 0, "a server that sleeps N ms when a datagram begins with `slow`")
+        .number_to("nap", 60_000, 0, "serve: sleep N ms over what begins with `slow`")
         .run()
 }
 
@@ -58,9 +58,8 @@ fn serve(args: &Args) -> io::Result<()> {
 // [/serve]
 
 fn client(args: &Args) -> io::Result<()> {
-    let mut servers = args.addr().to_socket_addrs()?; // a name may stand for several
-    let server = servers.next().ok_or(io::ErrorKind::NotFound)?;
-    receive(&send(server, &args.message("Hello, world"))?)
+    let message = args.message("Hello, world");
+    any_of(args.addr(), |server| receive(&send(server, &message)?))
 }
 
 // [client]
@@ -69,7 +68,6 @@ fn send(server: SocketAddr, message: &str) -> io::Result<(UdpSocket, Instant)> {
     let any_port = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any_port)?;
     socket.connect(server)?; // sends nothing: it notes where `send` sends to
-    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     say!("sends    {message:?}");
     let begin = Instant::now();
     socket.send(message.as_bytes())?;
@@ -78,7 +76,10 @@ fn send(server: SocketAddr, message: &str) -> io::Result<(UdpSocket, Instant)> {
 
 fn receive((socket, begin): &(UdpSocket, Instant)) -> io::Result<()> {
     let mut data = [0; 65_535];
-    let count = socket.recv(&mut data)?;
+    let count = within(PATIENCE, |left| {
+        socket.set_read_timeout(left)?;
+        socket.recv(&mut data)
+    })?;
     let answer = String::from_utf8_lossy(&data[..count]);
     say!("received {answer:?} after {} ms", begin.elapsed().as_millis());
     Ok(())

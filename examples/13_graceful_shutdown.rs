@@ -6,21 +6,19 @@ use std::process::ExitCode;
 use std::{sync::Barrier, thread, time::Duration};
 
 use socketserver::{ServerBuilder, TcpRequest, ThreadedServer};
-use support::{Args, Lesson, actor, events::tell, say};
+use support::{Args, Lesson, PATIENCE, actor, events::tell, say};
 
 mod support;
 
+const HOUR: usize = 3_600_000; // ms
+
 fn main() -> ExitCode {
-    Lesson::new("13_graceful_shutdown", "a server that stops well", demonstration)
+    Lesson::new("a server that stops well", demonstration)
         .ends("127.0.0.1:9013", serve, client)
         .words("[WORDS...]")
-        .number(
-            "deadline",
-            1000,
-            "how many ms a server that stops waits for its clients",
-        )
-        .flag("careless", "a server that does not catch Ctrl-C")
-        .timeline()
+        .number_to("deadline", HOUR, 1000, "server: ms to wait for clients in the end")
+        .flag("careless", "serve: do not catch Ctrl-C")
+        .server_timeline()
         .run()
 }
 
@@ -69,7 +67,8 @@ fn client(args: &Args) -> io::Result<()> {
 
 fn begin(at: impl ToSocketAddrs, sentence: &str) -> io::Result<BufReader<TcpStream>> {
     let mut stream = TcpStream::connect(at)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(format!("{sentence}\n").as_bytes())?;
     Ok(BufReader::new(stream))
 }

@@ -1,25 +1,22 @@
 //! Lesson 14: a chat room. Each client has a mailbox, and a thread that empties it.
 
 use std::io::{self, Write};
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
+use std::{process::ExitCode, sync::Arc, thread, time::Duration};
 
 use chat::naive::NaiveChat;
 use chat::room::{Leaving, Mail, Room, Seat};
 use chat::{client, crowd};
 use socketserver::{RequestHandler, StreamWriter, TcpRequest, ThreadedServer};
-use support::{Args, Lesson};
+use support::{Args, Lesson, events::come_and_go};
 
 mod chat;
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("14_chat", "a chat room for many clients", demonstration)
+    Lesson::new("a chat room for many clients", demonstration)
         .ends("127.0.0.1:8000", serve, client)
-        .flag("naive", "the room as one writes it first")
-        .timeline()
+        .flag("naive", "server: the room as one writes it first")
+        .server_timeline()
         .run()
 }
 
@@ -77,7 +74,8 @@ fn room(addr: &str, naive: bool) -> io::Result<ThreadedServer> {
         .max_line(4000)
         .read_timeout(Duration::from_secs(3600)) // who only listens may stay
         .write_timeout(Duration::from_secs(5)) // who does not read may not
-        .thread_name("handler");
+        .thread_name("handler")
+        .on_event(come_and_go);
     match naive {
         true => server.tcp(addr, NaiveChat::default()),
         false => server.tcp(addr, Chat::default()),

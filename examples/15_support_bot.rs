@@ -2,26 +2,25 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{process::ExitCode, sync::Arc, time::Instant};
 
 use bot::customer::{client, two_customers};
 use bot::desk::{Desk, readable};
 use bot::dialogue::{Dialogue, Memory};
 use parking_lot::Mutex;
 use socketserver::{RequestHandler, TcpRequest, ThreadedServer, UdpRequest};
+use support::events::{come, come_and_go};
 use support::{Args, Lesson};
 
 mod bot;
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("15_support_bot", "a bot that finds a customer's problem", demonstration)
+    Lesson::new("a bot that finds a customer's problem", demonstration)
         .ends("127.0.0.1:9015", serve, client)
         .words("[ANSWERS...]")
-        .flag("udp", "the client sends datagrams")
-        .text("dialogue", "FILE", "a dialogue of your own for the server")
+        .flag("udp", "client: send datagrams")
+        .text("dialogue", "FILE", "server: serve a dialogue of your own")
         .run()
 }
 
@@ -71,8 +70,9 @@ impl RequestHandler<UdpRequest> for Bot {
 // [serve]
 fn bind(addr: &str, args: &Args) -> io::Result<(ThreadedServer, ThreadedServer)> {
     let bot = Bot { desk: Desk::open(args)?, dialogue: None, memory: Arc::default() };
-    let tcp = ThreadedServer::tcp(addr, bot.clone())?;
-    match ThreadedServer::builder().thread_name("bot").udp(tcp.local_addr(), bot) {
+    let tcp = ThreadedServer::builder().on_event(come_and_go).tcp(addr, bot.clone())?;
+    let udp = ThreadedServer::builder().on_event(come).thread_name("bot");
+    match udp.udp(tcp.local_addr(), bot) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && addr.ends_with(":0") => {
             bind(addr, args) // this number is taken for UDP: ask for another one
         }
@@ -94,5 +94,5 @@ fn serve(args: &Args) -> io::Result<()> {
 fn demonstration(args: &Args) -> io::Result<()> {
     let (tcp, udp) = bind("127.0.0.1:0", args)?;
     let (tcp, _udp) = (tcp.spawn()?, udp.spawn()?);
-    two_customers(tcp.local_addr())
+    two_customers(&tcp.local_addr().to_string())
 }

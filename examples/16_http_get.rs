@@ -13,7 +13,7 @@ mod http;
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("16_http_get", "a GET by hand, and its throughput", demonstration)
+    Lesson::new("a GET by hand, and its throughput", demonstration)
         .ends("127.0.0.1:9016", serve, client)
         .words("[URL]")
         .number("parallel", 0, "then fetch it on 1, 2, 4 .. N connections at once")

@@ -2,18 +2,19 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
-use support::{Args, Calls, Lesson, PATIENCE, actor, say};
+use nonblocking::Calls;
+use support::{Args, Lesson, PATIENCE, actor, keep_trying, report, say};
 
+mod nonblocking;
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("17_nonblocking", "`WouldBlock` is an answer", demonstration)
+    Lesson::new("`WouldBlock` is an answer", demonstration)
         .ends("127.0.0.1:9017", serve, client)
         .words("[WORDS...]")
-        .flag("blocking", "wait inside each call, as a socket does by itself")
+        .flag("blocking", "ends: wait inside each call, as a socket does by itself")
         .run()
 }
 
@@ -60,14 +61,13 @@ fn serve(args: &Args) -> io::Result<()> {
     let listener = TcpListener::bind(args.addr())?;
     args.listening(listener.local_addr()?);
     loop {
-        let served = serve_one(&listener, args.flag("blocking"), 0);
-        served.unwrap_or_else(|error| say!("error: {error}"));
+        report(serve_one(&listener, args.flag("blocking"), 0));
     }
 }
 
 /// Serves a client, after doing something else for `busy` milliseconds.
 fn serve_one(listener: &TcpListener, blocking: bool, busy: u64) -> io::Result<()> {
-    let stream = prepare(listener.accept()?.0, blocking)?;
+    let stream = prepare(keep_trying(|| listener.accept()).0, blocking)?;
     std::thread::sleep(Duration::from_millis(busy));
     let mut calls = Calls::new("read");
     let count = receive(&stream, &mut calls)?;

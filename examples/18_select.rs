@@ -1,19 +1,19 @@
 //! Lesson 18: one thread, many sockets: an echo server that waits for all at once.
 
-use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::process::ExitCode;
+use std::{io, process::ExitCode, time::Duration};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use support::{Args, Echo, Lesson, PATIENCE, actor, echo, report, say};
+use rustix::event::{PollFd, PollFlags, poll};
+use support::{Args, BackOff, Lesson, PATIENCE, actor, keep_trying, say, within};
 
+mod select;
 mod support;
 
 /// At most so many clients at once: each costs a file descriptor.
 const MOST: usize = 240;
 
 fn main() -> ExitCode {
-    Lesson::new("18_select", "one thread, many sockets", demonstration)
+    Lesson::new("one thread, many sockets", demonstration)
         .ends("127.0.0.1:9018", serve, client)
         .words("[WORDS...]")
         .run()
@@ -21,38 +21,40 @@ fn main() -> ExitCode {
 
 struct Server {
     listener: TcpListener,
-    clients: Vec<(TcpStream, Echo)>,
+    clients: Vec<(TcpStream, select::Echo)>,
+    back_off: BackOff, // no file descriptor left: accept nobody for a while
 }
 
 impl Server {
     fn new(addr: &str) -> io::Result<Self> {
         let listener = TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener, clients: Vec::new() })
+        Ok(Self { listener, clients: Vec::new(), back_off: BackOff::default() })
     }
 
     // [turn]
     /// Waits until something can be done, and does it. Returns how many were ready.
-    fn turn(&mut self, timeout: Option<&Timespec>) -> io::Result<usize> {
-        let room =
-            if self.clients.len() < MOST { PollFlags::IN } else { PollFlags::empty() };
-        let mut sockets = vec![PollFd::new(&self.listener, room)];
+    fn turn(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        let pause = self.back_off.left();
+        let room = pause.is_none() && self.clients.len() < MOST;
+        let mut sockets = vec![PollFd::new(&self.listener, select::reads_if(room))];
         for (stream, echo) in &self.clients {
             sockets.push(PollFd::new(stream, echo.waits_for()));
         }
-        let count = rustix::io::retry_on_intr(|| poll(&mut sockets, timeout))?;
+        let wait = |left| poll(&mut sockets, select::timespec(left).as_ref());
+        let count = within(pause.or(timeout), wait)?; // of a pause, or else of `timeout`
 
         let ready: Vec<PollFlags> = sockets.iter().map(PollFd::revents).collect();
         for ((stream, echo), ready) in self.clients.iter_mut().zip(&ready[1..]) {
             echo.go_on(stream, *ready);
         }
         self.clients.retain(|(_, echo)| !echo.is_over());
-        if !ready[0].is_empty() {
-            let (stream, address) = self.listener.accept()?;
+        let next = (!ready[0].is_empty()).then(|| self.listener.accept());
+        if let Some((stream, address)) = next.and_then(|it| self.back_off.check(it)) {
             say!("{address} connected");
             stream.set_nonblocking(true)?;
             socket2::SockRef::from(&stream).set_out_of_band_inline(true)?;
-            self.clients.push((stream, Echo::default()));
+            self.clients.push((stream, select::Echo::default()));
         }
         Ok(count)
     }
@@ -63,7 +65,7 @@ fn serve(args: &Args) -> io::Result<()> {
     let mut server = Server::new(args.addr())?;
     args.listening(server.listener.local_addr()?);
     loop {
-        report(server.turn(None)); // an error of the listener ends nobody
+        keep_trying(|| server.turn(None)); // an error of `poll` ends nobody
     }
 }
 
@@ -71,24 +73,22 @@ fn client(args: &Args) -> io::Result<()> {
     let mut stream = TcpStream::connect(args.addr())?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    echo::ask(&mut stream, &args.message("Hello, world"))
+    select::ask(&mut stream, &args.message("Hello, world"))
 }
 
 fn demonstration(_: &Args) -> io::Result<()> {
     let mut server = Server::new("127.0.0.1:0")?;
     let address = server.listener.local_addr()?;
-    let server = actor("server", move || {
-        for ms in [0, 50] {
-            let timeout = Timespec { tv_sec: 0, tv_nsec: ms * 1_000_000 };
-            say!("waits {ms} ms: {} ready", server.turn(Some(&timeout))?);
-        }
+    actor("server", move || {
+        say!("waits 0 ms: {} ready", server.turn(Some(Duration::ZERO))?);
+        say!("waits 50 ms: {} ready", server.turn(Some(Duration::from_millis(50)))?);
         let streams = (0..3).map(move |_| TcpStream::connect(address));
-        let client = actor("client", || echo::ask_last_first(streams))?;
+        let client = actor("client", || select::ask_last_first(streams))?;
         say!("waits for ever: {} ready", server.turn(None)?);
         while !server.clients.is_empty() {
             server.turn(None)?;
         }
         client.end()
-    })?;
-    server.end()
+    })?
+    .end()
 }

@@ -35,16 +35,23 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MEMORY: usize = 8 << 20;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    const USAGE: &str = "soak: all kinds of clients for a while, then nothing may be left\n\
+                         usage: soak [--seconds N]    60 without it";
+    let words = std::env::args_os().skip(1);
+    let words: Vec<String> =
+        words.map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let seconds = match words[..] {
         [] => Some(60),
         ["--seconds", seconds] => seconds.parse().ok(),
+        ["--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
         _ => None,
     };
     let Some(seconds) = seconds else {
-        eprintln!("soak: all kinds of clients for a while, then nothing may be left");
-        eprintln!("usage: soak [--seconds N]    60 without it");
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
     match soak(Duration::from_secs(seconds)) {

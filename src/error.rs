@@ -52,6 +52,25 @@ impl HandlerError {
         matches!(ClientError::of(error), Some(ClientError::TimedOut(_)))
     }
 
+    /// The first of two results that is an error. The other one is dropped.
+    pub(crate) fn first(
+        one: Result<(), Self>,
+        two: Result<(), Self>,
+    ) -> Result<(), Self> {
+        match (one, two) {
+            (Err(one), Err(two)) => {
+                two.dispose();
+                Err(one)
+            }
+            (one, two) => one.and(two),
+        }
+    }
+
+    /// Drops an error. What a handler's error is made of isn't ours, and may panic.
+    pub(crate) fn dispose(self) {
+        let _ = Self::catch(|| drop(self));
+    }
+
     /// Runs code that isn't ours: a panic in it becomes an error like any other.
     ///
     /// `AssertUnwindSafe` is our word that what a panic leaves half done does no harm. It

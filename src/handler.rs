@@ -141,10 +141,10 @@ pub(crate) fn run<R>(
     let served = guard(|| handler.setup(request)).and_then(|()| {
         let handled = guard(|| handler.handle(request));
         let finished = guard(|| handler.finish(request));
-        handled.and(finished)
+        HandlerError::first(handled, finished)
     });
     let dropped = HandlerError::catch(|| drop(handler));
-    served.and(dropped)
+    HandlerError::first(served, dropped)
 }
 
 /// Runs code that is not ours: an error or a panic in it is the result.

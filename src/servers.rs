@@ -149,7 +149,11 @@ impl ServerBuilder {
 
     /// A Unix datagram server (on Unix only). Python's `ThreadingUnixDatagramServer`.
     ///
-    /// A client that wants an answer must bind an address of its own.
+    /// A client that wants an answer must bind an address of its own. What clients haven't
+    /// read yet counts against the server's one
+    /// [`send_buffer`](Self::send_buffer): a client that is connected and never reads can
+    /// fill it, and then no client gets a reply. So let in only clients that you trust
+    /// ([`file_mode`](Self::file_mode)), or make it large.
     ///
     /// # Errors
     ///

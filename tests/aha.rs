@@ -47,8 +47,17 @@ mod lesson_23;
 #[path = "aha/limits.rs"]
 #[allow(dead_code, reason = "a whole program, which no test runs as one")]
 mod limits;
+#[cfg(target_os = "linux")] // it looks into /proc
+#[path = "aha/off_the_path.rs"]
+mod off_the_path;
 #[path = "aha/socket_api.rs"]
 mod socket_api;
+
+/// What the files of the examples use that are tested here.
+#[path = "../examples/support"]
+mod support {
+    pub(crate) mod text;
+}
 
 /// A test fails with whatever went wrong.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

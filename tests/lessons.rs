@@ -14,6 +14,14 @@ use course::programs::{self, DEADLINE, Program, deaf_port, run, taken_port};
 use course::{excerpts, files, form, links, nothing_to_complain, transcripts};
 
 mod course;
+#[path = "../examples/nonblocking/mod.rs"]
+mod nonblocking; // it and the next two bring tests of their own
+#[path = "../examples/chat/screen.rs"]
+#[allow(dead_code, reason = "its program uses the rest")]
+mod screen;
+#[path = "../examples/select/mod.rs"]
+#[allow(dead_code, reason = "its program uses the rest")]
+mod select;
 #[path = "../examples/support/mod.rs"]
 mod support;
 

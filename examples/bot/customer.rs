@@ -1,18 +1,17 @@
 //! The customer: the other end, over TCP and over UDP.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
-use std::time::Duration;
+use std::net::{TcpStream, UdpSocket};
 
 use super::dialogue::PROMPT;
-use crate::support::{Args, actor, ask, say};
+use crate::support::{Args, PATIENCE, actor, any_of, ask, say, within};
 
-/// How long the bot may think.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest text of a bot, in bytes: no bot speaks for ever.
+const LONGEST: usize = 64 * 1024;
 
 /// `-- client [--udp] [ANSWERS...]`: without answers, they are read from the terminal.
 pub(crate) fn client(args: &Args) -> io::Result<()> {
-    let bot = args.addr().to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
+    let bot = args.addr();
     match (args.words().is_empty(), args.flag("udp")) {
         (true, false) => over_tcp(bot, || ask(PROMPT)),
         (true, true) => over_udp(bot, || ask(PROMPT)),
@@ -22,11 +21,11 @@ pub(crate) fn client(args: &Args) -> io::Result<()> {
 }
 
 /// The demonstration: one customer after the other.
-pub(crate) fn two_customers(bot: SocketAddr) -> io::Result<()> {
-    let answers = ["no", "banana", "Yes!"];
-    actor("tcp", move || over_tcp(bot, scripted(&answers)))?.end()?;
-    let answers = ["yes", "red", "still red"];
-    actor("udp", move || over_udp(bot, scripted(&answers)))?.end()
+pub(crate) fn two_customers(bot: &str) -> io::Result<()> {
+    let (answers, addr) = (["no", "banana", "Yes!"], bot.to_owned());
+    actor("tcp", move || over_tcp(&addr, scripted(&answers)))?.end()?;
+    let (answers, addr) = (["yes", "red", "still red"], bot.to_owned());
+    actor("udp", move || over_udp(&addr, scripted(&answers)))?.end()
 }
 
 /// Answers that are known before the questions.
@@ -43,19 +42,22 @@ pub(crate) fn scripted<T: AsRef<str>>(
 // [customer]
 /// A stream has no messages: what the bot says ends with a prompt, or with the stream.
 pub(crate) fn over_tcp(
-    bot: SocketAddr,
+    bot: &str,
     answers: impl FnMut() -> io::Result<Option<String>>,
 ) -> io::Result<()> {
-    let stream = TcpStream::connect(bot)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let stream = TcpStream::connect(bot)?; // tries each address of a name
     stream.set_write_timeout(Some(PATIENCE))?;
     let hear = || {
         let (mut text, mut data) = (Vec::new(), [0; 1024]);
-        while !text.ends_with(PROMPT.as_bytes()) {
-            match (&stream).read(&mut data)? {
-                0 => break,
-                count => text.extend_from_slice(&data[..count]),
+        while !text.ends_with(PROMPT.as_bytes()) && text.len() < LONGEST {
+            let count = within(PATIENCE, |left| {
+                stream.set_read_timeout(left)?;
+                (&stream).read(&mut data)
+            })?;
+            if count == 0 {
+                break;
             }
+            text.extend_from_slice(&data[..count]);
         }
         Ok(text)
     };
@@ -64,21 +66,30 @@ pub(crate) fn over_tcp(
 
 /// A datagram is a message. The first one opens the dialogue, whatever it says.
 pub(crate) fn over_udp(
-    bot: SocketAddr,
+    bot: &str,
     answers: impl FnMut() -> io::Result<Option<String>>,
 ) -> io::Result<()> {
-    let any_port = if bot.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any_port)?;
-    socket.connect(bot)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.send(b"hello")?;
-    let hear = || {
-        let mut data = vec![0; 65_535];
-        let count = socket.recv(&mut data)?;
-        data.truncate(count);
-        Ok(data)
-    };
+    let (socket, greeting) = any_of(bot, |bot| {
+        let any_port = if bot.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = UdpSocket::bind(any_port)?;
+        socket.connect(bot)?;
+        socket.send(b"hello")?;
+        let greeting = receive(&socket)?; // or an error: nobody is there
+        Ok((socket, greeting))
+    })?;
+    let mut greeting = Some(greeting);
+    let hear = || greeting.take().map_or_else(|| receive(&socket), Ok);
     talk(hear, |answer| socket.send(answer.as_bytes()).map(drop), answers)
+}
+
+fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
+    let mut data = vec![0; 65_535];
+    let count = within(PATIENCE, |left| {
+        socket.set_read_timeout(left)?;
+        socket.recv(&mut data)
+    })?;
+    data.truncate(count);
+    Ok(data)
 }
 // [/customer]
 

@@ -1,7 +1,7 @@
 //! The support desk: the dialogue that is served, and the numbers of its tickets.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,6 +11,9 @@ use crate::support::{Args, say};
 
 /// The dialogue that is served if the student names no other.
 const TEXT: &str = include_str!("../15_support_bot.txt");
+
+/// The longest text of a dialogue, in bytes.
+const LONGEST: u64 = 1_000_000;
 
 /// What all customers share.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ impl Desk {
         let (name, text) = match args.text("dialogue") {
             None => ("examples/15_support_bot.txt", TEXT.to_owned()),
             Some(name) => {
-                let text = fs::read_to_string(name).map_err(|error| {
+                let text = read(name).map_err(|error| {
                     mistake(format!(
                         "The dialogue {name} cannot be read: {error}.\nCheck the name, or \
                          leave --dialogue out."
@@ -58,6 +61,16 @@ impl Desk {
             number
         })
     }
+}
+
+/// A dialogue's text. A file without an end, such as /dev/zero, is refused.
+fn read(name: &str) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(name)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST {
+        return Err(io::Error::other(format!("it has more than {LONGEST} bytes")));
+    }
+    Ok(text)
 }
 
 /// A line that could not be read is an answer that cannot be understood.

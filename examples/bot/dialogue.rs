@@ -22,6 +22,8 @@ use std::fmt::Write;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
+use crate::support::text::{harmless, is_letter, is_name};
+
 /// What stands at the end of everything the bot says, if it waits for an answer.
 pub(crate) const PROMPT: &str = "> ";
 
@@ -180,7 +182,7 @@ impl Step {
     /// "Yes!", "yes" and "yes, it is" mean the same. "yes or no" means nothing: its words
     /// lead to two places.
     fn target(&self, answer: &str) -> Option<usize> {
-        let letters = |letter: char| !letter.is_alphanumeric();
+        let letters = |letter: char| !is_letter(letter);
         let answer = answer.to_lowercase();
         let mut found: Vec<usize> = answer
             .split(letters)
@@ -227,7 +229,8 @@ impl Dialogue {
 
 /// An answer as it is shown again: not too long, and nothing that moves a cursor.
 fn shortened(answer: &str) -> String {
-    let shown = answer.chars().filter(|letter| !letter.is_control());
+    let fine = |letter: &char| !letter.is_control() && harmless(*letter) == *letter;
+    let shown = answer.chars().filter(fine);
     let mut text: String = shown.clone().take(KEPT).collect();
     if shown.count() > KEPT {
         text.push_str("..");
@@ -245,6 +248,7 @@ impl Tree {
     /// The first mistake, with its line, in words.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut tree = Self { steps: Vec::new() };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // some editors' mark
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
             tree.read(number, line.trim())
@@ -263,6 +267,9 @@ impl Tree {
     fn read(&mut self, number: usize, line: &str) -> Result<(), String> {
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
+        }
+        if let Some(bad) = line.chars().find(|letter| harmless(*letter) != *letter) {
+            return Err(format!("{bad:?} is a control character: leave it out"));
         }
         if let Some(name) = line.strip_prefix('[') {
             let name = name.strip_suffix(']').ok_or("a step's name ends with ]")?.trim();
@@ -285,8 +292,7 @@ impl Tree {
 
     /// Begins a step.
     fn begin_step(&mut self, line: usize, name: &str) -> Result<(), String> {
-        let allowed = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
-        if name.is_empty() || !name.chars().all(allowed) {
+        if !is_name(name) {
             return Err(format!("[{name}]: a name has letters, digits, - or _"));
         }
         if name == TICKET {
@@ -401,7 +407,7 @@ impl Step {
                 if self.otherwise.replace(target.clone()).is_some() {
                     return Err(format!("[{}] has * twice", self.name));
                 }
-            } else if word.is_empty() || !word.chars().all(char::is_alphanumeric) {
+            } else if word.is_empty() || !word.chars().all(is_letter) {
                 return Err(format!("`{word}` is not one word, and not *"));
             } else if self.answers.iter().any(|(known, _)| *known == word) {
                 return Err(format!("[{}] has the answer {word} twice", self.name));

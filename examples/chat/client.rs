@@ -5,7 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use crate::support::{Args, screen};
+use super::screen;
+use crate::support::Args;
 
 // [client]
 /// What is typed goes to the room; what the room says goes to the screen.

@@ -1,5 +1,7 @@
 //! What a line means. Everything here depends on its arguments only.
 
+use crate::support::text::{harmless, is_name};
+
 /// The longest name, in letters.
 pub(crate) const NAME: usize = 20;
 
@@ -42,25 +44,13 @@ impl Command {
     // [/parse]
 }
 
-/// A letter as the others may see it. Control characters could move their cursors, and
-/// the signs that turn the direction of writing could hide who speaks.
-pub(crate) fn harmless(letter: char) -> char {
-    match letter {
-        '\t' => letter,
-        '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
-        _ if letter.is_control() => char::REPLACEMENT_CHARACTER,
-        _ => letter,
-    }
-}
-
 /// `name`, if it can be one.
 ///
 /// # Errors
 ///
 /// What a name must be, in words.
 pub(crate) fn checked_name(name: &str) -> Result<&str, String> {
-    let allowed = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
-    if (1..=NAME).contains(&name.chars().count()) && name.chars().all(allowed) {
+    if name.chars().count() <= NAME && is_name(name) {
         return Ok(name);
     }
     Err(format!("a name has 1 to {NAME} letters, digits, - or _"))

@@ -3,6 +3,7 @@
 //! - [`room`]: who is here, and a mailbox for each
 //! - [`command`]: what a line means
 //! - [`client`](mod@client): the other end of the line
+//! - [`screen`]: where the client shows what comes
 //! - [`naive`]: the room as one writes it first
 //! - [`crowd`]: the guests of the demonstration
 
@@ -11,5 +12,6 @@ pub(crate) mod command;
 pub(crate) mod crowd;
 pub(crate) mod naive;
 pub(crate) mod room;
+mod screen;
 
 pub(crate) use client::client;

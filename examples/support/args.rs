@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 
-use super::{stage, terminal, timeline::Drawing};
+use super::address::{checked_address, quoted, reachable};
+use super::{help, stage, terminal, timeline::Drawing};
 
 /// What the student wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +31,6 @@ pub(crate) struct Spec {
     pub(crate) words: Option<&'static str>,
     /// The lesson's own options.
     pub(crate) options: Vec<Opt>,
-    /// Whether the lesson can draw what its threads did.
-    pub(crate) timeline: bool,
 }
 
 /// One option of one lesson.
@@ -41,8 +40,10 @@ pub(crate) struct Opt {
     pub(crate) name: &'static str,
     /// What follows it.
     pub(crate) value: Value,
-    /// One line for `--help`.
+    /// What `--help` says about it.
     pub(crate) help: &'static str,
+    /// Who uses it. Others refuse it: an option that is ignored teaches what is not so.
+    pub(crate) roles: &'static [Role],
 }
 
 /// What follows an option.
@@ -50,10 +51,17 @@ pub(crate) struct Opt {
 pub(crate) enum Value {
     /// Nothing: the option is there or not.
     Nothing,
-    /// A whole number, with its default.
-    Number(usize),
+    /// A whole number.
+    Number {
+        /// What it is if the option is not given.
+        default: usize,
+        /// The largest one.
+        most: usize,
+    },
     /// Text, with the name `--help` gives it.
     Text(&'static str),
+    /// Nothing, or `=FILE.svg`: where a drawing goes.
+    Drawing,
 }
 
 /// What a command line asks for.
@@ -86,17 +94,24 @@ pub(crate) struct Args {
     drawing: Drawing,
 }
 
+impl Role {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Demonstration, Self::Serve, Self::Client];
+
+    /// What the student calls it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Demonstration => "the demonstration",
+            Self::Serve => "`serve`",
+            Self::Client => "`client`",
+        }
+    }
+}
+
 impl Spec {
     /// A command line that takes `--help` only.
     pub(crate) fn new(name: &'static str, about: &'static str) -> Self {
-        Self {
-            name,
-            about,
-            default_addr: None,
-            words: None,
-            options: Vec::new(),
-            timeline: false,
-        }
+        Self { name, about, default_addr: None, words: None, options: Vec::new() }
     }
 
     /// Reads a command line.
@@ -108,7 +123,15 @@ impl Spec {
         &self,
         line: impl Iterator<Item = OsString>,
     ) -> Result<Parsed, String> {
-        let mut line = line.map(|word| word.to_string_lossy().into_owned()).peekable();
+        let line: Result<Vec<String>, OsString> =
+            line.map(OsString::into_string).collect();
+        let line = line.map_err(|word| {
+            let word = word.to_string_lossy();
+            format!(
+                "`{word}` is not UTF-8. Set your terminal to UTF-8, and type it again."
+            )
+        })?;
+        let mut line = line.into_iter().peekable();
         let mut args = self.start();
         match line.peek().map(String::as_str) {
             Some("serve") if self.default_addr.is_some() => args.role = Role::Serve,
@@ -139,35 +162,29 @@ impl Spec {
                 "--" => only_words = true,
                 "--help" | "-h" => return Ok(Parsed::Help(self.help())),
                 "--addr" if args.role != Role::Demonstration => {
-                    args.addr = checked_address(value("an address")?)?;
+                    let to_listen = args.role == Role::Serve;
+                    args.addr = checked_address(value("an address")?, to_listen)?;
                 }
                 "--addr" if self.default_addr.is_some() => {
                     return Err("--addr belongs to `serve` and `client`: the \
                         demonstration takes any free port."
                         .to_owned());
                 }
-                "--timeline" if self.timeline => {
-                    args.drawing = match attached {
-                        None => Drawing::Text,
-                        Some(file) if !file.is_empty() => Drawing::Svg(file.into()),
-                        Some(_) => {
-                            return Err("--timeline= needs a file name.".to_owned());
-                        }
-                    };
-                }
                 _ => {
-                    let known =
-                        |option: &&Opt| name.strip_prefix("--") == Some(option.name);
-                    let Some(option) = self.options.iter().find(known) else {
-                        return Err(format!("{} has no option `{name}`.", self.name));
-                    };
+                    let option = self.option(name, args.role)?;
                     let value = match option.value {
                         Value::Nothing if attached.is_some() => {
                             return Err(format!("{name} takes no value."));
                         }
                         Value::Nothing => String::new(),
-                        Value::Number(_) => checked_number(name, value("a number")?)?,
+                        Value::Number { most, .. } => {
+                            checked_number(name, value("a number")?, most)?
+                        }
                         Value::Text(what) => value(what)?,
+                        Value::Drawing => {
+                            args.drawing = drawing(attached, line.peek())?;
+                            String::new()
+                        }
                     };
                     args.given.push((option.name, value));
                 }
@@ -177,12 +194,35 @@ impl Spec {
         Ok(Parsed::Run(args))
     }
 
+    /// The option called `name`, if `role` uses it.
+    fn option(&self, name: &str, role: Role) -> Result<&Opt, String> {
+        let known = |option: &&Opt| name.strip_prefix("--") == Some(option.name);
+        let Some(option) = self.options.iter().find(known) else {
+            let words = match self.words {
+                Some(_) if !name.starts_with("--") => {
+                    " A word that begins with `-` stands after one more `--`."
+                }
+                _ => "",
+            };
+            return Err(format!("{} has no option `{name}`.{words}", self.name));
+        };
+        if option.roles.contains(&role) {
+            return Ok(option);
+        }
+        let users: Vec<&str> = option.roles.iter().map(|role| role.word()).collect();
+        Err(format!(
+            "{name} belongs to {}: {} has no use for it.",
+            users.join(" and "),
+            role.word()
+        ))
+    }
+
     /// The arguments of an empty command line.
     fn start(&self) -> Args {
         let default_addr = self.default_addr.unwrap_or_default();
         let defaults = self.options.iter().filter_map(|option| match option.value {
-            Value::Number(default) => Some((option.name, default)),
-            Value::Nothing | Value::Text(_) => None,
+            Value::Number { default, .. } => Some((option.name, default)),
+            Value::Nothing | Value::Text(_) | Value::Drawing => None,
         });
         Args {
             name: self.name,
@@ -219,57 +259,43 @@ impl Spec {
 
     /// The text of `--help`.
     fn help(&self) -> String {
+        let width = help::width();
         let run = format!("cargo run --example {}", self.name);
         let words = self.words.unwrap_or_default();
-        let mut ways = vec![];
-        match self.default_addr {
-            None => ways.push((format!("{run} {words}"), "the demonstration")),
-            Some(_) => {
-                ways.push((run.clone(), "the demonstration: both ends at once"));
-                ways.push((format!("{run} -- serve"), "the server, until Ctrl-C"));
-                ways.push((format!("{run} -- client {words}"), "one client"));
-            }
-        }
+        let way =
+            |left: String, right: &str| (left.trim_end().to_owned(), right.to_owned());
+        let ways = match self.default_addr {
+            None if words.is_empty() => vec![way(run, "the demonstration")],
+            None => vec![way(format!("{run} -- {words}"), "the demonstration")],
+            Some(_) => vec![
+                way(run.clone(), "the demonstration: both ends at once"),
+                way(format!("{run} -- serve"), "the server, until Ctrl-C"),
+                way(format!("{run} -- client {words}"), "one client"),
+            ],
+        };
         let mut options = vec![];
         if let Some(addr) = self.default_addr {
-            options.push((
-                "--addr HOST:PORT".to_owned(),
-                format!("where serve and client meet (default {addr})"),
-            ));
+            let help = format!("where serve and client meet (default {addr})");
+            options.push(("--addr HOST:PORT".to_owned(), help));
         }
-        for option in &self.options {
-            let name = option.name;
-            options.push(match option.value {
-                Value::Nothing => (format!("--{name}"), option.help.to_owned()),
-                Value::Text(value) => {
-                    (format!("--{name} {value}"), option.help.to_owned())
+        for Opt { name, value, help, .. } in &self.options {
+            options.push(match value {
+                Value::Nothing => (format!("--{name}"), (*help).to_owned()),
+                Value::Drawing => (format!("--{name}[=FILE.svg]"), (*help).to_owned()),
+                Value::Text(value) => (format!("--{name} {value}"), (*help).to_owned()),
+                Value::Number { default, .. } => {
+                    (format!("--{name} N"), format!("{help} (default {default})"))
                 }
-                Value::Number(default) => (
-                    format!("--{name} N"),
-                    format!("{} (default {default})", option.help),
-                ),
             });
         }
-        if self.timeline {
-            let file = "--timeline=FILE.svg".to_owned();
-            options
-                .push(("--timeline".to_owned(), "draw what each thread did".to_owned()));
-            options.push((file, "save that drawing as a picture".to_owned()));
-        }
         options.push(("--help".to_owned(), "this text".to_owned()));
-
-        let mut text = format!("{}: {}\n\n", self.name, self.about);
-        let width = ways.iter().map(|(left, _)| left.trim_end().len()).max();
-        for (left, right) in &ways {
-            let width = width.unwrap_or_default();
-            text += &format!("  {:width$}  {right}\n", left.trim_end());
-        }
-        text += "\nOptions (they stand after `--`):\n";
-        let width = options.iter().map(|(left, _)| left.len()).max().unwrap_or_default();
-        for (left, right) in &options {
-            text += &format!("  {left:width$}  {right}\n");
-        }
-        text
+        format!(
+            "{}: {}\n\n{}\nOptions (they stand after `--`):\n{}",
+            self.name,
+            self.about,
+            help::table(&ways, width),
+            help::table(&options, width)
+        )
     }
 }
 
@@ -287,6 +313,11 @@ impl Args {
     /// The address to bind or to connect to, as `HOST:PORT`.
     pub(crate) fn addr(&self) -> &str {
         &self.addr
+    }
+
+    /// The lesson's own address.
+    pub(crate) fn default_addr(&self) -> &'static str {
+        self.default_addr
     }
 
     /// The words after the options.
@@ -354,47 +385,37 @@ impl Args {
         if addr == self.default_addr {
             command
         } else {
-            format!("{command} --addr {addr}")
+            format!("{command} --addr {}", quoted(addr))
         }
     }
 }
 
-/// Where a client finds a server that listens on `addr`: "every address" (`0.0.0.0`,
-/// `[::]`) is no place to connect to, so this machine's own stands for it.
-fn reachable(mut addr: SocketAddr) -> SocketAddr {
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
+/// `value`, if it is a whole number, and not too large.
+fn checked_number(name: &str, value: String, most: usize) -> Result<String, String> {
+    let digits = value.strip_prefix('+').unwrap_or(&value);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("{name} takes a whole number, and `{value}` isn't one."));
     }
-    addr
-}
-
-/// `addr`, if it has the form `HOST:PORT`; whether the host exists is seen later.
-fn checked_address(addr: String) -> Result<String, String> {
-    let reason = match addr.rsplit_once(':') {
-        None => "the port is missing",
-        Some(("", _)) => "the host is missing",
-        Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
-            "an IPv6 address needs brackets, as in [::1]:1234"
-        }
-        Some((_, port)) if port.parse::<u16>().is_err() => {
-            "the port is not a number from 0 to 65535"
-        }
-        Some(_) => return Ok(addr),
-    };
-    Err(format!(
-        "`{addr}` is not an address: {reason}. Write host, colon, port, as in \
-         `--addr 127.0.0.1:1234`."
-    ))
-}
-
-/// `value`, if it is a whole number.
-fn checked_number(name: &str, value: String) -> Result<String, String> {
     match value.parse::<usize>() {
-        Ok(_) => Ok(value),
-        Err(_) => Err(format!("{name} takes a whole number, and `{value}` is none.")),
+        Ok(number) if number <= most => Ok(value),
+        _ => Err(format!("{name} is {most} at most, and {value} is more.")),
+    }
+}
+
+/// Where a drawing goes, if `--timeline` has this `=FILE` and this word after it.
+fn drawing(file: Option<String>, next: Option<&String>) -> Result<Drawing, String> {
+    match (file, next) {
+        (None, Some(next)) if !next.starts_with('-') => Err(format!(
+            "A file for --timeline stands right behind it: write --timeline={next}."
+        )),
+        (None, _) => Ok(Drawing::Text),
+        (Some(file), _) if file.is_empty() => {
+            Err("--timeline= needs a file name, as in --timeline=a.svg.".to_owned())
+        }
+        (Some(file), _) if !file.to_lowercase().ends_with(".svg") => {
+            Err(format!("The picture is an SVG file: write --timeline={file}.svg."))
+        }
+        (Some(file), _) => Ok(Drawing::Svg(file.into())),
     }
 }
 
@@ -406,11 +427,13 @@ mod tests {
         let mut spec = Spec::new("99_test", "nothing");
         spec.default_addr = Some("127.0.0.1:4242");
         spec.words = Some("[WORDS...]");
-        spec.timeline = true;
+        let option = |name, value, help, roles| Opt { name, value, help, roles };
+        let number = Value::Number { default: 4, most: 9 };
         spec.options = vec![
-            Opt { name: "parallel", value: Value::Number(4), help: "at once" },
-            Opt { name: "fast", value: Value::Nothing, help: "without pauses" },
-            Opt { name: "name", value: Value::Text("NAME"), help: "who you are" },
+            option("parallel", number, "at once", &Role::ALL),
+            option("fast", Value::Nothing, "without pauses", &Role::ALL),
+            option("name", Value::Text("NAME"), "who you are", &[Role::Client]),
+            option("timeline", Value::Drawing, "draw it", &[Role::Demonstration]),
         ];
         spec
     }
@@ -468,8 +491,22 @@ mod tests {
             ("serve --addr ::1:80", "needs brackets"),
             ("serve --addr localhost:http", "not a number from 0 to 65535"),
             ("serve --addr localhost:65536", "not a number from 0 to 65535"),
+            ("client --addr 127.0.0.1:0", "the port that the server printed"),
+            ("serve --addr [::1]", "the port is missing"),
+            ("serve --addr [::1", "the bracket"),
+            (
+                "serve --name ada",
+                "--name belongs to `client`: `serve` has no use for it",
+            ),
+            ("--name ada", "the demonstration has no use for it"),
+            ("serve --timeline", "--timeline belongs to the demonstration"),
+            ("--timeline a.svg", "write --timeline=a.svg"),
+            ("--timeline=a.png", "write --timeline=a.png.svg"),
+            ("serve --parallel 10", "--parallel is 9 at most, and 10 is more"),
+            ("serve --parallel 99999999999999999999999", "is more"),
+            ("serve --parallel -1", "takes a whole number"),
             ("serve --port 80", "has no option `--port`"),
-            ("serve -x", "has no option `-x`"),
+            ("serve -x", "has no option `-x`. A word that begins with `-`"),
             ("serve -é", "has no option `-é`"),
             ("serve --parallel many", "takes a whole number"),
             ("serve --fast=yes", "takes no value"),
@@ -485,10 +522,20 @@ mod tests {
         for part in ["-- serve", "-- client [WORDS...]", "--addr", "127.0.0.1:4242"] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        for part in ["--parallel N", "(default 4)", "--name NAME", "--timeline=FILE.svg"]
-        {
+        let options =
+            ["--parallel N", "(default 4)", "--name NAME", "--timeline[=FILE.svg]"];
+        for part in options {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_argument_that_is_not_utf_8_is_refused() {
+        use std::os::unix::ffi::OsStringExt;
+        let line = ["client".into(), OsString::from_vec(b"caf\xe9".to_vec())];
+        let refused = spec().parse(line.into_iter()).map(|_| ()).expect_err("taken");
+        assert!(refused.contains("is not UTF-8"), "{refused}");
     }
 
     #[test]
@@ -498,8 +545,7 @@ mod tests {
             args.command("client", "127.0.0.1:4242"),
             "cargo run --example 99_test -- client"
         );
-        assert!(args.command("client", "[::1]:1").ends_with("-- client --addr [::1]:1"));
-        let everywhere: SocketAddr = ([0, 0, 0, 0], 80).into();
-        assert_eq!(reachable(everywhere).to_string(), "127.0.0.1:80");
+        let other = args.command("client", "[::1]:1");
+        assert!(other.ends_with("-- client --addr \"[::1]:1\""), "{other}");
     }
 }

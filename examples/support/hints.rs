@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::ToSocketAddrs;
+use std::net::{ToSocketAddrs, UdpSocket};
 
 use rustix::io::Errno;
 
@@ -46,13 +46,20 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     if let Some(text) = mistake::sentences(error) {
         return Hint { text, status: 2 };
     }
-    if args.role() == Role::Demonstration {
+    let demonstrates = args.role() == Role::Demonstration;
+    if let Some(text) = no_loopback(error) {
+        if demonstrates || is_loopback(args.addr()) {
+            return Hint { text: text.to_owned(), status: 2 };
+        }
+    }
+    if demonstrates {
         return Hint { text: format!("The demonstration failed: {error}."), status: 1 };
     }
     let elsewhere = error.get_ref().and_then(|inner| inner.downcast_ref::<Elsewhere>());
     let addr = elsewhere.map_or(args.addr(), |elsewhere| &elsewhere.addr);
     let serves = args.role() == Role::Serve;
     let serve = args.command("serve", addr);
+    let here = args.command("serve", args.default_addr()); // where anybody can listen
     let any = args.command("serve", "127.0.0.1:0");
     let text = match error.kind() {
         ErrorKind::AddrInUse => format!(
@@ -68,7 +75,7 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         ),
         ErrorKind::PermissionDenied => format!(
             "This system does not let you send to {addr}.\nTry a server on this machine: \
-             {serve}"
+             {here}"
         ),
         ErrorKind::AddrNotAvailable => format!(
             "{addr} is not an address of this machine.\nUse 127.0.0.1 to be reached from \
@@ -76,12 +83,11 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         ),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => format!(
             "No way leads from here to {addr}.\nCheck the address and the network, or \
-             start a server on this machine: {}",
-            args.command("serve", "127.0.0.1:0")
+             start a server on this machine: {here}"
         ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => format!(
-            "{addr} did not answer in time.\nSee whether the server runs, and what it \
-             printed; this starts it: {serve}"
+            "{addr} did not answer in time, or did not read what was sent.\nSee whether \
+             the server runs, and what it printed; this starts it: {serve}"
         ),
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
@@ -117,6 +123,22 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         _ => return Hint { text: format!("{addr}: {error}."), status: 1 },
     };
     Hint { text, status: 2 }
+}
+
+/// Whether `addr` is one with which this machine talks to itself.
+fn is_loopback(addr: &str) -> bool {
+    let found = addr.to_socket_addrs().ok().and_then(|mut all| all.next());
+    found.is_some_and(|addr| addr.ip().is_loopback())
+}
+
+/// What an error at a loopback address means if there is no such network.
+pub(crate) fn no_loopback(error: &io::Error) -> Option<&'static str> {
+    let kinds = [ErrorKind::AddrNotAvailable, ErrorKind::NetworkUnreachable];
+    let reach_itself = || UdpSocket::bind("127.0.0.1:0")?.connect("127.0.0.1:9");
+    (kinds.contains(&error.kind()) && reach_itself().is_err()).then_some(
+        "This machine cannot reach itself: its loopback network (127.0.0.1) is off.\nSwitch \
+         it on, as in `ip link set lo up`, or run this on another machine.",
+    )
 }
 
 #[cfg(test)]
@@ -169,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_no_datagram_can_hold_is_said() -> io::Result<()> {
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
         let to_itself = socket.local_addr()?;
         let error =
             socket.send_to(&[b'x'; 66_000], to_itself).expect_err("66,000 bytes");
@@ -189,6 +211,9 @@ mod tests {
         let hint = told(error, "client", "127.0.0.1:4242");
         assert!(hint.text.contains("No host called `no..host`"), "{}", hint.text);
         assert!(hint.text.contains("as in `http://127.0.0.1:9016/`"), "{}", hint.text);
+        let far =
+            told(ErrorKind::PermissionDenied.into(), "client", "255.255.255.255:9");
+        assert!(far.text.ends_with("99_test -- serve"), "on this machine: {}", far.text);
         let hint = told(io::Error::other("strange"), "client", "127.0.0.1:80");
         assert_eq!((hint.text.as_str(), hint.status), ("127.0.0.1:80: strange.", 1));
     }

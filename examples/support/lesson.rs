@@ -3,11 +3,18 @@
 use std::io;
 use std::process::ExitCode;
 
-use super::args::{self, Args, Parsed, Spec, Value};
+use super::args::{self, Args, Parsed, Role, Spec, Value};
 use super::{hints, stage, timeline};
 
+/// The example's name, as in `cargo run --example NAME`: that of its file. A copy called
+/// `my_02_1.rs` has its own.
+pub(crate) const NAME: &str = env!("CARGO_CRATE_NAME");
+
+/// The help of `--timeline`.
+const TIMELINE: &str = "draw what each thread did; with =FILE.svg, as a picture";
+
 /// The signature of a lesson's `serve`, `client` and `demonstration`.
-pub(crate) type Role = fn(&Args) -> io::Result<()>;
+pub(crate) type Part = fn(&Args) -> io::Result<()>;
 
 /// One lesson's program. Built in `main`, which ends with [`run`](Lesson::run).
 #[derive(Debug)]
@@ -15,22 +22,22 @@ pub(crate) struct Lesson {
     /// What the command line may say.
     spec: Spec,
     /// Runs when no role is named.
-    demonstration: Role,
+    demonstration: Part,
     /// Runs for the word `serve`.
-    serve: Option<Role>,
+    serve: Option<Part>,
     /// Runs for the word `client`.
-    client: Option<Role>,
+    client: Option<Part>,
 }
 
 impl Lesson {
-    /// A lesson with nothing but a demonstration; `name` is the example's name.
-    pub(crate) fn new(name: &'static str, about: &'static str, demo: Role) -> Self {
-        let spec = Spec::new(name, about);
-        Self { spec, demonstration: demo, serve: None, client: None }
+    /// A lesson with nothing but a demonstration, and what it is about.
+    pub(crate) fn new(about: &'static str, demonstration: Part) -> Self {
+        let spec = Spec::new(NAME, about);
+        Self { spec, demonstration, serve: None, client: None }
     }
 
     /// Adds the two ends, `serve` and `client`, and the address where they meet.
-    pub(crate) fn ends(mut self, addr: &'static str, serve: Role, client: Role) -> Self {
+    pub(crate) fn ends(mut self, addr: &'static str, serve: Part, client: Part) -> Self {
         self.spec.default_addr = Some(addr);
         self.serve = Some(serve);
         self.client = Some(client);
@@ -44,37 +51,69 @@ impl Lesson {
         self
     }
 
-    /// Adds `--name`, which is there or not: see [`Args::flag`].
-    pub(crate) fn flag(mut self, name: &'static str, help: &'static str) -> Self {
-        self.spec.options.push(args::Opt { name, value: Value::Nothing, help });
-        self
+    /// Adds `--name`, which is there or not: see [`Args::flag`]. A help that begins with
+    /// `client:`, `serve:`, `server:` (in the demonstration, too) or `ends:` (not in the
+    /// demonstration) says who uses the option. The others refuse it.
+    pub(crate) fn flag(self, name: &'static str, help: &'static str) -> Self {
+        self.option(name, Value::Nothing, help)
     }
 
     /// Adds `--name N` with a default: see [`Args::number`].
     pub(crate) fn number(
-        mut self,
+        self,
         name: &'static str,
         default: usize,
         help: &'static str,
     ) -> Self {
-        self.spec.options.push(args::Opt { name, value: Value::Number(default), help });
-        self
+        self.number_to(name, usize::MAX, default, help)
+    }
+
+    /// The same with a largest number.
+    pub(crate) fn number_to(
+        self,
+        name: &'static str,
+        most: usize,
+        default: usize,
+        help: &'static str,
+    ) -> Self {
+        self.option(name, Value::Number { default, most }, help)
     }
 
     /// Adds `--name VALUE`: see [`Args::text`].
     pub(crate) fn text(
-        mut self,
+        self,
         name: &'static str,
         value: &'static str,
         help: &'static str,
     ) -> Self {
-        self.spec.options.push(args::Opt { name, value: Value::Text(value), help });
+        self.option(name, Value::Text(value), help)
+    }
+
+    /// Adds `--timeline` and `--timeline=FILE.svg`, drawn when the demonstration ends.
+    pub(crate) fn timeline(self) -> Self {
+        self.option("timeline", Value::Drawing, TIMELINE)
+    }
+
+    /// The same also for `serve`, which Ctrl-C must end gently.
+    pub(crate) fn server_timeline(mut self) -> Self {
+        self = self.timeline();
+        if let Some(option) = self.spec.options.last_mut() {
+            option.roles = &[Role::Serve, Role::Demonstration];
+        }
         self
     }
 
-    /// Adds `--timeline` and `--timeline=FILE.svg`, drawn when the run ends.
-    pub(crate) fn timeline(mut self) -> Self {
-        self.spec.timeline = true;
+    /// Adds an option, with the roles that its help names.
+    fn option(mut self, name: &'static str, value: Value, help: &'static str) -> Self {
+        let (roles, help): (&[Role], &str) = match help.split_once(": ") {
+            Some(("client", _)) => (&[Role::Client], help),
+            Some(("serve", _)) => (&[Role::Serve], help),
+            Some(("server", help)) => (&[Role::Serve, Role::Demonstration], help),
+            Some(("ends", help)) => (&[Role::Serve, Role::Client], help),
+            _ if matches!(value, Value::Drawing) => (&[Role::Demonstration], help),
+            _ => (&Role::ALL, help),
+        };
+        self.spec.options.push(args::Opt { name, value, help, roles });
         self
     }
 
@@ -87,22 +126,24 @@ impl Lesson {
             Ok(Parsed::Run(args)) => args,
             Ok(Parsed::Help(text)) => {
                 stage::print(&text);
-                return ExitCode::SUCCESS;
+                return status(0);
             }
             Err(message) => {
-                let name = self.spec.name;
                 stage::complain(&format!(
-                    "{message}\nSee all ways to run it: cargo run --example {name} -- --help"
+                    "{message}\nSee all ways to run it: cargo run --example {NAME} -- --help"
                 ));
                 return ExitCode::from(2);
             }
         };
-        match self.play(&args).and_then(|()| timeline::finish(args.drawing())) {
-            Ok(()) => ExitCode::SUCCESS,
+        let result = timeline::begin(args.drawing())
+            .and_then(|()| self.play(&args))
+            .and_then(|()| timeline::finish(args.drawing()));
+        match result {
+            Ok(()) => status(0),
             Err(error) => {
                 let hint = hints::explain(&error, &args);
                 stage::complain(&hint.text);
-                ExitCode::from(hint.status)
+                status(hint.status)
             }
         }
     }
@@ -110,12 +151,24 @@ impl Lesson {
     /// Runs one of the three roles.
     fn play(&self, args: &Args) -> io::Result<()> {
         match args.role() {
-            args::Role::Serve => self.serve.map_or(Ok(()), |serve| serve(args)),
-            args::Role::Client => self.client.map_or(Ok(()), |client| client(args)),
-            args::Role::Demonstration => {
+            Role::Serve => {
+                self.serve.map_or(Ok(()), |serve| serve(args))?;
+                stage::end_line(); // the prompt that comes next has a line of its own
+                Ok(())
+            }
+            Role::Client => self.client.map_or(Ok(()), |client| client(args)),
+            Role::Demonstration => {
                 stage::open();
                 (self.demonstration)(args)
             }
         }
+    }
+}
+
+/// An exit status; that output was lost is no success.
+fn status(status: u8) -> ExitCode {
+    match status {
+        0 => ExitCode::from(u8::from(stage::output_is_lost())),
+        status => ExitCode::from(status),
     }
 }

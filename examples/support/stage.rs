@@ -3,20 +3,29 @@
 //! A demonstration runs server and clients as threads of one process. Each thread has a
 //! name, and `say!` puts it before the line. Alone in a terminal (`serve`, `client`),
 //! a program speaks without a name.
+//!
+//! What is said may come from anywhere, so each line is made fit for a screen here: see
+//! [`text`](super::text).
 
 use std::fmt::Arguments;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::hints::no_loopback;
+use super::text::shown;
+
 /// How long a demonstration may take. It takes far less; a slow machine needs room.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
 
 /// Whether a demonstration runs, so that lines need a name.
 static OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether output was lost.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// The actors that have not ended.
 static CAST: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -33,9 +42,7 @@ pub(crate) use say;
 ///
 /// Other than `println!`, it does not panic when the screen is gone (`| head -1`).
 macro_rules! show {
-    ($($word:tt)*) => {
-        $crate::support::stage::print(&format!("{}\n", format_args!($($word)*)))
-    };
+    ($($word:tt)*) => { $crate::support::stage::show_line(format_args!($($word)*)) };
 }
 pub(crate) use show;
 
@@ -61,6 +68,10 @@ where
         let leave = Leave;
         if let Err(error) = part() {
             speak(format_args!("error: {error}"));
+            if let Some(hint) = no_loopback(&error) {
+                complain(hint);
+                process::exit(2);
+            }
             process::exit(1);
         }
         drop(leave);
@@ -110,33 +121,41 @@ pub(crate) fn open() {
     }
 }
 
+/// Whether a demonstration runs.
+pub(crate) fn is_open() -> bool {
+    OPEN.load(Ordering::Relaxed)
+}
+
 /// What the watchdog says.
 fn too_long(deadline: Duration) -> String {
     let cast = CAST.lock().unwrap_or_else(PoisonError::into_inner);
     let who = if cast.is_empty() { "nobody".to_owned() } else { cast.join(", ") };
     format!(
         "The demonstration did not end within {} seconds; still on stage: {who}.\n\
-         This is a fault of the lesson, or the machine is very busy: run it once more.",
+         If you have changed something, look there first: who waits for whom? Or the \
+         machine is very busy: run it once more.",
         deadline.as_secs()
     )
 }
 
 /// Prints a line; `say!` is the way to call it.
 pub(crate) fn speak(line: Arguments<'_>) {
-    if !OPEN.load(Ordering::Relaxed) {
-        return print(&format!("{line}\n"));
+    if !is_open() {
+        return show_line(line);
     }
     let current = thread::current();
-    print(&labelled(current.name().unwrap_or("?"), &line.to_string()));
+    print(&labelled(current.name().unwrap_or("?"), &shown(&line.to_string())));
 }
 
-/// Says the error of a result, if it has one, where a loop goes on after it. It waits a
-/// moment, so that the loop does not spin while the system lacks something, such as room
-/// for one more open file.
+/// Prints a line without a name; `show!` is the way to call it.
+pub(crate) fn show_line(line: Arguments<'_>) {
+    print(&(shown(&line.to_string()) + "\n"));
+}
+
+/// Says the error of a result, if it has one, where a loop or a thread goes on after it.
 pub(crate) fn report<T>(result: io::Result<T>) {
     if let Err(error) = result {
         speak(format_args!("error: {error}"));
-        thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -152,16 +171,44 @@ fn labelled(name: &str, text: &str) -> String {
     lines
 }
 
-/// Writes `text` to the screen, whole and at once. A screen that is gone is no error.
+/// Writes `text` to the screen as it is, whole and at once. That a reader has gone
+/// (`| head -1`) is no error. Any other failure, such as a full disk, is told once, where
+/// errors go, and the program's status is 1 in the end: see [`output_is_lost`].
 pub(crate) fn print(text: &str) {
+    if cfg!(test) {
+        return print!("{text}"); // what a unit test prints is shown if it fails
+    }
     let mut screen = io::stdout().lock();
-    let _ = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
+    let written = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
+    drop(screen);
+    let Err(error) = written else { return };
+    let fails = error.kind() != io::ErrorKind::BrokenPipe;
+    if fails && !LOST.swap(true, Ordering::Relaxed) {
+        complain(&format!(
+            "The output cannot be written: {error}.\nWhat this program prints from here on \
+             may be missing."
+        ));
+    }
+}
+
+/// Ends the line on which the terminal shows Ctrl-C as `^C`, once. In a file or a pipe
+/// there is no such line.
+pub(crate) fn end_line() {
+    static ENDED: AtomicBool = AtomicBool::new(false);
+    if io::stdout().is_terminal() && !ENDED.swap(true, Ordering::Relaxed) {
+        print("\n");
+    }
+}
+
+/// Whether something was not printed that should have been.
+pub(crate) fn output_is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Writes `text` where errors go.
 pub(crate) fn complain(text: &str) {
     let mut screen = io::stderr().lock();
-    let _ = writeln!(screen, "{text}");
+    let _ = writeln!(screen, "{}", shown(text));
 }
 
 /// A signal between two actors, for a demonstration in which one waits for the other.

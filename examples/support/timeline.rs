@@ -9,23 +9,34 @@
 //! let holding = span(Doing::Holding);
 //! ```
 //!
-//! A span inside another one lies over it in the drawing. Spans are always recorded (it
-//! costs next to nothing); `--timeline` decides whether they are drawn.
+//! A span inside another one lies over it in the drawing. Spans are recorded only if
+//! `--timeline` asks for a drawing: a server may run for a year.
 
-use std::fs;
-use std::io::{self, IsTerminal};
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::{stage, svg};
+use super::mistake::mistake;
+use super::{stage, svg, terminal};
 
-/// How wide a drawing may be, in columns: a note shows it as it is.
+/// How wide a drawing is in a file or a pipe, in columns: a note shows it as it is.
 const WIDTH: usize = 72;
 
+/// In a window, a drawing is as wide as that, but not narrower or wider than this.
+const WIDTHS: [usize; 2] = [40, 160];
+
 /// The widest name a lane shows; longer ones lose their end.
-const NAME: usize = 14;
+const NAME: usize = 16;
+
+/// So many spans are recorded at most; what comes after them is not drawn.
+const MOST: usize = 20_000;
+
+/// Whether anybody will draw what is recorded.
+static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Everything recorded so far, and the moment that counts as zero.
 static RECORD: LazyLock<(Instant, Mutex<Vec<Entry>>)> =
@@ -96,8 +107,8 @@ struct Entry {
 #[derive(Debug)]
 #[must_use = "the span ends when this is dropped"]
 pub(crate) struct Span {
-    /// Its place in the record.
-    index: usize,
+    /// Its place in the record; `None` if nothing is recorded.
+    index: Option<usize>,
 }
 
 /// The current thread does this from now on, until the span is dropped.
@@ -107,21 +118,28 @@ pub(crate) fn span(doing: Doing) -> Span {
 
 /// Like [`span`], with a word that is written on the bar where there is room.
 pub(crate) fn labelled(doing: Doing, label: &str) -> Span {
+    if !WANTED.load(Ordering::Relaxed) {
+        return Span { index: None };
+    }
     let (zero, entries) = &*RECORD;
     let current = thread::current();
     let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+    if entries.len() >= MOST {
+        return Span { index: None };
+    }
     let now = zero.elapsed();
     let bar = Bar { doing, label: label.to_owned(), from: now, to: now };
     let name = current.name().unwrap_or("?").to_owned();
     entries.push(Entry { thread: current.id(), name, bar, over: false });
-    Span { index: entries.len() - 1 }
+    Span { index: Some(entries.len() - 1) }
 }
 
 impl Drop for Span {
     fn drop(&mut self) {
+        let Some(index) = self.index else { return };
         let (zero, entries) = &*RECORD;
         let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = &mut entries[self.index];
+        let entry = &mut entries[index];
         entry.bar.to = zero.elapsed();
         entry.over = true;
     }
@@ -162,6 +180,26 @@ pub(crate) fn lanes() -> Vec<Lane> {
     lanes
 }
 
+/// Begins to record, if a drawing is wanted.
+///
+/// # Errors
+///
+/// The file of the drawing cannot be written: better said before the run than after it.
+pub(crate) fn begin(drawing: &Drawing) -> io::Result<()> {
+    if let Drawing::Svg(file) = drawing {
+        // Opened to be added to: what is in it stays until there is something better.
+        OpenOptions::new().append(true).create(true).open(file).map_err(|error| {
+            mistake(format!(
+                "The timeline cannot be written to {}: {error}.\nName another file, as in \
+                 --timeline=a.svg.",
+                file.display()
+            ))
+        })?;
+    }
+    WANTED.store(*drawing != Drawing::Nothing, Ordering::Relaxed);
+    Ok(())
+}
+
 /// Draws what was recorded, where the command line wants it.
 ///
 /// # Errors
@@ -169,22 +207,32 @@ pub(crate) fn lanes() -> Vec<Lane> {
 /// The file cannot be written.
 pub(crate) fn finish(drawing: &Drawing) -> io::Result<()> {
     match drawing {
-        Drawing::Nothing => Ok(()),
+        Drawing::Nothing => return Ok(()),
         Drawing::Text => {
-            let screen = io::stdout();
-            let colour =
-                screen.is_terminal() && colour_wanted(|name| std::env::var(name));
-            stage::print(&format!("\n{}", text(&lanes(), colour)));
-            Ok(())
+            let window = terminal::width();
+            let colour = window.is_some() && colour_wanted(|name| std::env::var(name));
+            // In the last column, some terminals begin a new line.
+            let width = window.map_or(WIDTH, |columns| {
+                columns.saturating_sub(1).clamp(WIDTHS[0], WIDTHS[1])
+            });
+            stage::print(&format!("\n{}", text(&lanes(), width, colour)));
         }
         Drawing::Svg(file) => {
             fs::write(file, svg::picture(&lanes())).map_err(|error| {
-                io::Error::other(format!("cannot write {}: {error}", file.display()))
+                mistake(format!(
+                    "The timeline cannot be written to {}: {error}.\nName another file, \
+                     as in --timeline=a.svg.",
+                    file.display()
+                ))
             })?;
-            stage::print(&format!("\nthe timeline is in {}\n", file.display()));
-            Ok(())
+            stage::show_line(format_args!("\nthe timeline is in {}", file.display()));
         }
     }
+    let recorded = RECORD.1.lock().unwrap_or_else(PoisonError::into_inner).len();
+    if recorded >= MOST {
+        stage::show_line(format_args!("(it has the first {MOST} spans, and no more)"));
+    }
+    Ok(())
 }
 
 /// Whether the terminal shows colours and the student wants them.
@@ -300,15 +348,15 @@ pub(crate) fn used(lanes: &[Lane]) -> Vec<Doing> {
     Doing::ALL.into_iter().filter(occurs).collect()
 }
 
-/// The lanes as text of at most 72 columns.
-pub(crate) fn text(lanes: &[Lane], colour: bool) -> String {
+/// The lanes as text of at most `columns` columns.
+pub(crate) fn text(lanes: &[Lane], columns: usize, colour: bool) -> String {
     if lanes.is_empty() {
         return "the timeline is empty: no thread recorded anything\n".to_owned();
     }
     let longest = lanes.iter().map(|lane| lane.name.chars().count()).max();
     let name_width = longest.unwrap_or_default().clamp(4, NAME);
-    let width = WIDTH - name_width - 3; // two spaces before the bars, one column to spare
-    let moments = ticks(total(lanes), 5);
+    let width = columns - name_width - 3; // two spaces before the bars, one column to spare
+    let moments = ticks(total(lanes), if width > 40 { 5 } else { 2 });
     let end = moments[moments.len() - 1];
     let column = |at: Duration| {
         let share = at.as_secs_f64() / end.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -341,7 +389,7 @@ pub(crate) fn text(lanes: &[Lane], colour: bool) -> String {
         drawing += painted(&cells, colour).trim_end();
         drawing.push('\n');
     }
-    drawing += &legend(lanes, name_width, colour);
+    drawing += &legend(lanes, name_width, columns, colour);
     drawing
 }
 
@@ -392,23 +440,35 @@ fn painted(cells: &[(Option<Doing>, char)], colour: bool) -> String {
     line
 }
 
-/// The line below the lanes: which fill is what. It begins below the bars, or further left
-/// if it is long.
-fn legend(lanes: &[Lane], name_width: usize, colour: bool) -> String {
-    let mut words = vec![];
-    let mut length = 0;
-    for doing in used(lanes) {
+/// The lines below the lanes: which fill is what. They begin below the bars, or further
+/// left if that makes it one line.
+fn legend(lanes: &[Lane], name_width: usize, columns: usize, colour: bool) -> String {
+    let used = used(lanes);
+    let length = |doing: &Doing| 2 + 1 + doing.word().len() + 2;
+    let whole: usize = used.iter().map(length).sum();
+    let indent = (name_width + 2).min((columns + 2).saturating_sub(whole));
+    let mut text = String::new();
+    let mut room = 0;
+    for doing in used {
         let sample = [(Some(doing), doing.fill()); 2];
-        words.push(format!("{} {}", painted(&sample, colour), doing.word()));
-        length += 2 + 1 + doing.word().len() + 2;
+        let word = format!("{} {}", painted(&sample, colour), doing.word());
+        if length(&doing) > room + 2 {
+            text += &format!("\n{:indent$}{word}", "");
+            room = columns - indent;
+        } else {
+            text += &format!("  {word}");
+        }
+        room = room.saturating_sub(length(&doing));
     }
-    let indent = (name_width + 2).min(WIDTH + 2 - length);
-    format!("\n{:indent$}{}\n", "", words.join("  "))
+    text + "\n"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Held by a test that depends on whether spans are recorded.
+    static QUIET: Mutex<()> = Mutex::new(());
 
     /// A bar from one millisecond to another.
     pub(crate) fn bar(doing: Doing, from: u64, to: u64, label: &str) -> Bar {
@@ -419,8 +479,8 @@ mod tests {
     #[test]
     fn the_longest_legend_fits() {
         let bars = Doing::ALL.map(|doing| bar(doing, 0, 9, "")).to_vec();
-        let lanes = [Lane { name: "fourteen wide.".to_owned(), bars }];
-        let drawing = text(&lanes, false);
+        let lanes = [Lane { name: "sixteen columns.".to_owned(), bars }];
+        let drawing = text(&lanes, WIDTH, false);
         let legend = drawing.lines().last().unwrap_or_default();
         assert!(legend.trim_start().starts_with("▓▓ works  ░░"), "{legend}");
         assert!(legend.ends_with("·· idle"), "{legend}");
@@ -448,7 +508,7 @@ mod tests {
 
     #[test]
     fn a_drawing_has_a_lane_for_each_thread_under_a_time_axis() {
-        let drawing = text(&example(), false);
+        let drawing = text(&example(), WIDTH, false);
         let lines: Vec<&str> = drawing.lines().collect();
         assert_eq!(lines.len(), 7, "{drawing}");
         assert!(lines[0].ends_with("400 ms    500 ms"), "{drawing}");
@@ -456,10 +516,10 @@ mod tests {
             lines[1].trim().starts_with("├─") && lines[1].ends_with("─┤"),
             "{drawing}"
         );
-        assert!(lines[2].starts_with("      client 1  ▒▒▒"), "{drawing}");
+        assert!(lines[2].starts_with("        client 1  ▒▒▒"), "{drawing}");
         assert!(lines[2].contains("█ one line █"), "{drawing}");
         assert!(lines[3].contains("▒░░░") && lines[3].contains("░█▒"), "{drawing}");
-        assert!(lines[4].starts_with("the one that a  ····"), "{drawing}");
+        assert!(lines[4].starts_with("the one that acc  ····"), "{drawing}");
         assert!(
             lines[6].contains("░░ waits for the lock  ██ holds the lock"),
             "{drawing}"
@@ -476,33 +536,54 @@ mod tests {
         let lane = Lane { name: "both".to_owned(), bars };
         let seen = (Duration::from_millis(200), Duration::from_millis(400));
         assert_eq!(lane.visible()[0], seen);
-        let drawing = text(&[lane], false);
+        let drawing = text(&[lane], WIDTH, false);
         assert!(drawing.contains("██ inner ██"), "{drawing}");
         assert!(drawing.contains("▒▒ outer ▒▒"), "{drawing}");
     }
 
     #[test]
-    fn no_line_is_wider_than_72_columns() {
+    fn no_line_is_wider_than_the_window() {
         let mut lanes = example();
-        for total in [1, 3, 7, 480, 999, 1_000, 1_001, 12_345, 86_400_000] {
-            lanes[0].bars[0].to = Duration::from_millis(total);
-            for line in text(&lanes, false).lines() {
-                assert!(line.chars().count() <= WIDTH, "{line}");
-                assert_eq!(line, line.trim_end());
+        let fills = Doing::ALL.map(|doing| bar(doing, 0, 1, "")).to_vec();
+        lanes.push(Lane { name: "all".to_owned(), bars: fills });
+        for width in [WIDTHS[0], 50, WIDTH, 100, WIDTHS[1]] {
+            for total in [1, 3, 7, 480, 999, 1_000, 1_001, 12_345, 86_400_000] {
+                lanes[0].bars[0].to = Duration::from_millis(total);
+                for line in text(&lanes, width, false).lines() {
+                    assert!(line.chars().count() <= width, "{width}: {line}");
+                    assert_eq!(line, line.trim_end());
+                }
             }
         }
     }
 
     #[test]
+    fn nothing_is_recorded_that_nobody_will_draw() {
+        let worker = thread::Builder::new().name("not recorded".to_owned());
+        let recorded = || {
+            let entries = RECORD.1.lock().unwrap_or_else(PoisonError::into_inner);
+            entries.iter().any(|entry| entry.name == "not recorded")
+        };
+        let work = worker.spawn(move || {
+            let _quiet = QUIET.lock();
+            for _ in 0..1000 {
+                drop(labelled(Doing::Serving, "a client"));
+            }
+            recorded()
+        });
+        assert_eq!(work.map(|work| work.join().ok()).ok(), Some(Some(false)));
+    }
+
+    #[test]
     fn colours_change_nothing_but_colours() {
         let mut plain = String::new();
-        let coloured = text(&example(), true);
+        let coloured = text(&example(), WIDTH, true);
         for (index, part) in coloured.split("\x1b[").enumerate() {
             let skip =
                 if index == 0 { 0 } else { part.find('m').map_or(0, |at| at + 1) };
             plain += &part[skip..];
         }
-        assert_eq!(plain, text(&example(), false));
+        assert_eq!(plain, text(&example(), WIDTH, false));
         assert!(coloured.contains("\x1b[32m█"));
     }
 
@@ -538,12 +619,15 @@ mod tests {
     fn spans_become_bars_of_their_thread() -> io::Result<()> {
         let recorded =
             thread::Builder::new().name("recorded".to_owned()).spawn(|| {
+                let _alone = QUIET.lock();
+                WANTED.store(true, Ordering::Relaxed);
                 let serving = labelled(Doing::Serving, "outer");
                 drop(span(Doing::Holding));
                 drop(serving);
                 let still_open = span(Doing::Idle);
                 let lanes = lanes();
                 drop(still_open);
+                WANTED.store(false, Ordering::Relaxed);
                 lanes
             })?;
         let lanes = recorded.join().map_err(|_| io::Error::other("panicked"))?;
@@ -559,6 +643,6 @@ mod tests {
 
     #[test]
     fn an_empty_record_says_so() {
-        assert!(text(&[], true).contains("empty"));
+        assert!(text(&[], WIDTH, true).contains("empty"));
     }
 }

@@ -4,6 +4,8 @@ import argparse
 import socket
 import sys
 
+from support import keep_trying, split
+
 GREETING = b"Thank you for connecting"
 
 
@@ -15,7 +17,7 @@ def serve(host, port):
     listener.listen()
     print("listening on {}:{}".format(*listener.getsockname()), flush=True)
     while True:
-        connection, address = listener.accept()  # waits for a client
+        connection, address = keep_trying(listener.accept)  # waits for a client
         with connection:  # closes the connection in the end
             print(address, "connected", flush=True)
             try:
@@ -40,11 +42,11 @@ def main():
     parser.add_argument("role", choices=["serve", "client"])
     parser.add_argument("--addr", default="127.0.0.1:1234", metavar="HOST:PORT")
     args = parser.parse_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port))
+        client(host, port)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import argparse
 import socket
 import sys
 
+from support import keep_trying, split
+
 
 # [serve]
 def serve(host, port):
@@ -13,7 +15,7 @@ def serve(host, port):
         listener.listen()
         print("listening on {}:{}".format(*listener.getsockname()), flush=True)
         while True:
-            connection, address = listener.accept()
+            connection, address = keep_trying(listener.accept)
             with connection:
                 print(address, "connected", flush=True)
                 try:
@@ -53,11 +55,11 @@ def main():
     parser.add_argument("words", nargs="*", default=["Hello, world"])
     parser.add_argument("--addr", default="127.0.0.1:65432", metavar="HOST:PORT")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), " ".join(args.words).encode())
+        client(host, port, " ".join(args.words).encode())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import argparse
 import socket
 import sys
 
+from support import any_of, keep_trying, split
+
 
 # [serve]
 def serve(host, port):
@@ -18,7 +20,7 @@ def serve(host, port):
 
 
 def answer_next_datagram(server):
-    data, client = server.recvfrom(65_535)
+    data, client = keep_trying(server.recvfrom, 65_535)
     print(client, "sent", len(data), "bytes", flush=True)
     server.sendto(b"OK..." + data, client)
 # [/serve]
@@ -26,11 +28,11 @@ def answer_next_datagram(server):
 
 # [client]
 def client(host, port, message):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        asker.settimeout(5)
-        asker.connect((host, port))  # sends nothing
+    def ask(asker):
         asker.send(message)
         print("received", asker.recv(65_535))
+
+    any_of(host, port, ask)  # a name may stand for several addresses
 # [/client]
 
 
@@ -40,11 +42,11 @@ def main():
     parser.add_argument("words", nargs="*", default=["Hello, world"])
     parser.add_argument("--addr", default="127.0.0.1:8888", metavar="HOST:PORT")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), " ".join(args.words).encode())
+        client(host, port, " ".join(args.words).encode())
 
 
 if __name__ == "__main__":

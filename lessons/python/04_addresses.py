@@ -5,6 +5,8 @@ import ipaddress
 import socket
 import sys
 
+from support import shown
+
 PRIVATE = [
     ipaddress.ip_network(block)
     for block in ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
@@ -15,7 +17,7 @@ PRIVATE = [
 def show_name(name):
     answers = socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)
     addresses = [sockaddr[0] for family, _, _, _, sockaddr in answers]
-    print(name)
+    print(shown(name))
     for address in dict.fromkeys(addresses):  # each one once
         show_address(ipaddress.ip_address(address))
     if not any(":" in address for address in addresses):
@@ -94,6 +96,6 @@ if __name__ == "__main__":
     try:
         main()
     except (socket.gaierror, UnicodeError) as error:
-        sys.exit(f"no such host: {error}")
+        sys.exit(shown(f"no such host: {error}"))
     except KeyboardInterrupt:
         pass

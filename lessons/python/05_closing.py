@@ -4,6 +4,8 @@ import argparse
 import socket
 import sys
 
+from support import keep_trying, split
+
 
 def serve(host, port):
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
@@ -20,7 +22,7 @@ def serve(host, port):
 
 # [serve]
 def serve_next_client(listener):
-    connection, address = listener.accept()
+    connection, address = keep_trying(listener.accept)
     with connection:  # closes the connection in the end
         connection.settimeout(5)
         count = 0
@@ -51,11 +53,11 @@ def main():
     parser.add_argument("--addr", default="127.0.0.1:9005", metavar="HOST:PORT")
     parser.add_argument("--keep-open", action="store_true", help="do not say: that was all")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), " ".join(args.words).encode(), args.keep_open)
+        client(host, port, " ".join(args.words).encode(), args.keep_open)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import argparse
 import socket
 import sys
 
+from support import keep_trying, shown, split
+
 
 def serve(host, port, timeout):
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
@@ -17,7 +19,7 @@ def serve(host, port, timeout):
 
 # [serve]
 def serve_next_client(listener, timeout):
-    connection, address = listener.accept()
+    connection, address = keep_trying(listener.accept)
     print(address, "connected", flush=True)
     with connection:
         connection.settimeout(timeout)  # `None` is for ever
@@ -54,14 +56,14 @@ def client(host, port, words):
 def exchange(stream, message):
     data = message.encode()
     stream.sendall(data)
-    print("sent    ", message, flush=True)
+    print("sent    ", shown(message), flush=True)
     answer = b""
     while len(answer) < len(data):
         part = stream.recv(1024)
         if not part:
             raise EOFError("the server closed the connection too early")
         answer += part
-    print("received", answer.decode(errors="replace"), flush=True)
+    print("received", shown(answer), flush=True)
 
 
 def main():
@@ -71,11 +73,11 @@ def main():
     parser.add_argument("--addr", default="127.0.0.1:9006", metavar="HOST:PORT")
     parser.add_argument("--timeout", type=int, default=0, metavar="MS", help="0: for ever")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port), args.timeout / 1000 or None)
+        serve(host, port, args.timeout / 1000 or None)
     else:
-        client(host, int(port), args.words)
+        client(host, port, args.words)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import argparse
 import socket
 import sys
-import threading
+
+from support import keep_trying, split, start
 
 
 # [serve]
@@ -14,9 +15,8 @@ def serve(host, port):
         listener.listen()
         print("listening on {}:{}".format(*listener.getsockname()), flush=True)
         while True:
-            connection, client = listener.accept()
-            visit = (connection, client)
-            threading.Thread(target=attend, args=visit, daemon=True).start()
+            connection, client = keep_trying(listener.accept)
+            start(attend, connection, client)  # `threading.Thread(..).start()`
 # [/serve]
 
 
@@ -38,8 +38,7 @@ def client(host, port, line):
     with socket.create_connection((host, port), timeout=5) as stream:
         while line is not None:
             talk(stream, line.encode())
-            answer = ask("Do you want to continue (y/n): ")
-            line = ask("Your line: ") if answer == "y" else None
+            line = ask("Your line: ") if goes_on() else None
 # [/client]
 
 
@@ -52,6 +51,13 @@ def talk(stream, line):
             raise EOFError("the server closed the connection too early")
         answer += data
     print("received", answer)
+
+
+def goes_on():
+    while (answer := ask("Do you want to continue (y/n): ")) is not None:
+        if answer.strip().lower() in ["y", "yes", "n", "no"]:
+            return answer.strip().lower() in ["y", "yes"]
+    return False
 
 
 def ask(prompt):
@@ -68,11 +74,11 @@ def main():
     parser.add_argument("words", nargs="*")
     parser.add_argument("--addr", default="127.0.0.1:12345", metavar="HOST:PORT")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), " ".join(args.words) or ask("Your line: "))
+        client(host, port, " ".join(args.words) or ask("Your line: "))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import socket
 import sys
 import threading
 
+from support import keep_trying, split, start
+
 print_lock = threading.Lock()
 lines = 0  # how many have been printed
 
@@ -18,17 +20,14 @@ def bound(host, port):
     return listener
 
 
-def start(function, *args):
-    threading.Thread(target=function, args=args, daemon=True).start()
-
-
 # [original]
 def serve_original(listener):
     while True:
-        connection, client = listener.accept()
+        connection, client = keep_trying(listener.accept)
         print_lock.acquire()  # take the lock here ..
         print(client, "connected", flush=True)
-        start(attend_original, connection, client)
+        if not start(attend_original, connection, client):
+            print_lock.release()
 
 
 def attend_original(connection, client):
@@ -43,7 +42,7 @@ def attend_original(connection, client):
 # [serve]
 def serve(listener):
     while True:
-        connection, client = listener.accept()
+        connection, client = keep_trying(listener.accept)
         start(attend, connection, client)
 
 
@@ -80,7 +79,8 @@ def client(host, port, line):
             answer += data
         print("received", answer)
         try:
-            input("Do you want to leave (y): ")
+            while input("Do you want to leave (y): ").strip().lower() not in ["y", "yes"]:
+                pass
         except EOFError:
             print()
 # [/client]
@@ -93,13 +93,13 @@ def main():
     parser.add_argument("--addr", default="127.0.0.1:12346", metavar="HOST:PORT")
     parser.add_argument("--original", action="store_true")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "client":
-        client(host, int(port), " ".join(args.words).encode())
+        client(host, port, " ".join(args.words).encode())
     elif args.original:
-        serve_original(bound(host, int(port)))
+        serve_original(bound(host, port))
     else:
-        serve(bound(host, int(port)))
+        serve(bound(host, port))
 
 
 if __name__ == "__main__":

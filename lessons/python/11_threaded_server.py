@@ -5,6 +5,8 @@ import socket
 import socketserver
 import threading
 
+from support import keep_trying, split
+
 
 # [handler]
 class Upper(socketserver.BaseRequestHandler):
@@ -38,6 +40,10 @@ class Server(socketserver.ThreadingTCPServer):
         self.total = 0
         super().__init__(address, Upper)
 
+    def get_request(self):
+        # By itself, it would try again without a pause when no descriptor is left.
+        return keep_trying(super().get_request)
+
 
 def serve(host, port):
     with Server((host, port)) as server:
@@ -61,11 +67,11 @@ def main():
     parser.add_argument("words", nargs="*", default=["Hello, world"])
     parser.add_argument("--addr", default="127.0.0.1:9999", metavar="HOST:PORT")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), " ".join(args.words).encode())
+        client(host, port, " ".join(args.words).encode())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Lesson 12: a handler for each datagram, on Python's own socketserver."""
 
 import argparse
-import socket
 import socketserver
 import time
+
+from support import any_of, split
 
 
 # [handler]
@@ -37,11 +38,11 @@ def serve(host, port, nap):
 
 # [client]
 def client(host, port, message):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        asker.settimeout(5)
-        asker.connect((host, port))  # sends nothing
+    def ask(asker):
         asker.send(message)
         print("received", asker.recv(65_535))
+
+    any_of(host, port, ask)
 # [/client]
 
 
@@ -52,11 +53,11 @@ def main():
     parser.add_argument("--addr", default="127.0.0.1:9999", metavar="HOST:PORT")
     parser.add_argument("--nap", type=int, default=0, metavar="MS")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port), args.nap / 1000)
+        serve(host, port, args.nap / 1000)
     else:
-        client(host, int(port), " ".join(args.words).encode())
+        client(host, port, " ".join(args.words).encode())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import socketserver
 import threading
 import time
 
+from support import keep_trying, shown, split
+
 
 # [handler]
 class Slowly(socketserver.StreamRequestHandler):
@@ -28,6 +30,10 @@ class Slowly(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = False  # the end waits for all handlers; with True, for none
+
+    def get_request(self):
+        # By itself, it would try again without a pause when no descriptor is left.
+        return keep_trying(super().get_request)
 
 
 def serve(host, port):
@@ -54,7 +60,7 @@ def client(host, port, message):
         stream.sendall(message + b"\n")
         with stream.makefile("rb") as answers:
             for _ in message.split():
-                print(answers.readline().decode().rstrip(), flush=True)
+                print(shown(answers.readline().rstrip()), flush=True)
 # [/client]
 
 
@@ -65,11 +71,11 @@ def main():
                         default=["one two three four five six seven eight"])
     parser.add_argument("--addr", default="127.0.0.1:9013", metavar="HOST:PORT")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), " ".join(args.words).encode())
+        client(host, port, " ".join(args.words).encode())
 
 
 if __name__ == "__main__":

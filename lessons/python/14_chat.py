@@ -2,12 +2,14 @@
 
 import argparse
 import queue
-import re
 import socket
 import socketserver
 import sys
 import threading
 import time
+import unicodedata
+
+from support import keep_trying, shown, split
 
 COMMANDS = "/nick NAME, /who, /quit"
 MAILBOX = 100  # lines that may wait for one client
@@ -57,7 +59,7 @@ class Room:
         self.post(f"-- {member.name} {news}")
 
     def rename(self, member, name):
-        if not re.fullmatch(r"[\w-]{1,20}", name):
+        if not is_name(name):
             self.post("-- a name has 1 to 20 letters, digits, - or _", only=member)
             return
         with self.lock:
@@ -69,6 +71,22 @@ class Room:
             self.post(f"-- {name} is taken", only=member)
         else:
             self.post(f"-- {old} is now {name}")
+
+
+# Letters and marks for which nothing is shown, such as the fillers of Hangul.
+UNSEEN = [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2D7F, 0x3164,
+          *range(0xFE00, 0xFE10), 0xFFA0, 0x1107F, 0x16FE4, *range(0xE0100, 0xE01F0)]
+
+
+def is_name(name):
+    """Whether this may be a name: letters with their marks, digits, - and _."""
+    kinds = [unicodedata.category(letter)[0] for letter in name]
+    return (
+        1 <= len(name) <= 20
+        and kinds[0] != "M"
+        and all(kind in "LMN" or letter in "-_" for kind, letter in zip(kinds, name))
+        and not any(ord(letter) in UNSEEN for letter in name)
+    )
 
 
 class Chat(socketserver.StreamRequestHandler):
@@ -84,7 +102,7 @@ class Chat(socketserver.StreamRequestHandler):
 
     def handle(self):
         for line in self.rfile:
-            line = line.decode(errors="replace").rstrip("\r\n")
+            line = shown(line).rstrip("\r\n")
             word, _, rest = line.partition(" ")
             if not line.startswith("/"):
                 if line.strip():
@@ -124,6 +142,10 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
+    def get_request(self):
+        # By itself, it would try again without a pause when no descriptor is left.
+        return keep_trying(super().get_request)
+
 
 def serve(host, port):
     with Server((host, port), Chat) as server:
@@ -136,7 +158,7 @@ def client(host, port):
     stream = socket.create_connection((host, port))
     threading.Thread(target=type_into, args=(stream,), daemon=True).start()
     for line in stream.makefile(encoding="utf-8", errors="replace"):
-        print(line, end="", flush=True)
+        print(shown(line), end="", flush=True)
 
 
 def type_into(stream):
@@ -151,11 +173,11 @@ def main():
     parser.add_argument("role", choices=["serve", "client"])
     parser.add_argument("--addr", default="127.0.0.1:8000", metavar="HOST:PORT")
     args = parser.parse_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port))
+        client(host, port)
 
 
 if __name__ == "__main__":

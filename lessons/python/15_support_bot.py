@@ -9,6 +9,8 @@ import socketserver
 import threading
 import time
 
+from support import any_of, keep_trying, shown, split
+
 EXAMPLES = pathlib.Path(__file__).parent.parent.parent / "examples"
 PROMPT = "> "
 
@@ -41,7 +43,7 @@ def parse(text):
 
 class Desk:
     def __init__(self):
-        text = (EXAMPLES / "15_support_bot.txt").read_text(encoding="utf-8")
+        text = (EXAMPLES / "15_support_bot.txt").read_text(encoding="utf-8-sig")
         self.steps = parse(text)
         self.tickets = itertools.count(1001)
 
@@ -139,6 +141,10 @@ class TcpServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
+    def get_request(self):
+        # By itself, it would try again without a pause when no descriptor is left.
+        return keep_trying(super().get_request)
+
 
 def serve(host, port):
     desk = Desk()
@@ -154,23 +160,28 @@ def serve(host, port):
 # [client]
 def client(host, port, udp, words):
     if udp:
-        stream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        stream.connect((host, port))
+        any_of(host, port, lambda asker: talk(asker, udp, words))
+        return
+    with socket.create_connection((host, port), timeout=5) as stream:
+        talk(stream, udp, words)
+
+
+def talk(stream, udp, words):
+    if udp:
         stream.send(b"hello")  # opens the dialogue
-    else:
-        stream = socket.create_connection((host, port))
-    stream.settimeout(5)
-    with stream:
-        while True:
-            text = hear(stream, udp)
-            if not text.endswith(PROMPT):
-                print(text, end="")
-                return
-            print(text[: -len(PROMPT)], end="", flush=True)
-            if words == []:
-                return
-            answer = words.pop(0) if words else input(PROMPT)
-            stream.send(answer.encode() if udp else f"{answer}\n".encode())
+    while True:
+        text = hear(stream, udp)
+        if not text.endswith(PROMPT):
+            print(text, end="")
+            return
+        print(text[: -len(PROMPT)], end="", flush=True)
+        if words == []:
+            return
+        answer = words.pop(0) if words else input(PROMPT)
+        if udp:
+            stream.send(answer.encode())
+        else:
+            stream.sendall(f"{answer}\n".encode())
 
 
 def hear(stream, udp):
@@ -180,7 +191,7 @@ def hear(stream, udp):
         if not more:
             break
         data += more
-    return data.decode()
+    return shown(data)
 # [/client]
 
 
@@ -191,11 +202,11 @@ def main():
     parser.add_argument("--udp", action="store_true")
     parser.add_argument("--addr", default="127.0.0.1:9015", metavar="HOST:PORT")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), args.udp, args.words or None)
+        client(host, port, args.udp, args.words or None)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import argparse
 import socket
 import time
 
+from support import keep_trying, split
+
 PATIENCE = 5  # seconds that calls may be in vain
 
 
@@ -83,7 +85,7 @@ def serve(host, port, blocking):
         listener.listen()
         print("listening on {}:{}".format(*listener.getsockname()), flush=True)
         while True:
-            connection, _ = listener.accept()
+            connection, _ = keep_trying(listener.accept)
             with prepare(connection, blocking):
                 calls = Calls("read")
                 try:
@@ -107,12 +109,12 @@ def main():
     parser.add_argument("--addr", default="127.0.0.1:9017", metavar="HOST:PORT")
     parser.add_argument("--blocking", action="store_true")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port), args.blocking)
+        serve(host, port, args.blocking)
     else:
         message = " ".join(args.words).encode() or b"x" * 16_000_000
-        client(host, int(port), message, args.blocking)
+        client(host, port, message, args.blocking)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import argparse
 import select
 import socket
 
+from support import BackOff, keep_trying, shown, split
+
 LIMIT = 64 * 1024  # so many bytes may wait to be sent to one client
 MOST = 240  # so many clients at once: each costs a file descriptor
 
@@ -49,10 +51,15 @@ class Echo:
             self.unsent = self.unsent[count:]  # what was not taken stays
 
 
+back_off = BackOff()  # no file descriptor left: accept nobody for a while
+
+
 # [turn]
 def turn(listener, clients, timeout):
     """Waits until something can be done, and does it. None as timeout: for ever."""
-    listening = [listener] if len(clients) < MOST else []
+    pause = back_off.left()
+    timeout = pause or timeout
+    listening = [listener] if len(clients) < MOST and not pause else []
     reading = [client for client in clients if client.has_room()]
     writing = [client for client in clients if client.unsent]
     ready = select.select(listening + reading, writing, reading, timeout)
@@ -65,7 +72,11 @@ def turn(listener, clients, timeout):
             client.stream.close()
             clients.remove(client)
     if listener in readable:
-        stream, address = listener.accept()
+        try:
+            stream, address = listener.accept()
+        except OSError as error:
+            return back_off.failed(error)
+        back_off.worked()
         print("{}:{} connected".format(*address), flush=True)
         stream.setblocking(False)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
@@ -82,7 +93,7 @@ def serve(host, port):
         print("listening on {}:{}".format(*listener.getsockname()), flush=True)
         clients = []
         while True:
-            turn(listener, clients, None)
+            keep_trying(turn, listener, clients, None)
 
 
 def client(host, port, message, urgent):
@@ -94,7 +105,7 @@ def client(host, port, message, urgent):
             if not data:
                 raise EOFError("the server closed the connection too early")
             answer += data
-    print("received", answer.decode(errors="replace"))
+    print("received", shown(answer))
 
 
 def main():
@@ -104,11 +115,11 @@ def main():
     parser.add_argument("--addr", default="127.0.0.1:9018", metavar="HOST:PORT")
     parser.add_argument("--urgent", action="store_true", help="send the last byte as urgent")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), " ".join(args.words).encode(), args.urgent)
+        client(host, port, " ".join(args.words).encode(), args.urgent)
 
 
 if __name__ == "__main__":

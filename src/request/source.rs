@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::timeouts::Timeouts;
-use crate::socket::connection::{Connection, Received};
+use crate::socket::connection::{Connection, Received, Rhythm};
 
 /// Where a request's bytes come from.
 pub(super) struct Source {
@@ -13,8 +13,7 @@ pub(super) struct Source {
     pub(super) timeouts: Timeouts,
     /// Who has ended the conversation, if anybody has.
     pub(super) end: Option<End>,
-    /// The last read filled its buffer, so there may be more.
-    is_more_likely: bool,
+    rhythm: Rhythm,
 }
 
 /// Who has ended a conversation.
@@ -28,7 +27,7 @@ pub(super) enum End {
 
 impl Source {
     pub(super) fn new(connection: Arc<Connection>, timeouts: Timeouts) -> Self {
-        Self { connection, timeouts, end: None, is_more_likely: false }
+        Self { connection, timeouts, end: None, rhythm: Rhythm::default() }
     }
 }
 
@@ -38,19 +37,12 @@ impl Read for Source {
         if buffer.is_empty() || self.end.is_some() {
             return Ok(0);
         }
-        let is_likely = self.is_more_likely;
-        let count = match self.timeouts.read(&self.connection, buffer, is_likely)? {
-            Received::Bytes(0) => {
-                self.end = Some(End::Client);
-                0
-            }
-            Received::Bytes(count) => count,
-            _ => {
-                self.end = Some(End::We);
-                0
-            }
-        };
-        self.is_more_likely = count == buffer.len();
-        Ok(count)
+        self.end =
+            match self.timeouts.read(&self.connection, buffer, &mut self.rhythm)? {
+                Received::Bytes(0) => Some(End::Client),
+                Received::Bytes(count) => return Ok(count),
+                Received::WeEnd | Received::TimedOut => Some(End::We),
+            };
+        Ok(0)
     }
 }

@@ -223,11 +223,6 @@ impl<A: Address> StreamRequest<A> {
         &self.server
     }
 
-    /// Makes the socket ready for the handler.
-    pub(crate) fn prepare(&self) -> io::Result<()> {
-        self.source.connection.prepare(&self.server.shared().options.socket)
-    }
-
     /// Ends the connection, according to what became of its handler. Says what that comes
     /// to, and returns the connection if it should [linger](Connection::linger).
     pub(crate) fn close(
@@ -239,14 +234,9 @@ impl<A: Address> StreamRequest<A> {
         // any other error, something may be missing.
         let is_well = result.as_ref().map_or_else(HandlerError::is_timeout, |()| true);
         let client_ended = end == Some(End::Client);
-        // When the client has ended, nothing more can come, and closing alone will do. But
-        // a writer may be at work on another thread: it would not let it be closed.
-        if is_well && client_ended && Arc::weak_count(&connection) == 0 {
-            return (result, None);
-        }
-        let closed = connection.close(timeouts.write, is_well);
-        let should_linger = closed.is_ok() && !client_ended;
-        let result = result.and(closed.map_err(HandlerError::Io));
+        let closed = connection.close(|| timeouts.end_of_write(), is_well, client_ended);
+        let should_linger = is_well && closed.is_ok() && !client_ended;
+        let result = HandlerError::first(result, closed.map_err(HandlerError::Io));
         (result, should_linger.then_some(connection))
     }
 }

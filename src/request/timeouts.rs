@@ -3,9 +3,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use parking_lot::MutexGuard;
+
 use crate::error::ClientError;
 use crate::options::Options;
-use crate::socket::connection::{Connection, Received, Sending};
+use crate::socket::connection::{Connection, Received, Rhythm, Sending};
 use crate::socket::wake::after;
 
 /// The timeouts of one connection.
@@ -51,16 +53,17 @@ impl Timeouts {
         self.deadline = time.and_then(Deadline::after);
     }
 
-    /// Reads once. `is_likely` says that something may be there already.
+    /// Reads once.
     pub(crate) fn read(
         &self,
         connection: &Connection,
         buffer: &mut [u8],
-        is_likely: bool,
+        rhythm: &mut Rhythm,
     ) -> io::Result<Received> {
         self.check()?;
-        let until = self.until(self.read);
-        match connection.receive(buffer, until, is_likely).map_err(ClientError::mark)? {
+        let until = || self.until(self.read);
+        let received = connection.receive(buffer, rhythm, until, self.is_patient());
+        match received.map_err(ClientError::mark)? {
             Received::TimedOut => {
                 self.check()?;
                 Err(timed_out("the client sent nothing for", self.read))
@@ -75,34 +78,51 @@ impl Timeouts {
         connection: &Connection,
         bytes: &[u8],
     ) -> io::Result<usize> {
-        let Some(mut sending) = connection.lock_sending(|| self.until(self.write))
-        else {
-            return Err(timed_out("another thread has been writing for", self.write));
-        };
-        self.send(connection, &mut sending, bytes)
+        let sending = self.lock_sending(connection);
+        let result =
+            sending.and_then(|mut lock| self.send(connection, &mut lock, bytes));
+        connection.note_write(result.is_err());
+        result
     }
 
     /// Writes all of one message. No other thread's bytes come between.
     pub(crate) fn write_all(
         &self,
         connection: &Connection,
-        mut bytes: &[u8],
+        bytes: &[u8],
     ) -> io::Result<()> {
-        let Some(mut sending) = connection.lock_sending(|| self.until(self.write))
-        else {
-            return Err(timed_out("another thread has been writing for", self.write));
-        };
-        let whole = bytes.len();
-        while !bytes.is_empty() {
-            match self.send(connection, &mut sending, bytes) {
+        let sending = self.lock_sending(connection);
+        let result =
+            sending.and_then(|mut lock| self.send_all(connection, &mut lock, bytes));
+        connection.note_write(result.is_err());
+        result
+    }
+
+    /// Waits until no other thread is in the middle of a message.
+    fn lock_sending<'a>(
+        &self,
+        connection: &'a Connection,
+    ) -> io::Result<MutexGuard<'a, Sending>> {
+        connection
+            .lock_sending(|| self.end_of_write())
+            .ok_or_else(|| timed_out("another thread has been writing for", self.write))
+    }
+
+    fn send_all(
+        &self,
+        connection: &Connection,
+        sending: &mut Sending,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.send(connection, sending, rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => bytes = &bytes[count..],
+                Ok(count) => rest = &rest[count..],
                 Err(error) => {
-                    // Half a message has gone out. If more came after it, the client
+                    // If half a message has gone out, nothing may follow: the client
                     // would take that for the other half.
-                    if bytes.len() < whole {
-                        connection.tear(&mut sending);
-                    }
+                    sending.is_torn |= rest.len() < bytes.len();
                     return Err(error);
                 }
             }
@@ -117,7 +137,7 @@ impl Timeouts {
         bytes: &[u8],
     ) -> io::Result<usize> {
         self.check()?;
-        let until = || self.until(self.write);
+        let until = || self.end_of_write();
         match connection.send(sending, bytes, until).map_err(ClientError::mark)? {
             Some(count) => Ok(count),
             None => {
@@ -127,11 +147,22 @@ impl Timeouts {
         }
     }
 
+    /// When a write that begins now must be done.
+    pub(crate) fn end_of_write(&self) -> Option<Instant> {
+        self.until(self.write)
+    }
+
     /// When something that begins now and may take this long must be done.
     fn until(&self, timeout: Option<Duration>) -> Option<Instant> {
         let deadlines = self.session.iter().chain(&self.deadline);
         let ends = deadlines.map(|deadline| deadline.end);
         timeout.and_then(after).into_iter().chain(ends).min()
+    }
+
+    /// Whether a read may take a second longer than it should: one in thirty, at most.
+    fn is_patient(&self) -> bool {
+        let has_deadline = self.session.is_some() || self.deadline.is_some();
+        !has_deadline && self.read.is_some_and(|time| time >= Duration::from_secs(30))
     }
 
     /// Fails when the session or what the handler is doing has taken too long already.

@@ -15,9 +15,10 @@ use crate::handler::{self, RequestHandler};
 use crate::options::Setup;
 use crate::request::stream::StreamRequest;
 use crate::socket::SocketFile;
-use crate::socket::connection::Connection;
+use crate::socket::connection::{self, Connection, must_set_options};
 use crate::socket::datagrams::DatagramSocket;
-use crate::socket::wake::{self, Waited, Wakes};
+use crate::socket::wake::{self, Waited};
+use crate::socket::wakes::Wakes;
 use crate::state::connections::Stage;
 use crate::state::guard::ClientGuard;
 use crate::state::handle::ServerHandle;
@@ -25,6 +26,8 @@ use crate::state::handle::ServerHandle;
 /// Serves streams.
 struct StreamServer<A, H> {
     listener: Socket,
+    /// Whether its connections need their options set.
+    must_set_options: bool,
     /// Each connection gets a clone of it.
     prototype: H,
     server: ServerHandle<A>,
@@ -52,9 +55,17 @@ pub(crate) fn server<A: Address, H: RequestHandler<StreamRequest<A>>>(
     let address = A::new(&listener.local_addr()?)?;
     let ticker = Ticker::new(setup.service_actions.take());
     let thread_name = address.thread_name("tcp");
+    let must_set_options = must_set_options(&listener, &setup.options.socket);
     ThreadedServer::new(thread_name, address, file, setup, |server, wakes| {
-        let back_off = BackOff::default();
-        StreamServer { listener, prototype, server, wakes, ticker, back_off }
+        StreamServer {
+            listener,
+            must_set_options,
+            prototype,
+            server,
+            wakes,
+            ticker,
+            back_off: BackOff::default(),
+        }
     })
 }
 
@@ -86,25 +97,28 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
             return Ok(None);
         };
         loop {
-            let wakes = [Some(&self.wakes.stop), None];
-            if wake::wait_readable(&self.listener, wakes, until)? != Waited::Ready {
-                return Ok(None);
-            }
-            // A client waits. But another process may share the listener and be faster,
-            // so this must not block.
-            let error = match self.listener.accept() {
-                Ok((stream, client)) => return Ok(Some((stream, A::new(&client)?))),
+            let accepted = connection::accept(&self.listener)
+                .and_then(|(stream, client)| Ok((stream, A::new(&client)?)));
+            let error = match accepted {
+                Ok(client) => return Ok(Some(client)),
                 Err(error) => error,
             };
             match error.kind() {
-                // The client came and went while it waited in the queue, or another
-                // process was faster.
+                // No client waits; or another process shares the listener, and was faster.
+                io::ErrorKind::WouldBlock => {
+                    let wakes = [Some(&self.wakes.stop), None];
+                    if wake::wait_readable(&self.listener, wakes, until)?
+                        != Waited::Ready
+                    {
+                        return Ok(None);
+                    }
+                }
+                // The client came and went while it waited in the queue.
                 io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::WouldBlock
                 | io::ErrorKind::Interrupted => {}
                 // The client has gone so completely that it has no address any more
-                // (seen on macOS). That error is the library's, not the system's.
+                // (seen on macOS). That error is ours, not the system's.
                 io::ErrorKind::InvalidInput if error.raw_os_error().is_none() => {}
                 // This isn't a listening socket any more.
                 io::ErrorKind::InvalidInput => return Err(error),
@@ -138,6 +152,9 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
                 return false;
             }
         };
+        if self.must_set_options {
+            connection.set_options(&shared.options.socket);
+        }
         let server = self.server.clone();
         // The request is made on the thread, in its stack: a job that travels is memory
         // on the heap, for as long as the connection lasts.
@@ -169,8 +186,7 @@ fn serve<A: Address>(
     mut guard: ClientGuard,
 ) {
     guard.start();
-    let prepared = request.prepare().map_err(HandlerError::Io);
-    let result = prepared.and_then(|()| handler::run(handler, &mut request));
+    let result = handler::run(handler, &mut request);
     let (result, lingering) = request.close(result);
     // First the count: what lingers now has been sent, and the handler is done.
     guard.served(result);

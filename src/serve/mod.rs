@@ -11,7 +11,8 @@ use crate::error::HandlerError;
 use crate::options::Setup;
 use crate::socket::SocketFile;
 use crate::socket::datagrams::DatagramSocket;
-use crate::socket::wake::{Wakes, after};
+use crate::socket::wake::after;
+use crate::socket::wakes::Wakes;
 use crate::state::Shared;
 use crate::state::complain::complain;
 use crate::state::handle::{RunningServer, ServerHandle};
@@ -68,7 +69,7 @@ pub(crate) mod transport;
 pub struct ThreadedServer<A = SocketAddr> {
     handle: ServerHandle<A>,
     /// Owned here and by whoever waits for a socket, so that no handle keeps it open.
-    _wakes: Arc<Wakes>,
+    wakes: Arc<Wakes>,
     /// The file of a Unix socket. Dropped before the socket.
     file: Option<SocketFile>,
     /// Taken at the end.
@@ -187,7 +188,7 @@ impl<A> ThreadedServer<A> {
         let shared = Shared::new(setup.options, setup.hooks, thread_name, &wakes);
         let handle = ServerHandle::new(shared, address);
         let service = Box::new(service(handle.clone(), Arc::clone(&wakes)));
-        Ok(Self { handle, _wakes: wakes, file, service: Some(service) })
+        Ok(Self { handle, wakes, file, service: Some(service) })
     }
 
     /// A handle to stop the server and to look at it, for any thread.
@@ -223,6 +224,7 @@ impl<A> Drop for ThreadedServer<A> {
         shared.drain();
         drop(closed); // nobody replies any more
         shared.end();
+        self.wakes.pulse.join();
     }
 }
 

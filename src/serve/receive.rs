@@ -28,7 +28,8 @@ use crate::options::Setup;
 use crate::request::datagram::DatagramRequest;
 use crate::socket::SocketFile;
 use crate::socket::datagrams::DatagramSocket;
-use crate::socket::wake::{self, Waited, Wakes};
+use crate::socket::wake::{self, Waited};
+use crate::socket::wakes::Wakes;
 use crate::state::complain::complain;
 use crate::state::connections::Stage;
 use crate::state::guard::ClientGuard;
@@ -108,7 +109,8 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
             // A datagram waits, nobody leads, and none was received: all are busy. Twice
             // as many, then: so even hundreds of slow handlers are outgrown in a few looks.
             let is_stuck = now == seen && self.group.is_stuck(&self.socket);
-            let has_grown = is_stuck && self.add_receivers(self.group.receivers());
+            let has_grown =
+                is_stuck && self.add_receivers(self.group.receivers().max(1));
             quiet = if now != seen || has_grown { 0 } else { quiet + 1 };
             seen = now;
         }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use socket2::{Domain, Socket, Type};
 
+use super::connection;
 use crate::options::{Options, SocketOptions};
 
 /// Makes a listening socket: `socket`, `bind` and `listen`.
@@ -18,6 +19,7 @@ pub(crate) fn tcp(
         // On Windows this would let another program take the port from us.
         let reuse = options.socket.reuse_address.unwrap_or(cfg!(unix));
         set_options(&socket, address, &options.socket, reuse)?;
+        connection::set_options(&socket, &options.socket)?; // for all of its connections
         socket.bind(&address.into())?;
         socket.listen(options.system_backlog())?;
         Ok(socket)

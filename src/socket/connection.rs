@@ -1,4 +1,5 @@
-//! The socket of a connection: how it is read, written, closed with care, and cut off.
+//! The socket of a connection: how it is accepted, read, written, and cut off. (How it is
+//! closed is in `closing.rs`.)
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -7,18 +8,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use socket2::{Socket, TcpKeepalive};
+use socket2::{SockAddr, Socket, TcpKeepalive};
 
-use super::wake::{self, Waited, Wake, Wakes, after, is_no_news};
-use crate::error::ClientError;
+use super::wake::{self, Waited, Wake, is_no_news};
+use super::wakes::Wakes;
 use crate::options::SocketOptions;
-
-/// For how long after our last write a closed connection still listens to its client.
-/// What was written longer ago has arrived, even on a network that loses packets.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// How long reading may take what has come already.
-const MOMENT: Duration = Duration::from_millis(100);
 
 /// The socket of a connection. It never blocks; a thread that has to wait does so in
 /// [`wake`].
@@ -28,28 +22,48 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// destroys whatever the client hasn't got yet.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    socket: Socket,
+    pub(super) socket: Socket,
     /// The server's wake-ups. Shared, so that they exist for as long as somebody waits.
-    wakes: Arc<Wakes>,
+    pub(super) wakes: Arc<Wakes>,
     /// Wakes this connection's reader alone. Made for its first writer.
     hang_up: OnceLock<Wake>,
     /// Taken for one message at a time, so that the messages of several threads don't mix.
-    sending: Mutex<Sending>,
+    pub(super) sending: Mutex<Sending>,
+    /// The client lacks something that it should have got: the last write failed. (Beside
+    /// the lock, because a write fails as well if it doesn't get that.)
+    pub(super) is_lacking: AtomicBool,
     /// Nothing more may be read or written: the drain is over.
-    is_cut: AtomicBool,
+    pub(super) is_cut: AtomicBool,
     /// All is sent and the end is said. To cut it off would do only harm.
-    is_lingering: AtomicBool,
+    pub(super) is_lingering: AtomicBool,
 }
 
 /// How far sending has come.
 #[derive(Debug, Default)]
 pub(crate) struct Sending {
     /// When the last bytes were handed to the system.
-    last: Option<Instant>,
-    /// The client lacks something: the last write timed out.
-    is_stuck: bool,
+    pub(super) last: Option<Instant>,
+    /// How many bytes were handed to it so far.
+    pub(super) total: usize,
     /// A message broke off in the middle. Nothing may follow it.
-    is_torn: bool,
+    pub(crate) is_torn: bool,
+    /// The handler has ended. No further message may begin.
+    pub(super) is_over: bool,
+}
+
+/// What the last read tells about the next.
+pub(crate) struct Rhythm {
+    /// It filled its buffer, so there may be more. (Before the first one, a client that
+    /// has just connected may have sent something already.)
+    has_more: bool,
+    /// It found something, so the next may need no timer of its own before this beat.
+    beat: Option<Arc<Wake>>,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { has_more: true, beat: None }
+    }
 }
 
 /// What a read came to.
@@ -61,11 +75,43 @@ pub(crate) enum Received {
     TimedOut,
 }
 
-/// Whether all that was written is on its way to the client.
-enum Sent {
-    Before,
-    JustNow,
-    Not,
+/// Accepts a connection that doesn't block. Doesn't wait for one if the listener doesn't
+/// block.
+pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+    #[cfg(target_os = "linux")]
+    {
+        let flags =
+            rustix::net::SocketFlags::NONBLOCK | rustix::net::SocketFlags::CLOEXEC;
+        listener.accept4(flags.bits() as _)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let (socket, client) = listener.accept()?;
+        socket.set_nonblocking(true)?;
+        Ok((socket, client))
+    }
+}
+
+/// Sets the options of a connection. On Linux, a listening socket hands them on.
+pub(crate) fn set_options(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
+    if options.nodelay {
+        socket.set_tcp_nodelay(true)?;
+    }
+    if let Some(time) = options.keepalive {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?;
+    }
+    Ok(())
+}
+
+/// Whether the connections of a listening socket still need their options set. One that
+/// we didn't bind may have none to hand on.
+pub(crate) fn must_set_options(listener: &Socket, options: &SocketOptions) -> bool {
+    let is_missing = |is_wanted: bool, is_set: io::Result<bool>| {
+        is_wanted && !is_set.unwrap_or(true) // only TCP sockets have it
+    };
+    !cfg!(target_os = "linux")
+        || is_missing(options.nodelay, listener.tcp_nodelay())
+        || is_missing(options.keepalive.is_some(), listener.keepalive())
 }
 
 impl Connection {
@@ -75,6 +121,7 @@ impl Connection {
             wakes,
             hang_up: OnceLock::new(),
             sending: Mutex::default(),
+            is_lacking: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             is_lingering: AtomicBool::new(false),
         }
@@ -84,33 +131,33 @@ impl Connection {
         &self.socket
     }
 
-    /// Makes the socket non-blocking, and sets what was asked for.
-    pub(crate) fn prepare(&self, options: &SocketOptions) -> io::Result<()> {
-        self.socket.set_nonblocking(true)?;
-        // Only TCP has these, and some systems refuse when the client has gone already:
-        // reading will tell.
-        if options.nodelay {
-            let _ = self.socket.set_tcp_nodelay(true);
-        }
-        if let Some(time) = options.keepalive {
-            let _ = self.socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time));
-        }
-        Ok(())
+    /// Sets what was asked for, if the listening socket hasn't handed it on.
+    pub(crate) fn set_options(&self, options: &SocketOptions) {
+        // Some systems refuse when the client has gone already: reading will tell.
+        let _ = set_options(&self.socket, options);
     }
 
-    /// Reads once. `is_likely` says that something may be there already.
+    /// Reads once. `until` is asked for only if there is reason to look at the clock;
+    /// `is_patient` says that a second more or less doesn't matter then.
     pub(crate) fn receive(
         &self,
         buffer: &mut [u8],
-        until: Option<Instant>,
-        mut is_likely: bool,
+        rhythm: &mut Rhythm,
+        until: impl FnOnce() -> Option<Instant>,
+        is_patient: bool,
     ) -> io::Result<Received> {
+        let mut is_ready = rhythm.has_more || self.waits_for_beat(rhythm)?;
+        let mut until = Some(until);
+        let mut end = None;
         loop {
-            if !is_likely {
+            if !is_ready {
+                if let Some(until) = until.take() {
+                    end = until();
+                }
                 // What has come is read first. So a stop ends no conversation before the
                 // client's last words have been heard.
                 let wakes = [Some(&self.wakes.stop), self.hang_up.get()];
-                match wake::wait_readable(&self.socket, wakes, until)? {
+                match wake::wait_readable(&self.socket, wakes, end)? {
                     Waited::Ready => {}
                     Waited::Woken => return Ok(Received::WeEnd),
                     Waited::TimedOut => return Ok(Received::TimedOut),
@@ -120,10 +167,29 @@ impl Connection {
                 return Ok(Received::WeEnd);
             }
             match (&self.socket).read(buffer) {
-                Err(error) if is_no_news(&error) => is_likely = false,
-                result => return result.map(Received::Bytes),
+                Err(error) if is_no_news(&error) => is_ready = false,
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    rhythm.has_more = count == buffer.len();
+                    if is_patient && rhythm.beat.is_none() {
+                        rhythm.beat = self.wakes.pulse.next_beat();
+                    }
+                    return Ok(Received::Bytes(count));
+                }
             }
         }
+    }
+
+    /// Waits without a timer, for as long as the rhythm says. Says whether something is
+    /// there to be read.
+    fn waits_for_beat(&self, rhythm: &mut Rhythm) -> io::Result<bool> {
+        let Some(beat) = rhythm.beat.as_deref() else { return Ok(false) };
+        let wakes = [Some(beat), self.hang_up.get()];
+        let waited = wake::wait_readable(&self.socket, wakes, None)?;
+        if waited != Waited::Ready {
+            rhythm.beat = None; // it was only for this time
+        }
+        Ok(waited == Waited::Ready)
     }
 
     /// Takes the right to send; `None` if another thread has it until `until`.
@@ -147,8 +213,12 @@ impl Connection {
         bytes: &[u8],
         until: impl Fn() -> Option<Instant>,
     ) -> io::Result<Option<usize>> {
-        if sending.is_torn {
-            let message = "an earlier message broke off in the middle";
+        if sending.is_torn || sending.is_over {
+            let message = if sending.is_torn {
+                "an earlier message broke off in the middle"
+            } else {
+                "the connection has ended"
+            };
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
         }
         let mut end = None;
@@ -162,7 +232,7 @@ impl Connection {
                 Err(error) => return Err(error),
                 Ok(count) => {
                     sending.last = Some(Instant::now());
-                    sending.is_stuck = false;
+                    sending.total = sending.total.saturating_add(count);
                     return Ok(Some(count));
                 }
             }
@@ -172,16 +242,14 @@ impl Connection {
             if wake::wait_writable(&self.socket, &self.wakes.cut, end)?
                 == Waited::TimedOut
             {
-                sending.is_stuck = true;
                 return Ok(None);
             }
         }
     }
 
-    /// A message broke off in the middle: nothing may follow it, and the connection
-    /// can't end well any more.
-    pub(crate) fn tear(&self, sending: &mut Sending) {
-        sending.is_torn = true;
+    /// Notes whether the last write failed: then the client lacks something.
+    pub(crate) fn note_write(&self, has_failed: bool) {
+        self.is_lacking.store(has_failed, Ordering::Relaxed);
     }
 
     /// From now on [`hang_up`](Self::hang_up) wakes the reader.
@@ -204,73 +272,6 @@ impl Connection {
         }
     }
 
-    /// Ends the connection: waits until all is sent, and says that nothing more will come.
-    /// Or, if it doesn't end well, sees to it that the client finds a reset. `timeout` is
-    /// how long the client may take to read *anything*.
-    ///
-    /// Fails if the client hasn't got all that it should. Otherwise
-    /// [`linger`](Self::linger) should follow.
-    pub(crate) fn close(
-        &self,
-        timeout: Option<Duration>,
-        is_well: bool,
-    ) -> io::Result<()> {
-        let (last, is_stuck, is_torn) = {
-            let sending = self.sending.lock();
-            (sending.last, sending.is_stuck, sending.is_torn)
-        };
-        let sent = match last {
-            Some(_) if !is_stuck => self.wait_until_sent(timeout),
-            _ => Sent::Before,
-        };
-        let lacks_something = is_stuck || matches!(sent, Sent::Not);
-        if !is_well || is_torn || lacks_something || self.is_cut.load(Ordering::Relaxed)
-        {
-            self.reset();
-            return Err(if lacks_something {
-                ClientError::timed_out(
-                    "the client didn't read the whole reply".to_owned(),
-                )
-            } else {
-                io::Error::new(io::ErrorKind::ConnectionReset, "the reply broke off")
-            });
-        }
-        // From here on nothing of ours can be lost but by a reset. So the flag comes
-        // first: `cut` must not reset what says its end this moment.
-        self.is_lingering.store(true, Ordering::Relaxed);
-        self.hang_up();
-        if matches!(sent, Sent::JustNow) {
-            self.sending.lock().last = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    /// Reads and drops what the client still sends, until it has ended too, some time has
-    /// passed since our last write, or the drain is over. Others call it a *lingering
-    /// close*.
-    ///
-    /// Closing a socket with unread bytes in it resets the connection, and so does every
-    /// byte that comes after. A reset would destroy what is still on its way.
-    pub(crate) fn linger(&self) {
-        let now = Instant::now();
-        let until = self.sending.lock().last.map_or(now, |last| last + LINGER);
-        // What has come already is dropped in any case, but not without an end.
-        let at_most = until.max(now + MOMENT);
-        let mut dropped = [0; 4096];
-        loop {
-            match (&self.socket).read(&mut dropped) {
-                Ok(1..) if Instant::now() < at_most => continue,
-                Err(error) if is_no_news(&error) => {}
-                _ => return, // the end, or an error, or a client that never stops sending
-            }
-            let wakes = [Some(&self.wakes.cut), None];
-            let waited = wake::wait_readable(&self.socket, wakes, Some(until));
-            if !waited.is_ok_and(|waited| waited == Waited::Ready) {
-                return;
-            }
-        }
-    }
-
     /// The drain is over: nothing more is read or written. Then the server's `cut`
     /// wake-up must follow, which wakes whoever waits in one of the calls above.
     pub(crate) fn cut(&self) {
@@ -286,39 +287,5 @@ impl Connection {
         let _ = self.socket.set_linger(Some(Duration::ZERO)); // it may be gone already
         #[cfg(target_os = "linux")]
         let _ = rustix::net::connect_unspec(&self.socket); // Unix sockets can't
-    }
-
-    /// Waits until all that was written to a TCP connection is on its way, as long as
-    /// the client goes on reading.
-    #[cfg(target_os = "linux")]
-    fn wait_until_sent(&self, timeout: Option<Duration>) -> Sent {
-        // With this option a socket counts as writable only while less than so many bytes
-        // wait to be sent. Other kinds of sockets don't have it, nor need it: what was
-        // written to them has arrived.
-        let is_below = |bytes: u32, until: Option<Instant>| {
-            self.socket.set_tcp_notsent_lowat(bytes)?;
-            let waited = wake::wait_writable(&self.socket, &self.wakes.cut, until)?;
-            io::Result::Ok(waited == Waited::Ready)
-        };
-        match is_below(1, Some(Instant::now())) {
-            Ok(true) | Err(_) => return Sent::Before,
-            Ok(false) => {}
-        }
-        // It isn't. Go down in steps: each step that the client makes gives it the whole
-        // time again, so a slow client isn't taken for one that doesn't read.
-        const STEP: u32 = 64 * 1024;
-        const STEPS: u32 = 256; // no system buffers more for one connection
-        for bytes in (0..=STEPS).rev().map(|step| (step * STEP).max(1)) {
-            if !is_below(bytes, timeout.and_then(after)).unwrap_or(false) {
-                return Sent::Not;
-            }
-        }
-        Sent::JustNow
-    }
-
-    /// Other systems don't tell.
-    #[cfg(not(target_os = "linux"))]
-    fn wait_until_sent(&self, _timeout: Option<Duration>) -> Sent {
-        Sent::Before
     }
 }

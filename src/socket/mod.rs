@@ -2,11 +2,14 @@
 //! whatever family: TCP or Unix. A socket for datagrams is one for all clients.
 
 pub(crate) mod bind;
+mod closing;
 pub(crate) mod connection;
 pub(crate) mod datagrams;
+mod pulse;
 #[cfg(unix)]
 pub(crate) mod unix;
 pub(crate) mod wake;
+pub(crate) mod wakes;
 
 #[cfg(unix)]
 pub(crate) use unix::SocketFile;

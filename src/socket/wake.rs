@@ -18,21 +18,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 
-/// The two wake-ups that all threads of a server share.
-#[derive(Debug)]
-pub(crate) struct Wakes {
-    /// The server stops: the accept loop ends, and readers see end of file.
-    pub(crate) stop: Wake,
-    /// The drain is over: nobody waits for anything any more.
-    pub(crate) cut: Wake,
-}
-
-impl Wakes {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { stop: Wake::new()?, cut: Wake::new()? })
-    }
-}
-
 /// Wakes every thread that waits with it, now and later.
 ///
 /// It is something that can be polled, and that becomes readable when `wake` is called.

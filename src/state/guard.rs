@@ -70,6 +70,7 @@ impl ClientGuard {
             if outcome == Outcome::Panicked || (outcome == Outcome::Failed && !is_cut) {
                 self.shared.report(&self.client, &error);
             }
+            error.dispose();
         }
         self.count(outcome);
     }

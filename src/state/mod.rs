@@ -12,7 +12,8 @@ use crate::address::ClientAddress;
 use crate::error::HandlerError;
 use crate::event::Event;
 use crate::options::{Hooks, Options};
-use crate::socket::wake::{Wakes, after};
+use crate::socket::wake::after;
+use crate::socket::wakes::Wakes;
 
 pub(crate) mod complain;
 pub(crate) mod connections;
@@ -89,7 +90,7 @@ impl Shared {
         // Before the hook is told, which may take its time; and again at each call, in
         // case that the system had no memory for it the first time.
         if let Some(wakes) = self.wakes.upgrade() {
-            wakes.stop.wake();
+            wakes.stop();
         }
         drop(self.not_stopping.lock().take());
         if let Some(active) = began {

@@ -281,7 +281,8 @@ impl Worker {
         let mut handles = unpoisoned(self.pool.handles.lock());
         let handle = handles.running.remove(&self.number);
         handles.ended.extend(handle);
-        if handles.ended.len() > Handles::REMEMBERED {
+        // At the end of the server they are all remembered, for `close` to wait for.
+        if handles.ended.len() > Handles::REMEMBERED && !self.pool.lock().is_closed {
             handles.ended.pop_front();
         }
     }

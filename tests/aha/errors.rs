@@ -13,7 +13,7 @@ use crate::course::programs::run;
 const PAGE: &str = "lessons/errors.md";
 
 /// The messages that it must explain.
-const MESSAGES: [&str; 9] = [
+const MESSAGES: [&str; 12] = [
     "Address already in use",
     "Connection refused",
     "Connection reset by peer",
@@ -21,6 +21,9 @@ const MESSAGES: [&str; 9] = [
     "Resource temporarily unavailable",
     "Permission denied",
     "Too many open files",
+    "Interrupted system call",
+    "Network is unreachable",
+    "No space left on device",
     "connection timed out",
     "Name or service not known",
 ];
@@ -232,6 +235,64 @@ fn complaints(
         ));
     }
     complaints
+}
+
+/// Set in the child process that is stopped.
+#[cfg(target_os = "linux")]
+const STOPPED: &str = "ERRORS_STOPPED";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn interrupted_system_call() -> Outcome {
+    if std::env::var_os(STOPPED).is_some() {
+        let socket = datagrams()?;
+        let error = error_of(socket.recv(&mut [0; 5]))?; // a single call, with a timeout
+        return Err(format!("{:?}: {error}", error.kind()).into());
+    }
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["errors::interrupted_system_call", "--exact"]).env(STOPPED, "1");
+    let mut child = Program::start(command.args(["--nocapture", "--test-threads=1"]))?;
+    let end = Instant::now() + DEADLINE;
+    while !child.has_ended() && Instant::now() < end {
+        off_the_path::stop_and_continue(&child)?;
+    }
+    let printed = child.rest(end)?.join("\n");
+    assert!(printed.contains("Interrupted: Interrupted system call"), "{printed}");
+    let error = io::Error::from_raw_os_error(4);
+    is(&error, ErrorKind::Interrupted, "Interrupted system call");
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn network_is_unreachable() -> Outcome {
+    let error = io::Error::from_raw_os_error(101);
+    is(&error, ErrorKind::NetworkUnreachable, "Network is unreachable");
+    // In a namespace of its own, a program has no network that is on.
+    let namespace = Command::new("unshare").args(["-rn", "true"]).output();
+    if !namespace.is_ok_and(|output| output.status.success()) {
+        return Ok(()); // this system gives none
+    }
+    for (lesson, role) in
+        [("02_echo", "client"), ("03_udp", "client"), ("02_echo", ""), ("14_chat", "")]
+    {
+        let mut command = Command::new("unshare");
+        command.arg("-rn").arg(example(lesson)).args((!role.is_empty()).then_some(role));
+        let (output, _) = run(&mut command, Instant::now() + DEADLINE)?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains("its loopback network"), "{lesson} {role}: {printed}");
+        assert_eq!(output.status.code(), Some(2), "{lesson} {role}: {printed}");
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")] // it has a device that is always full
+#[test]
+fn no_space_left_on_device() -> Outcome {
+    let mut full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let error = error_of(full.write_all(b"Hello"))?;
+    is(&error, ErrorKind::StorageFull, "No space left on device");
+    Ok(())
 }
 
 #[test]

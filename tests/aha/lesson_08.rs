@@ -91,7 +91,7 @@ fn join_waits_for_the_one_you_ask_for_and_not_for_the_first_to_end() -> Outcome 
 #[test]
 fn a_thread_begins_while_the_one_before_still_works() -> Outcome {
     let overlap = |lanes: &[Lane]| {
-        let shown = ["north", "east", "south", "north-north-we"];
+        let shown = ["north", "east", "south", "north-north-west"];
         let shown = shown.map(|name| extent(lanes, name, "▓"));
         let lanes = shown.into_iter().collect::<Result<Vec<_>, _>>()?;
         let each = lanes.windows(2).all(|pair| pair[0][1] >= pair[1][0]);

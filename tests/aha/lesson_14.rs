@@ -420,6 +420,41 @@ fn every_line_means_something_harmless() {
     assert_eq!(Said::parse("/quit now"), Said::Quit);
 }
 
+/// Two guests whose names look the same would be taken for each other.
+#[test]
+fn a_name_can_be_seen_and_read() -> Outcome {
+    let (_server, addr) = server("14_chat")?;
+    let mut guest = Guest::arrives(addr)?;
+    let mut answer_to = |name: &str| -> io::Result<String> {
+        writeln!(guest.stream.get_mut(), "/nick {name}")?;
+        let mut answer = String::new();
+        guest.stream.read_line(&mut answer)?;
+        Ok(answer)
+    };
+    for name in ["ada", "Zo\u{eb}", "e\u{301}va", "हिन्दी", "ไทย", "世界-2", "a_b"]
+    {
+        let answer = answer_to(name)?;
+        assert!(answer.ends_with(&format!("is now {name}\n")), "{name}: {answer}");
+    }
+    for name in [
+        "\u{3164}",
+        "\u{115f}",
+        "\u{1160}",
+        "\u{ffa0}",
+        "ada\u{3164}",
+        "ada\u{200b}",
+        "ada\u{ad}",
+        "\u{301}ada",
+        "ada\u{202e}",
+        "a,b",
+        "🙂",
+    ] {
+        let answer = answer_to(name)?;
+        assert!(answer.starts_with("-- a name has 1 to 20"), "{name:?}: {answer}");
+    }
+    Ok(())
+}
+
 /// A script that starts a server with `&` starts it with SIGINT ignored, and `nohup` with
 /// SIGHUP ignored. The server should serve all the same.
 #[cfg(unix)]

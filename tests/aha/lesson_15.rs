@@ -24,6 +24,16 @@ fn complaint(text: &str) -> String {
     Tree::parse(text).map(drop).expect_err("a mistake")
 }
 
+/// Some editors begin a file with a mark for the order of bytes. UTF-8 needs none.
+#[test]
+fn a_byte_order_mark_begins_a_dialogue_like_any_other() {
+    let tree = Tree::parse("\u{feff}[a]\r\nA?\r\n- हाँ: b\r\n[b]\r\nB").expect("a tree");
+    let (dialogue, text) = tree.turn(None, "", |_| 1);
+    assert_eq!(text, format!("A? (हाँ)\n{PROMPT}"));
+    assert_eq!(tree.turn(dialogue, "हाँ!", |_| 1).1, "B\n"); // a word with its marks
+    assert!(Tree::parse("[a]\nA\u{feff}").is_ok());
+}
+
 #[test]
 fn a_mistake_in_the_tree_is_told_with_its_line() {
     let step = "[a]\nA?\n";
@@ -41,6 +51,8 @@ fn a_mistake_in_the_tree_is_told_with_its_line() {
         ),
         ("[a]\nA?\n- *: b\n[b]\nB\n[a]\nC", "line 6: [a] stands in line 1 already"),
         ("\n[a]\n", "line 2: [a] says nothing"),
+        ("[a]\nA\u{1b}[2J", "line 2: '\\u{1b}' is a control character: leave it out"),
+        ("[\u{3164}]\nA", "line 1: [\u{3164}]: a name has letters, digits, - or _"),
         ("[a]\nA {b}.", "line 1: [a] says {b}, and there is no such step"),
         (&format!("{step}- yes a"), "line 3: an answer looks like this: - yes, y: step"),
         (&format!("{step}- yes, : a"), "line 3: `` is not one word, and not *"),

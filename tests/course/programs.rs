@@ -33,19 +33,15 @@ pub(crate) fn example(name: &str) -> PathBuf {
 
 /// Whether a program in `dir` is missing or older than a source.
 fn is_stale(dir: &Path) -> bool {
-    let newest = [
-        "examples",
-        "examples/support",
-        "examples/chat",
-        "examples/bot",
-        "examples/http",
-        "src",
-    ]
-    .iter()
-    .flat_map(|sources| std::fs::read_dir(root().join(sources)).into_iter().flatten())
-    .filter_map(|entry| entry.ok()?.metadata().ok()?.modified().ok())
-    .max()
-    .unwrap_or(SystemTime::now());
+    // What one lesson alone needs stands in a directory in `examples`.
+    let files = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    let newest = [root().join("src"), root().join("examples")]
+        .iter()
+        .flat_map(|sources| files(sources))
+        .flat_map(|entry| files(&entry.path()).chain([entry]))
+        .filter_map(|entry| entry.metadata().ok()?.modified().ok())
+        .max()
+        .unwrap_or(SystemTime::now());
     super::files::lessons(&root()).iter().any(|name| {
         let program = dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         let built = program.metadata().and_then(|data| data.modified());

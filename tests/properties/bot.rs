@@ -60,6 +60,8 @@ fn any_answer(choices: &mut Choices<'_, '_>) -> String {
                 "}",
                 "\u{1b}",
                 "\u{e9}",
+                "\u{202e}",
+                "\u{2028}",
                 "\n",
                 "{b}{b}{b}{b}",
                 "{c}{c}{c}{c}",
@@ -91,6 +93,11 @@ fn any_text_is_a_dialogue_or_is_refused_with_its_line() {
                 "- y",
                 "[ticket]",
                 "- :",
+                "\u{feff}",
+                "\u{feff}[a]",
+                "Hello\u{1b}[2J",
+                "[\u{3164}]",
+                "- \u{939}\u{93e}\u{901}: a",
             ])
         });
         let text = lines.join("\n");
@@ -137,7 +144,9 @@ fn an_answer_is_shown_as_it_was_given() {
             (dialogue, reply) = tree.turn(dialogue, answer, |_| 1);
         }
         let shown = answers.each_ref().map(|answer| {
-            let shown = answer.trim().chars().filter(|letter| !letter.is_control());
+            let shown = answer.trim().chars().filter(|letter| {
+                !letter.is_control() && !"\u{202e}\u{2066}\u{2028}".contains(*letter)
+            });
             let text: String = shown.clone().take(40).collect();
             if shown.count() > 40 { text + ".." } else { text }
         });

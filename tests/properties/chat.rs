@@ -7,7 +7,8 @@ use crate::choices::{Choices, check, same};
 #[allow(dead_code, reason = "its programs use the rest")]
 mod code;
 
-use code::{Command, NAME, checked_name, harmless};
+use crate::support::text::harmless;
+use code::{Command, NAME, checked_name};
 
 /// Any line, without its end.
 fn any_line(choices: &mut Choices<'_, '_>) -> String {

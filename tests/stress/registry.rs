@@ -9,8 +9,8 @@ use socket2::{Domain, Socket, Type};
 
 use crate::connections::{Admission, Registry, Stage};
 use crate::event::{Outcome, Stats};
-use crate::socket::connection::{Connection, Received};
-use crate::socket::wake::Wakes;
+use crate::socket::connection::{Connection, Received, Rhythm};
+use crate::socket::wakes::Wakes;
 use crate::{FEW, MILLION, PATIENCE, Random};
 
 #[test]
@@ -52,7 +52,7 @@ fn stop_at_any_moment(rounds: usize) {
                 scope.spawn(move || {
                     (0..random.below(20)).for_each(|_| random.dawdle());
                     let began = registry.stop_accepting().is_some();
-                    wakes.stop.wake();
+                    wakes.stop();
                     let late = registry.enter(None, None);
                     assert!(matches!(late, Admission::Rejected(_)), "a client slips in");
                     if began {
@@ -100,7 +100,9 @@ fn come_and_go(
         random.dawdle();
         if random.below(8) == 0 {
             let until = Some(Instant::now() + PATIENCE);
-            let received = connection.receive(&mut [0], until, false).unwrap();
+            let received = connection
+                .receive(&mut [0], &mut Rhythm::default(), || until, false)
+                .unwrap();
             assert!(matches!(received, Received::WeEnd), "it is never told to end");
         }
         let outcome = OUTCOMES[random.below(4) as usize];

@@ -2,29 +2,27 @@
 //!
 //! A terminal keeps what is being typed until Enter; the program does not know it. So a
 //! program that prints in the meantime writes into the middle of it. The cure: move what
-//! is being typed down by one row, untouched, and print above it.
+//! is being typed down by one row, untouched, and print above it. (Nobody can tell us how
+//! many rows are being typed. If there are two, the line comes between them.)
 
 use std::io::{self, IsTerminal};
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use super::stage;
+use crate::support::text::harmless;
+use crate::support::{stage, terminal};
 
 /// Shows a line that has arrived. What is being typed stays what it is, and where it is:
 /// at the bottom. In a pipe or a file, the line is printed and nothing else.
 ///
-/// Control characters are shown as `\u{fffd}`: what comes over the wire must not move our
-/// cursor.
+/// What comes over the wire must not move our cursor: see
+/// [`text`](crate::support::text).
 pub(crate) fn show(line: &str) {
-    let printable = |letter: char| {
-        if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }
-    };
-    let line: String = line.replace('\t', "    ").chars().map(printable).collect();
-    if io::stdin().is_terminal() && io::stdout().is_terminal() && understands_codes() {
-        stage::print(&above(&line, width()));
-    } else {
-        stage::print(&format!("{line}\n"));
+    let line = line.strip_suffix('\r').unwrap_or(line); // this end of line is two characters
+    let line: String = line.replace('\t', "    ").chars().map(harmless).collect();
+    match terminal::width() {
+        Some(width) if io::stdin().is_terminal() && understands_codes() => {
+            stage::print(&above(&line, width));
+        }
+        _ => stage::print(&format!("{line}\n")),
     }
 }
 
@@ -66,28 +64,6 @@ fn rows(line: &str, width: usize) -> Vec<String> {
 /// Whether the terminal moves its cursor when it is told to.
 fn understands_codes() -> bool {
     std::env::var("TERM").map_or(cfg!(windows), |term| term != "dumb")
-}
-
-/// How many columns the terminal has. The program `stty` knows; 80 where there is none.
-/// It is asked at most once in a second, for a window may change its size.
-fn width() -> usize {
-    static KNOWN: Mutex<Option<(Instant, usize)>> = Mutex::new(None);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    match *known {
-        Some((when, width)) if when.elapsed() < Duration::from_secs(1) => width,
-        _ => {
-            let width = ask_for_width().unwrap_or(80);
-            *known = Some((Instant::now(), width));
-            width
-        }
-    }
-}
-
-/// What `stty size` prints: rows and columns.
-fn ask_for_width() -> Option<usize> {
-    let asked = Command::new("stty").arg("size").stdin(Stdio::inherit()).output();
-    let size = String::from_utf8(asked.ok()?.stdout).ok()?;
-    size.split_whitespace().nth(1)?.parse().ok().filter(|width| *width > 0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The well-known print-lock server, built on purpose: its lock is taken in the accept loop
-//! and given back in the client's thread. It is no support for anything; lesson 10 keeps it
-//! to be seen waiting.
+//! and given back in the client's thread. Lesson 10 keeps it to be seen waiting.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,23 +7,25 @@ use std::thread::{self, Builder};
 
 use crossbeam_channel::bounded;
 
-use super::{Doing, during, report, say};
+use crate::support::{BackOff, Doing, during, keep_trying, report, retry, say};
 
 // [serve]
 pub(crate) fn serve(listener: &TcpListener, count: usize) -> io::Result<()> {
     let (free, take) = bounded(1); // a channel with room for one token
     let _ = free.send(()); // the token is there: the lock is free
+    let mut threads = BackOff::default();
     thread::scope(|scope| {
         for number in 1..=count {
             let thread = Builder::new().name(format!("original {number}"));
-            let visit = |client| {
-                let _ = during(Doing::Waiting, || take.recv()); // take the lock here ..
-                thread.spawn_scoped(scope, || {
-                    report(during(Doing::Holding, || attend(client)));
-                    let _ = free.send(()); // .. and free it there
-                })
-            };
-            report(listener.accept().and_then(visit));
+            let client = keep_trying(|| listener.accept());
+            let _ = during(Doing::Waiting, || take.recv()); // take the lock here ..
+            let thread = thread.spawn_scoped(scope, || {
+                report(during(Doing::Holding, || attend(client)));
+                let _ = free.send(()); // .. and free it there
+            });
+            if threads.after(thread).is_none() {
+                let _ = free.send(()); // no thread? Then this client is lost
+            }
         }
         Ok(())
     })
@@ -34,7 +35,7 @@ pub(crate) fn serve(listener: &TcpListener, count: usize) -> io::Result<()> {
 fn attend((mut stream, address): (TcpStream, SocketAddr)) -> io::Result<()> {
     say!("{address} connected");
     let mut data = [0; 1024];
-    while let count @ 1.. = stream.read(&mut data)? {
+    while let count @ 1.. = retry(|| stream.read(&mut data))? {
         data[..count].reverse();
         stream.write_all(&data[..count])?;
     }

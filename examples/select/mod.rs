@@ -1,13 +1,15 @@
-//! One client of an echo server that must never wait: what it said and has not got back.
+//! Lesson 18's client of an echo server that must never wait: what it said and has not
+//! got back.
 //!
 //! No socket here: an [`Echo`] works with anything that can be read and written, and that
-//! says [`WouldBlock`](ErrorKind::WouldBlock) in the place of waiting.
+//! says [`WouldBlock`](ErrorKind::WouldBlock) instead of waiting.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::time::Duration;
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFlags, Timespec};
 
-use super::say;
+use crate::support::{retry, say};
 
 /// How much may wait to be sent, in bytes. A client that reads nothing gets no more.
 const LIMIT: usize = 64 * 1024;
@@ -56,7 +58,7 @@ impl Echo {
         if ready.contains(URGENT) {
             say!("something urgent has come");
         }
-        match self.read_and_write(stream) {
+        match retry(|| self.read_and_write(stream)) {
             Err(error) if error.kind() != ErrorKind::WouldBlock => {
                 say!("error: {error}");
                 *self = Self { unsent: Vec::new(), at_end: true };
@@ -84,6 +86,16 @@ impl Echo {
         Ok(())
     }
     // [/go_on]
+}
+
+/// What a listener is to be woken for: a client, if there is room for one.
+pub(crate) fn reads_if(room: bool) -> PollFlags {
+    if room { PollFlags::IN } else { PollFlags::empty() }
+}
+
+/// A time as `poll` takes it.
+pub(crate) fn timespec(time: Option<Duration>) -> Option<Timespec> {
+    time.and_then(|time| Timespec::try_from(time).ok())
 }
 
 /// Says something and waits until it has come back.

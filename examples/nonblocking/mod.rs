@@ -1,11 +1,11 @@
-//! What the calls on a socket came to: how many, how many in vain, how long they took.
+//! Lesson 17's account of the calls on a socket: how many, how many in vain, how long they
+//! took.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-/// How long a lesson waits for one read, or for one write.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+use crate::support::PATIENCE;
 
 /// Counts the calls of one kind, and times them.
 #[derive(Debug)]
@@ -41,7 +41,9 @@ impl Calls {
         }
     }
 
-    /// Makes a call and takes its time.
+    /// Makes a call and takes its time. What a signal has interrupted was in vain, too: it
+    /// becomes `WouldBlock`, so that the caller asks again, but not for longer than
+    /// [`in_vain`](Self::in_vain) allows.
     ///
     /// # Errors
     ///
@@ -51,7 +53,10 @@ impl Calls {
         call: impl FnOnce() -> io::Result<usize>,
     ) -> io::Result<usize> {
         let begin = Instant::now();
-        let result = call();
+        let result = call().map_err(|error| match error.kind() {
+            ErrorKind::Interrupted => ErrorKind::WouldBlock.into(),
+            _ => error,
+        });
         let end = Instant::now();
         self.longest = self.longest.max(end - begin);
         self.total += end - begin;
@@ -103,6 +108,8 @@ mod tests {
         let mut calls = Calls::new("read");
         let _ = calls.time(|| Err(ErrorKind::WouldBlock.into()));
         calls.in_vain()?;
+        let interrupted = calls.time(|| Err(ErrorKind::Interrupted.into()));
+        assert_eq!(interrupted.map_err(|e| e.kind()), Err(ErrorKind::WouldBlock));
         calls.time(|| Ok(7))?;
         calls.time(|| Ok(0))?;
         let text = calls.to_string();

@@ -1,0 +1,152 @@
+//! How a connection is closed, so that the client gets everything, or can tell that it
+//! didn't. Others call it a *lingering close*.
+//!
+//! Closing a socket with unread bytes in it resets the connection, and so does every byte
+//! that comes after. A reset destroys what is still on its way. So a connection ends in
+//! three steps: wait until all is sent, say that nothing more will come, and read on for a
+//! while what nobody is interested in any more.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::wake::{self, Waited, is_no_news};
+use crate::error::ClientError;
+
+/// For how long after our last write a closed connection still listens to its client.
+/// What was written longer ago has arrived, even on a network that loses packets.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The first bytes of a connection are on their way as soon as they are written: every
+/// client has space for this many.
+const AT_ONCE: usize = 1024;
+
+/// How long reading may take what has come already.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Whether all that was written is on its way to the client.
+enum Sent {
+    Before,
+    JustNow,
+    Not,
+}
+
+impl Connection {
+    /// Ends the connection: waits until all is sent, and says that nothing more will come.
+    /// Or, if it doesn't end well, sees to it that the client finds a reset. `until` says
+    /// until when the client must have read *something*, if asked now.
+    ///
+    /// `client_ended` says that nothing more can come from the client; then there is
+    /// nothing to [`linger`](Self::linger) for. Otherwise that should follow a good end.
+    /// Fails if the client hasn't got all that it should.
+    pub(crate) fn close(
+        self: &Arc<Self>,
+        until: impl Fn() -> Option<Instant>,
+        is_well: bool,
+        client_ended: bool,
+    ) -> io::Result<()> {
+        // Even if it ends badly: what was written before is still worth having.
+        let sent = self.finish_sending(until);
+        if !is_well || sent.is_err() || self.is_cut.load(Ordering::Relaxed) {
+            self.reset();
+            return sent;
+        }
+        // From here on nothing of ours can be lost but by a reset. So the flag comes
+        // first: `cut` must not reset what says its end this moment.
+        self.is_lingering.store(true, Ordering::Relaxed);
+        // Closing the socket says it too, if that is at hand. But a writer on another
+        // thread may keep the socket open for a moment.
+        if !client_ended || Arc::weak_count(self) > 0 {
+            self.hang_up();
+        }
+        Ok(())
+    }
+
+    /// Lets no further message begin, and waits until all others are sent. Fails when the
+    /// client doesn't read them, or hasn't got everything before.
+    fn finish_sending(&self, until: impl Fn() -> Option<Instant>) -> io::Result<()> {
+        let timed_out = || {
+            ClientError::timed_out("the client didn't read the whole reply".to_owned())
+        };
+        // Another thread may be in the middle of a message. Wait for its end, or the
+        // connection would end in the middle of a line and look well.
+        let Some(mut sending) = self.lock_sending(&until) else {
+            return Err(timed_out());
+        };
+        sending.is_over = true;
+        if sending.is_torn || self.is_lacking.load(Ordering::Relaxed) {
+            let message = "the client hasn't got the whole reply";
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
+        }
+        if sending.total <= AT_ONCE {
+            return Ok(());
+        }
+        // Free again for the wait: whoever wants to write now should hear at once that it
+        // is too late.
+        drop(sending);
+        match self.wait_until_sent(until) {
+            Sent::Before => {}
+            Sent::JustNow => self.sending.lock().last = Some(Instant::now()),
+            Sent::Not => return Err(timed_out()),
+        }
+        Ok(())
+    }
+
+    /// Reads and drops what the client still sends, until it has ended too, some time has
+    /// passed since our last write, or the drain is over.
+    pub(crate) fn linger(&self) {
+        let now = Instant::now();
+        let until = self.sending.lock().last.map_or(now, |last| last + LINGER);
+        // What has come already is dropped in any case, but not without an end.
+        let at_most = until.max(now + MOMENT);
+        let mut dropped = [0; 4096];
+        loop {
+            match (&self.socket).read(&mut dropped) {
+                Ok(1..) if Instant::now() < at_most => continue,
+                Err(error) if is_no_news(&error) => {}
+                _ => return, // the end, or an error, or a client that never stops sending
+            }
+            let wakes = [Some(&self.wakes.cut), None];
+            let waited = wake::wait_readable(&self.socket, wakes, Some(until));
+            if !waited.is_ok_and(|waited| waited == Waited::Ready) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until all that was written to a TCP connection is on its way, as long as
+    /// the client goes on reading.
+    #[cfg(target_os = "linux")]
+    fn wait_until_sent(&self, until: impl Fn() -> Option<Instant>) -> Sent {
+        // With this option a socket counts as writable only while less than so many bytes
+        // wait to be sent. Other kinds of sockets don't have it, nor need it: what was
+        // written to them has arrived.
+        let is_below = |bytes: u32, until: Option<Instant>| {
+            self.socket.set_tcp_notsent_lowat(bytes)?;
+            let waited = wake::wait_writable(&self.socket, &self.wakes.cut, until)?;
+            io::Result::Ok(waited == Waited::Ready)
+        };
+        match is_below(1, Some(Instant::now())) {
+            Ok(true) | Err(_) => return Sent::Before,
+            Ok(false) => {}
+        }
+        // It isn't. Go down in steps: each step that the client makes gives it the whole
+        // time again, so a slow client isn't taken for one that doesn't read.
+        const STEP: u32 = 64 * 1024;
+        const STEPS: u32 = 256; // no system buffers more for one connection
+        for bytes in (0..=STEPS).rev().map(|step| (step * STEP).max(1)) {
+            if !is_below(bytes, until()).unwrap_or(false) {
+                return Sent::Not;
+            }
+        }
+        Sent::JustNow
+    }
+
+    /// Other systems don't tell.
+    #[cfg(not(target_os = "linux"))]
+    fn wait_until_sent(&self, _until: impl Fn() -> Option<Instant>) -> Sent {
+        Sent::Before
+    }
+}
