@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
@@ -18,16 +19,14 @@ const HELP: &str = "a small key-value server
 LOG=debug shows more of what happens, LOG=warn less.";
 
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words: Vec<OsString> = env::args_os().skip(1).collect();
+    let words: Vec<&str> =
+        words.iter().map(|word| word.to_str().unwrap_or("?")).collect();
     let result = match words[..] {
         [] => demonstration(),
         ["serve"] => serve("127.0.0.1:9023"),
         ["serve", "--addr", address] => serve(address),
-        ["--help"] => {
-            println!("{NAME}: {HELP}");
-            Ok(())
-        }
+        ["--help"] => writeln!(io::stdout(), "{NAME}: {HELP}"),
         _ => Err(io::Error::other(format!("it has no option {words:?}, but:\n{HELP}"))),
     };
     if let Err(error) = result {
@@ -123,7 +122,8 @@ fn serve(address: &str) -> io::Result<()> {
     let server = server(address)?;
     let handle = server.handle();
     handle.shutdown_on_ctrl_c()?;
-    println!("listening on {} (Ctrl-C stops it)", handle.local_addr());
+    // (`println!` would panic if nobody could read it.)
+    writeln!(io::stdout(), "listening on {} (Ctrl-C stops it)", handle.local_addr())?;
     server.serve_forever()?;
     info!("{}", handle.stats());
     Ok(())
@@ -151,7 +151,7 @@ fn demonstration() -> io::Result<()> {
     let commands = ["SET colour light blue", "GET colour", "PUT colour red", "QUIT"];
     client.write_all(format!("{}\n", commands.join("\n")).as_bytes())?;
     for (command, answer) in commands.iter().zip(BufReader::new(client).lines()) {
-        println!("client | {command}\nserver | {}", answer?);
+        writeln!(io::stdout(), "client | {command}\nserver | {}", answer?)?;
     }
     Ok(())
 }

@@ -6,6 +6,8 @@ import socketserver
 import sys
 import threading
 
+from support import keep_trying, shown, split
+
 MAX_LINE = 1024  # bytes, the line's end not counted
 MAX_KEYS = 10_000
 USAGE = "ERROR write SET KEY VALUE, GET KEY, DEL KEY, COUNT or QUIT"
@@ -78,6 +80,9 @@ class Server(socketserver.ThreadingTCPServer):
         self.store = Store()
         super().__init__(address, Handler)
 
+    def get_request(self):
+        return keep_trying(super().get_request)  # see lesson 11
+
 
 def serve(host, port):
     with Server((host, port)) as server:
@@ -92,7 +97,7 @@ def client(host, port):
         for command in sys.stdin:
             stream.sendall(command.rstrip("\n").encode() + b"\n")
             answer = answers.readline().rstrip("\n")
-            print(answer, flush=True)
+            print(shown(answer), flush=True)
             if answer in ("BYE", ""):
                 return
 # [/client]
@@ -103,11 +108,11 @@ def main():
     parser.add_argument("role", choices=["serve", "client"])
     parser.add_argument("--addr", default="127.0.0.1:9023", metavar="HOST:PORT")
     args = parser.parse_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port))
+        client(host, port)
 
 
 if __name__ == "__main__":

@@ -195,6 +195,25 @@ fn the_log_has_levels() -> Outcome {
     Ok(())
 }
 
+#[cfg(unix)]
+#[test]
+fn what_it_is_given_never_makes_it_panic() -> Outcome {
+    use std::os::unix::ffi::OsStrExt;
+    let program = || Command::new(example("23_your_own"));
+    let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let status = program().stdout(full).stderr(std::process::Stdio::null()).status()?;
+    assert_eq!(status.code(), Some(2), "a full disk");
+    for words in [&b"caf\xe9"[..], b"", b"serve --addr", b"serve --addr x", b"--help me"]
+    {
+        let words = words.split(|byte| *byte == b' ').map(std::ffi::OsStr::from_bytes);
+        let (output, _) = run(program().args(words), Instant::now() + DEADLINE)?;
+        let printed = String::from_utf8(output.stdout)?;
+        assert_eq!(output.status.code(), Some(2), "{printed}");
+        assert!(printed.starts_with("23_your_own: "), "{printed}");
+    }
+    Ok(())
+}
+
 /// A folder outside the course, gone at the end.
 struct Folder(PathBuf);
 

@@ -27,6 +27,16 @@ pub(crate) fn lessons(root: &Path) -> Vec<String> {
     numbered(&root.join("examples"), "rs")
 }
 
+/// The lessons whose program uses `examples/support`, as all do but those on the way out.
+pub(crate) fn with_support(root: &Path) -> Vec<String> {
+    let mut lessons = lessons(root);
+    lessons.retain(|name| {
+        read(&root.join(format!("examples/{name}.rs")))
+            .is_ok_and(|text| text.contains("\nmod support;"))
+    });
+    lessons
+}
+
 /// The pages that students read: the notes, their index, and what stands around them.
 pub(crate) fn pages(root: &Path) -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> = fs::read_dir(root.join("lessons"))
