@@ -2,11 +2,11 @@
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
-const LONGEST: usize = 1000; // bytes: a promise that the other end can't break
-
 // [length]
+const LONGEST: usize = 1000; // bytes
+
 fn send(stream: &mut impl Write, message: &[u8]) -> io::Result<()> {
-    let length = (message.len() as u32).to_be_bytes(); // four bytes, the largest first
+    let length = (message.len() as u32).to_be_bytes(); // four bytes
     stream.write_all(&[&length, message].concat())
 }
 
