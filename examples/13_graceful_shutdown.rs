@@ -83,8 +83,9 @@ fn demonstration(args: &Args) -> io::Result<()> {
             let mut words = begin(address, &"word ".repeat(count))?.lines();
             words.next(); // the first one: our handler is at work
             BEGUN.wait();
-            let heard = 1 + words.map_while(Result::ok).count();
-            say!("heard {heard} of {count} words, then end of file");
+            let (heard, broken): (Vec<_>, Vec<_>) = words.partition(Result::is_ok);
+            let end = if broken.is_empty() { "end of file" } else { "a reset" };
+            say!("heard {} of {count} words, then {end}", 1 + heard.len());
             Ok(())
         })
     });

@@ -157,7 +157,8 @@ pub struct Stats {
     pub rejected: u64,
     /// Clients that are being served right now.
     pub active: usize,
-    /// Clients whose handler returned `Ok`.
+    /// Clients whose handler returned `Ok`, and to which all was sent. (Whether the last
+    /// packets of it arrive, the network decides, and `shutdown_now` doesn't wait for it.)
     pub finished: u64,
     /// Clients whose handler returned an error, or that got no thread.
     pub failed: u64,

@@ -49,7 +49,7 @@ impl Connection {
     ) -> io::Result<()> {
         // Even if it ends badly: what was written before is still worth having.
         let sent = self.finish_sending(until);
-        if !is_well || sent.is_err() || self.is_cut.load(Ordering::Relaxed) {
+        if !is_well || sent.is_err() || self.is_cut() {
             self.reset();
             return sent;
         }
@@ -104,7 +104,8 @@ impl Connection {
         let mut dropped = [0; 4096];
         loop {
             match (&self.socket).read(&mut dropped) {
-                Ok(1..) if Instant::now() < at_most => continue,
+                // (Without a pause there is no wait, so `cut` isn't heard of below.)
+                Ok(1..) if Instant::now() < at_most && !self.is_cut() => continue,
                 Err(error) if is_no_news(&error) => {}
                 _ => return, // the end, or an error, or a client that never stops sending
             }

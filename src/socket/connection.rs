@@ -1,7 +1,7 @@
 //! The socket of a connection: how it is accepted, read, written, and cut off. (How it is
 //! closed is in `closing.rs`.)
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -33,10 +33,17 @@ pub(crate) struct Connection {
     /// the lock, because a write fails as well if it doesn't get that.)
     pub(super) is_lacking: AtomicBool,
     /// Nothing more may be read or written: the drain is over.
-    pub(super) is_cut: AtomicBool,
+    is_cut: AtomicBool,
     /// All is sent and the end is said. To cut it off would do only harm.
     pub(super) is_lingering: AtomicBool,
 }
+
+/// A client that has gone is an error here, and no signal, whatever the program has made
+/// of `SIGPIPE`. (Apple's systems have an option for that, which `socket2` sets.)
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits() as i32;
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+const NO_SIGNAL: i32 = 0;
 
 /// How far sending has come.
 #[derive(Debug, Default)]
@@ -163,7 +170,7 @@ impl Connection {
                     Waited::TimedOut => return Ok(Received::TimedOut),
                 }
             }
-            if self.is_cut.load(Ordering::Relaxed) {
+            if self.is_cut() {
                 return Ok(Received::WeEnd);
             }
             match (&self.socket).read(buffer) {
@@ -223,11 +230,11 @@ impl Connection {
         }
         let mut end = None;
         loop {
-            if self.is_cut.load(Ordering::Relaxed) {
+            if self.is_cut() {
                 let message = "the server has cut the connection off";
                 return Err(io::Error::new(io::ErrorKind::ConnectionAborted, message));
             }
-            match (&self.socket).write(bytes) {
+            match self.socket.send_with_flags(bytes, NO_SIGNAL) {
                 Err(error) if is_no_news(&error) => {}
                 Err(error) => return Err(error),
                 Ok(count) => {
@@ -279,6 +286,10 @@ impl Connection {
         if !self.is_lingering.load(Ordering::Relaxed) {
             self.reset();
         }
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
     }
 
     /// Sees to it that the client finds a reset, and not an end that looks good: at once

@@ -1,6 +1,6 @@
 //! What all threads of one server share, and how it comes to its end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -45,8 +45,8 @@ pub(crate) struct Shared {
     hooks: RwLock<Option<Hooks>>,
     /// Nobody is told anything any more.
     has_ended: AtomicBool,
-    /// A signal has stopped the server. The next one cuts everybody off.
-    is_signalled: AtomicBool,
+    /// How many signals there have been.
+    signals: AtomicUsize,
 }
 
 impl Shared {
@@ -75,7 +75,7 @@ impl Shared {
             wakes: Arc::downgrade(wakes),
             not_stopping: Mutex::new(Some(not_stopping)),
             stopping,
-            is_signalled: AtomicBool::new(false),
+            signals: AtomicUsize::new(0),
         })
     }
 
@@ -116,13 +116,9 @@ impl Shared {
         cut
     }
 
-    /// What a signal does: the first stops the server, the second cuts everybody off.
-    pub(crate) fn signal(&self) {
-        if self.is_signalled.swap(true, Ordering::Relaxed) {
-            self.cut();
-        } else {
-            self.shutdown(); // which the program may have done itself
-        }
+    /// Counts a signal. Says how many there were before, or `None` if the server has ended.
+    pub(crate) fn count_signal(&self) -> Option<usize> {
+        (!self.has_ended()).then(|| self.signals.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Waits until everybody has left, and cuts off those that take too long.

@@ -35,22 +35,30 @@ pub(super) fn stop_at_signals(server: &Arc<Shared>) -> io::Result<()> {
     })
 }
 
-/// What a signal does. `ctrlc` calls this on a thread of its own, not inside the signal
-/// handler, so it may take locks.
+/// What a signal does: the first stops the servers, the second cuts everybody off, and one
+/// that finds nothing left to stop ends the program. `ctrlc` calls this on a thread of its
+/// own, not inside the signal handler, so it may take locks.
 fn on_signal() {
     let servers = SERVERS.lock().clone();
-    let mut servers: Vec<_> = servers.iter().filter_map(Weak::upgrade).collect();
-    servers.retain(|server| !server.has_ended());
-    if servers.is_empty() {
-        // There is nothing left to stop but the program. This is the status that a shell
-        // shows for a program that Ctrl-C has ended.
-        process::exit(130);
+    let servers = servers.iter().filter_map(Weak::upgrade);
+    let stops: Vec<_> =
+        servers.filter_map(|server| Some((server.count_signal()?, server))).collect();
+    if stops.iter().all(|(before, _)| *before > 1) {
+        process::exit(130); // the status that a shell shows for a program ended by Ctrl-C
     }
+    let stop = move || {
+        for (before, server) in &stops {
+            if *before == 0 {
+                server.shutdown(); // which the program may have done itself
+            } else {
+                server.cut();
+            }
+        }
+    };
     // On another thread, because it calls a hook. If that blocks, the next signal must
     // still be heard.
-    let signal = move || servers.iter().for_each(|server| server.signal());
-    let spawned = thread::Builder::new().name("signal".to_owned()).spawn(signal.clone());
+    let spawned = thread::Builder::new().name("signal".to_owned()).spawn(stop.clone());
     if spawned.is_err() {
-        signal();
+        stop();
     }
 }

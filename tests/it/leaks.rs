@@ -37,11 +37,13 @@ impl Belongings {
     }
 }
 
-/// The memory that this process uses, in bytes; 0 where the system does not tell.
+/// The memory that this process uses, in bytes, but for what it maps of files (such as its
+/// own code); 0 where the system doesn't tell.
 pub(crate) fn memory() -> usize {
-    let numbers = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = numbers.split(' ').nth(1).map_or(0, |pages| pages.parse().unwrap());
-    pages * rustix::param::page_size()
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kilobytes = anonymous.and_then(|rest| rest.trim().strip_suffix(" kB"));
+    1024 * kilobytes.map_or(0, |number| number.trim().parse().unwrap())
 }
 
 /// Numbers that look random and are the same in every run (SplitMix64).

@@ -45,6 +45,23 @@
 //!     `unix::a_file_*`.
 //! 16. `handle_request`: `one_request::*`.
 //! 17. no `unsafe`: the compiler; `requests::unsafe_code_is_forbidden`.
+//! 18. what was written arrives whole, or the client can tell: `lossy::*`,
+//!     `whole_or_reset::*`.
+//! 19. no half line because of a stop: `whole_or_reset::no_half_line_*`,
+//!     `whole_or_reset::a_whole_line_is_handed_over_though_the_server_stops`,
+//!     `whole_or_reset::a_clients_own_last_line_needs_no_end`.
+//! 20. nothing goes on after the end, and the end comes: `nothing_goes_on::*`.
+//! 21. datagrams behind slow ones, and in bursts: `bursts::*`.
+//! 22. Unix datagrams: `unix_datagrams::*`.
+//! 23. nothing of ours dies of what is not ours: `not_ours::*`.
+//! 24. Ctrl-C: `ctrl_c::*`, `signals::*`.
+//!
+//! What is not a promise of its own but part of several: `line_errors` says what comes
+//! after a bad line, `timeouts` how a handler changes its limits, and `events` what hooks
+//! are told.
+//!
+//! A client that has gone so completely that it has no address (seen on macOS) can't be
+//! made here, so no test has one.
 //!
 //! Beyond single promises: `nothing_lost` stops servers in the middle of their work,
 //! `states` in every state from every kind of thread, `faults` brings bad clients in
@@ -56,17 +73,28 @@
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 
 mod bind;
+mod bursts;
 mod compile_fail;
 mod cpython;
+#[cfg(unix)]
+mod ctrl_c;
 mod drain;
 mod effort;
+mod events;
 #[cfg(unix)]
 mod faults;
 mod isolation;
 #[cfg(unix)]
 mod leaks;
 mod limits;
+mod line_errors;
 mod lines;
+#[cfg(target_os = "linux")]
+mod lossy;
+#[cfg(unix)]
+mod not_ours;
+#[cfg(unix)]
+mod nothing_goes_on;
 #[cfg(unix)]
 mod nothing_lost;
 mod one_request;
@@ -87,6 +115,10 @@ mod states;
 mod stats;
 mod stopping;
 mod support;
+mod timeouts;
 mod udp;
 #[cfg(unix)]
 mod unix;
+#[cfg(target_os = "linux")]
+mod unix_datagrams;
+mod whole_or_reset;

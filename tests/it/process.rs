@@ -2,8 +2,8 @@
 //! or use up what all its threads share, or send it signals.
 
 use std::env;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{PATIENCE, wait_until};
 
 /// Set for a test that runs in a process of its own.
-const CHILD: &str = "SOCKETSERVER_TEST_CHILD";
+pub(crate) const CHILD: &str = "SOCKETSERVER_TEST_CHILD";
 
 /// Whether this is the process that [`Child::start`] has started.
 pub(crate) fn is_child() -> bool {
@@ -31,6 +31,40 @@ pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
         child.wait_for("done");
         child.assert_success();
     }
+}
+
+/// Runs `body` in a process of its own that has a network of its own: nothing but a
+/// loopback interface, `lo`, and that is down until `setup` sets it up, which is a script
+/// for the shell. Where the system doesn't allow that, the test is skipped, and says so.
+#[cfg(target_os = "linux")]
+pub(crate) fn in_own_network(test: &str, setup: &str, body: impl FnOnce()) {
+    let network = |script: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--map-root-user", "--net", "sh", "-ec"]);
+        unshare.arg(format!("{setup}\n{script}"));
+        unshare
+    };
+    if is_child() {
+        body();
+        eprintln!("done");
+        return;
+    }
+    let why_not = match network("true").stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Some(format!("unshare: {error}")),
+    };
+    if let Some(why_not) = why_not {
+        // Not `eprintln!`: that is shown only if the test fails.
+        let line = format!("SKIPPED {test}: no network of its own: {why_not}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        return;
+    }
+    let mut command = network("exec \"$0\" \"$@\"");
+    command.arg(env::current_exe().unwrap());
+    let child = Child::start_by(command, test);
+    child.wait_for("done");
+    child.assert_success();
 }
 
 /// This program again, in a process of its own, running one test. It tells us what it
@@ -55,11 +89,20 @@ impl Child {
         Self::start_by(shell, test)
     }
 
-    fn start_by(mut command: Command, test: &str) -> Self {
+    /// The same, with this as its standard input: a socket, for example.
+    pub(crate) fn start_with_input(test: &str, input: Stdio) -> Self {
+        Self::start_by_with_input(Command::new(env::current_exe().unwrap()), test, input)
+    }
+
+    fn start_by(command: Command, test: &str) -> Self {
+        Self::start_by_with_input(command, test, Stdio::null())
+    }
+
+    fn start_by_with_input(mut command: Command, test: &str, input: Stdio) -> Self {
         let mut process = command
-            .args([test, "--exact", "--nocapture"])
+            .args([test, "--exact", "--nocapture", "--include-ignored"])
             .env(CHILD, "1")
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -93,14 +136,23 @@ impl Child {
     }
 
     /// Waits for its end, which must be a good one.
-    pub(crate) fn assert_success(mut self) {
+    pub(crate) fn assert_success(self) {
+        let status = self.end();
+        assert!(status.success(), "the child fails: {status}");
+    }
+
+    /// Waits for its end, and says its exit status; `None` if a signal has ended it.
+    pub(crate) fn exit_code(self) -> Option<i32> {
+        self.end().code()
+    }
+
+    fn end(mut self) -> ExitStatus {
         let mut status = None;
         wait_until("the child ends", || {
             status = self.process.try_wait().unwrap();
             status.is_some()
         });
-        let status = status.expect("that was waited for");
-        assert!(status.success(), "the child fails: {status}");
+        status.expect("that was waited for")
     }
 }
 

@@ -276,6 +276,11 @@ impl<T: Clone> Notes<T> {
         self.0.lock().clone()
     }
 
+    /// Whether nobody else can add any more.
+    pub(crate) fn is_mine_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Waits until there are `count` notes, and returns them all.
     pub(crate) fn wait_for(&self, count: usize) -> Vec<T> {
         wait_until("enough notes", || self.len() >= count);
