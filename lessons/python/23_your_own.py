@@ -94,8 +94,8 @@ def serve(host, port):
 def client(host, port):
     with socket.create_connection((host, port), timeout=5) as stream:
         answers = stream.makefile("r", encoding="utf-8", newline="\n")
-        for command in sys.stdin:
-            stream.sendall(command.rstrip("\n").encode() + b"\n")
+        for command in sys.stdin.buffer:  # bytes: the server judges them
+            stream.sendall(command.rstrip(b"\n") + b"\n")
             answer = answers.readline().rstrip("\n")
             print(shown(answer), flush=True)
             if answer in ("BYE", ""):
