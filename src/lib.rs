@@ -205,5 +205,6 @@ pub use state::handle::{RunningServer, ServerHandle};
 mod pages;
 #[cfg(any(doc, doctest))]
 pub use pages::{
-    coming_from_python, errors, lessons, performance, platforms, reliability, socket_api,
+    coming_from_python, errors, lessons, performance, platforms, reliability,
+    socket_api, teachers,
 };

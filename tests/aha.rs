@@ -14,6 +14,8 @@ use course::programs::{DEADLINE, Program, deaf_port, example};
 mod course;
 #[path = "aha/errors.rs"]
 mod errors;
+#[path = "aha/framing.rs"]
+mod framing;
 #[path = "aha/lesson_04.rs"]
 mod lesson_04;
 #[path = "aha/lesson_05.rs"]
@@ -40,6 +42,11 @@ mod lesson_16;
 mod lesson_17;
 #[path = "aha/lesson_18.rs"]
 mod lesson_18;
+#[path = "aha/lesson_23.rs"]
+mod lesson_23;
+#[path = "aha/limits.rs"]
+#[allow(dead_code, reason = "a whole program, which no test runs as one")]
+mod limits;
 #[cfg(target_os = "linux")] // it looks into /proc
 #[path = "aha/off_the_path.rs"]
 mod off_the_path;

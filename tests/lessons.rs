@@ -235,6 +235,11 @@ fn every_lesson_is_complete() {
 }
 
 #[test]
+fn the_teachers_minutes_add_up() {
+    nothing_to_complain(&files::hours(&files::root()));
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     nothing_to_complain(&links::links(&files::root()));
 }
@@ -503,6 +508,9 @@ fn what_is_typed_is_typed_at_its_prompt() -> std::io::Result<()> {
 fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
     let copy = Copy::new("missing")?;
     assert_eq!(files::completeness(&copy.0), [""; 0]);
+    fs::write(copy.0.join("README.md"), "You need a terminal and Rust.\n")?;
+    complains(&files::completeness(&copy.0), &["need the same paragraph"]);
+    fs::remove_file(copy.0.join("README.md"))?;
     fs::remove_file(copy.0.join("lessons/02_echo.md"))?;
     complains(
         &files::completeness(&copy.0),
@@ -520,6 +528,10 @@ fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
         &files::completeness(&copy.0),
         &["src/pages/lessons.rs does not name lesson 98"],
     );
+    assert_eq!(files::hours(&copy.0), [""; 0]);
+    copy.change("lessons/README.md", " | 25 | – |", " | 30 | – |")?;
+    complains(&files::hours(&copy.0), &["**", "the sum of all"]);
+    complains(&files::hours(&copy.0), &["01 02 04 05 06 take", "and not 155"]);
     copy.change("lessons/README.md", "][lesson_02] | ", "][lesson_02] |  | ")?;
     complains(&files::completeness(&copy.0), &["a row needs", "lesson_02"]);
     Ok(())
@@ -558,9 +570,11 @@ fn a_note_or_an_example_out_of_form_is_noticed() -> std::io::Result<()> {
     copy.change("examples/02_echo.rs", "fn main", "//\nlet x = y.unwrap();\nfn main")?;
     complains(&form::form(&copy.0), &["02_echo.rs", "no `.unwrap()`"]);
     let long = format!("{}// {}\n", "let x = 1;\n".repeat(80), "-".repeat(90));
-    fs::write(copy.0.join("examples/02_echo.rs"), long)?;
-    complains(&form::form(&copy.0), &["80 lines of code"]);
+    fs::write(copy.0.join("examples/02_echo.rs"), format!("{long}\nmod support;\n"))?;
+    complains(&form::form(&copy.0), &["81 lines of code: a lesson has fewer than 80"]);
     complains(&form::form(&copy.0), &["line 81 has 90 columns"]);
+    fs::write(copy.0.join("examples/02_echo.rs"), long.repeat(2))?;
+    complains(&form::form(&copy.0), &["160 lines of code: a lesson has fewer than 135"]);
     Ok(())
 }
 

@@ -15,6 +15,7 @@
 #![doc = "[coming]: crate::coming_from_python"]
 #![doc = "[reliability]: crate::reliability"]
 #![doc = "[platforms]: crate::platforms"]
+#![doc = "[teachers]: crate::teachers"]
 #![doc = "[performance]: crate::performance"]
 #![doc = "[lesson_01]: lesson_01"]
 #![doc = "[lesson_02]: lesson_02"]
@@ -34,6 +35,7 @@
 #![doc = "[lesson_16]: lesson_16"]
 #![doc = "[lesson_17]: lesson_17"]
 #![doc = "[lesson_18]: lesson_18"]
+#![doc = "[lesson_23]: lesson_23"]
 #![doc = ""]
 #![doc = include_str!("../../lessons/README.md")]
 
@@ -95,4 +97,5 @@ lessons! {
     lesson_16 "16_http_get";
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";
+    lesson_23 "23_your_own";
 }

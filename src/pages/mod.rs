@@ -36,6 +36,13 @@ page!(platforms, "platforms.md");
 
 page!(reliability, "reliability.md", "platforms" => "crate::platforms");
 
+page!(
+    teachers,
+    "teachers.md",
+    "index" => "crate::lessons",
+    "platforms" => "crate::platforms",
+);
+
 page!(performance, "performance.md" with "performance.svg");
 
 page_of_lessons!(errors, "errors.md": "01" "02" "03" "04" "05" "06" "17" "18");

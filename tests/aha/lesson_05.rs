@@ -284,3 +284,39 @@ fn a_client_that_is_never_done_costs_the_server_five_seconds() -> Outcome {
     assert_eq!(silent.read(&mut [0; 4])?, 0); // closed, without an answer
     Ok(())
 }
+
+/// How long it takes to send one byte, then another one, and to be answered: the median
+/// of many tries.
+#[cfg(target_os = "linux")]
+fn two_small_writes(nodelay: bool) -> IoResult<Duration> {
+    let (mut client, mut server) = connected()?;
+    client.set_nodelay(nodelay)?;
+    let answering = thread::spawn(move || -> IoResult<()> {
+        server.set_nodelay(true)?;
+        while server.read_exact(&mut [0; 2]).is_ok() {
+            server.write_all(b"k")?;
+        }
+        Ok(())
+    });
+    let mut times = Vec::new();
+    for _ in 0..21 {
+        let begin = Instant::now();
+        client.write_all(b"a")?;
+        client.write_all(b"b")?;
+        client.read_exact(&mut [0])?;
+        times.push(begin.elapsed());
+    }
+    drop(client);
+    answering.join().map_err(|_| ErrorKind::Other)??;
+    times.sort();
+    Ok(times[times.len() / 2])
+}
+
+#[cfg(target_os = "linux")] // others wait for other times
+#[test]
+fn two_small_writes_cost_forty_milliseconds() -> Outcome {
+    let (waits, goes) = (two_small_writes(false)?, two_small_writes(true)?);
+    assert!(waits >= Duration::from_millis(35), "{waits:?}");
+    assert!(goes < waits / 2, "{goes:?}, and with a wait {waits:?}");
+    Ok(())
+}

@@ -151,3 +151,21 @@ fn ctrl_c_ends_a_server_that_waits_for_a_silent_client() -> Outcome {
     assert_eq!(silent.read(&mut [0; 5])?, 0); // the system closes what it had open
     Ok(())
 }
+
+#[test]
+fn a_client_that_gave_up_is_served_all_the_same() -> Outcome {
+    let (mut server, addr) = server_with(0)?;
+    let mut first = connect(addr)?;
+    assert_eq!(echoed(&mut first, b"Hello")?, b"Hello");
+    let mut second = connect(addr)?;
+    second.write_all(b"Anybody?")?;
+    let second_address = second.local_addr()?;
+    is_unanswered(&second)?;
+    drop(second); // it has waited for long enough
+    drop(first);
+    let end = Instant::now() + DEADLINE;
+    let served = format!("{second_address} connected");
+    while server.line(end)?.ok_or("it has ended")? != served {}
+    assert_eq!(echoed(&mut connect(addr)?, b"and me?")?, b"and me?");
+    Ok(())
+}

@@ -163,3 +163,28 @@ fn python_tells_the_system_its_names_from_3_14_on() -> Outcome {
     assert_eq!(told, newer.starts_with(b"True"), "{text}");
     Ok(())
 }
+
+#[test]
+fn a_receiver_hears_that_all_senders_are_gone() -> Outcome {
+    let (sender, receiver) = channel::<&str>();
+    let panics = {
+        let sender = sender.clone();
+        thread::spawn(move || {
+            let _sender = sender;
+            panic!("before it has sent anything");
+        })
+    };
+    drop(sender); // `main`'s own: while it lives, there may be a message
+    assert!(receiver.recv_timeout(DEADLINE).is_err_and(|error| {
+        error == std::sync::mpsc::RecvTimeoutError::Disconnected
+    }));
+    assert!(panics.join().is_err());
+
+    // [channel]
+    let (sender, receiver) = channel(); // from std::sync::mpsc
+    thread::spawn(move || sender.send("north has ended")); // it owns its end
+    let news = receiver.recv()?; // waits for a message, or until no sender is left
+    // [/channel]
+    assert_eq!(news, "north has ended");
+    Ok(())
+}

@@ -389,3 +389,18 @@ fn a_server_in_the_background_of_a_script_starts() -> Outcome {
     talking(addr, "hello")?;
     Ok(())
 }
+
+#[test]
+fn half_a_line_is_not_handed_over() -> Outcome {
+    let (mut server, addr) = serving(&[])?;
+    let mut client = BufReader::new(connect(addr)?);
+    client.get_mut().write_all(b"one\nthree fo")?;
+    client.read_line(&mut String::new())?;
+    let begin = Instant::now();
+    server.interrupt()?;
+    let mut rest = String::new();
+    client.read_to_string(&mut rest)?; // the end, and no word of the half line
+    assert_eq!(rest, "");
+    assert!(begin.elapsed() < DEADLINE / 2, "nobody waits for the other half");
+    Ok(())
+}

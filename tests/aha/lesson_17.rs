@@ -209,3 +209,14 @@ fn the_reads_in_vain_are_counted() -> Outcome {
     assert!(count > 10, "{line}");
     Ok(())
 }
+
+#[test]
+fn a_timeout_means_nothing_to_a_non_blocking_socket() -> Outcome {
+    let (client, mut server) = connected()?; // both have a read timeout of ten seconds
+    server.set_nonblocking(true)?;
+    let begin = Instant::now();
+    assert!(not_now(&server.read(&mut [0; 10])));
+    assert!(begin.elapsed() < DEADLINE / 2);
+    drop(client);
+    Ok(())
+}

@@ -292,8 +292,13 @@ fn a_server_without_descriptors_says_so_once_and_goes_on() -> Outcome {
 #[test]
 fn a_python_server_without_descriptors_says_so_once_and_goes_on() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
-    let with_a_module =
-        ["11_threaded_server", "13_graceful_shutdown", "14_chat", "15_support_bot"];
+    let with_a_module = [
+        "11_threaded_server",
+        "13_graceful_shutdown",
+        "14_chat",
+        "15_support_bot",
+        "23_your_own",
+    ];
     for lesson in BY_HAND.into_iter().chain(with_a_module) {
         let mut command = Command::new(python);
         command.arg(format!("lessons/python/{lesson}.py"));
@@ -491,7 +496,7 @@ fn an_argument_that_is_not_utf_8_is_refused() -> Outcome {
 fn demonstrations(
     output: impl Fn() -> io::Result<Stdio> + Sync,
 ) -> Result<Vec<(String, Option<i32>, String)>, String> {
-    let lessons = course::files::lessons(&root());
+    let lessons = course::files::with_support(&root());
     lessons
         .chunks(6)
         .flat_map(|some| {
@@ -650,7 +655,7 @@ fn an_option_that_is_not_used_is_refused() -> Outcome {
 
 #[test]
 fn help_fits_into_80_columns_and_names_the_program() -> Outcome {
-    for lesson in course::files::lessons(&root()) {
+    for lesson in course::files::with_support(&root()) {
         let mut command = Command::new(example(&lesson));
         let (output, _) = run(command.arg("--help"), Instant::now() + DEADLINE)?;
         let help = String::from_utf8(output.stdout)?;

@@ -127,10 +127,10 @@ fn region(root: &Path, source: &str) -> Result<String, String> {
         }
     };
     let any_mark = |line: &&&str| {
-        let word = line.trim().trim_start_matches(['/', '#', ' ']);
-        let comment =
-            line.trim_start().starts_with("//") || line.trim_start().starts_with('#');
-        comment && word.starts_with('[') && word.ends_with(']') && !word.contains(' ')
+        // (`#[derive(Clone)]` is no mark: it belongs to the code.)
+        let word =
+            ["// [", "# ["].iter().find_map(|mark| line.trim().strip_prefix(mark));
+        word.is_some_and(|word| word.ends_with(']') && !word.contains(' '))
     };
     let kept: Vec<&str> = lines.iter().filter(|line| !any_mark(line)).copied().collect();
     let indent = |line: &&str| line.len() - line.trim_start().len();

@@ -1,5 +1,6 @@
 //! The files of the course, and whether each lesson has all of its own.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,16 @@ pub(crate) fn numbered(dir: &Path, ext: &str) -> Vec<String> {
 /// The names of all lessons that have an example.
 pub(crate) fn lessons(root: &Path) -> Vec<String> {
     numbered(&root.join("examples"), "rs")
+}
+
+/// The lessons whose program uses `examples/support`, as all do but those on the way out.
+pub(crate) fn with_support(root: &Path) -> Vec<String> {
+    let mut lessons = lessons(root);
+    lessons.retain(|name| {
+        read(&root.join(format!("examples/{name}.rs")))
+            .is_ok_and(|text| text.contains("\nmod support;"))
+    });
+    lessons
 }
 
 /// The pages that students read: the notes, their index, and what stands around them.
@@ -112,6 +123,60 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
         }
     }
     complaints.extend(rows(root));
+    complaints.extend(prerequisites(root));
+    complaints
+}
+
+/// The front page and the index say the same of what one needs.
+fn prerequisites(root: &Path) -> Option<String> {
+    let needed = |page: &str| -> Option<String> {
+        let text = read(&root.join(page)).ok()?;
+        let is_it = |part: &&str| part.starts_with("You need a terminal and Rust");
+        Some(text.split("\n\n").find(is_it)?.to_owned())
+    };
+    let (front, index) = (needed("README.md"), needed("lessons/README.md"));
+    (root.join("README.md").exists() && (front.is_none() || front != index)).then(|| {
+        "README.md and lessons/README.md need the same paragraph `You need a terminal and \
+         Rust ..`."
+            .to_owned()
+    })
+}
+
+/// The numbers that `lessons/teachers.md` gives are the sums of the index's minutes.
+pub(crate) fn hours(root: &Path) -> Vec<String> {
+    let text = |page: &str| read(&root.join(page)).unwrap_or_default();
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let minutes: BTreeMap<String, u32> = text("lessons/README.md")
+        .lines()
+        .filter(|line| line.contains("][lesson_"))
+        .filter_map(|line| {
+            let number = line.split_once("][lesson_")?.1.get(..2)?.to_owned();
+            let minutes =
+                cells(line).iter().skip(1).find_map(|cell| cell.parse().ok())?;
+            Some((number, minutes))
+        })
+        .collect();
+    let page = text("lessons/teachers.md");
+    let mut complaints = Vec::new();
+    let all = format!("**{} minutes**", minutes.values().sum::<u32>());
+    if !page.contains(&all) {
+        complaints
+            .push(format!("lessons/teachers.md does not say {all}, the sum of all."));
+    }
+    for line in page.lines().filter(|line| line.starts_with('|')) {
+        let cells = cells(line);
+        let [.., lessons, said] = &cells[..] else { continue };
+        let sum: Option<u32> =
+            lessons.split(' ').map(|number| minutes.get(number)).sum();
+        if sum.is_some_and(|sum| sum.to_string() != *said) {
+            complaints.push(format!(
+                "lessons/teachers.md: {lessons} take {} minutes, and not {said}.",
+                sum.unwrap_or_default()
+            ));
+        }
+    }
     complaints
 }
 

@@ -486,8 +486,8 @@ impl Stage<'_> {
 fn shown_address(lesson: &str, args: &[&str]) -> Option<(String, bool)> {
     let help = Command::new(programs::example(lesson)).arg("--help").output().ok()?;
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    let (_, rest) = help.split_once("serve and client meet (default ")?;
-    let default = rest.split_once(')')?.0;
+    let (_, rest) = help.split_once("--addr HOST:PORT")?;
+    let default = rest.split_once("(default ")?.1.split_once(')')?.0;
     let given =
         args.iter().position(|arg| *arg == "--addr").and_then(|at| args.get(at + 1));
     let shown = given.copied().unwrap_or(default);
