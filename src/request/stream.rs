@@ -93,8 +93,9 @@ impl<A: Address> StreamRequest<A> {
     ///
     /// The last line of a client that is done sending may come without its end. But when
     /// the server stops, a line whose end hasn't come yet is not handed over: it may be
-    /// the first half of a command. (Use [`read_line`](Self::read_line) if you need to
-    /// see the line's end yourself.)
+    /// the first half of a command. (For commands that change something use
+    /// [`read_line`](Self::read_line), and do only those that end with `\n`: a client that
+    /// crashes can break off too.)
     ///
     /// ```
     /// use std::io::{self, Write};

@@ -16,8 +16,8 @@ use socketserver::{
 };
 
 use crate::support::{
-    Echo, Notes, PATIENCE, ask_udp, assert_echo, connect, connect_udp, has_ended,
-    is_reset, options, read_all, stop, tcp, udp, wait_until,
+    Echo, Notes, PATIENCE, ask_udp, assert_echo, connect, connect_to_trouble,
+    connect_udp, has_ended, is_reset, options, read_all, stop, tcp, udp, wait_until,
 };
 
 /// A handler that is in trouble at one place, once; then it echoes.
@@ -104,11 +104,11 @@ fn trouble_in_a_handler_ends_its_connection_and_no_other() {
         let calls = handler.calls.clone();
         let server = tcp(options, handler);
 
-        let client = connect(server.local_addr());
-        let local = client.local_addr().unwrap();
-        client.shutdown(Shutdown::Write).unwrap();
+        let (client, local) = connect_to_trouble(server.local_addr());
+        let _ = client.shutdown(Shutdown::Write); // it may be reset already
         assert!(has_ended(client));
-        wait_until("it is counted", || server.stats().active == 0);
+        wait_until("it is counted", || server.stats().accepted == 1);
+        wait_until("it has ended", || server.stats().active == 0);
         assert_eq!(calls.all(), expected, "{what}");
         let words = format!("trouble in {place}");
         assert_eq!(errors.all(), [(local.to_string(), panics, words)], "{what}");

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
+use socket2::{Domain, SockRef, Type};
 use socketserver::{
     Address, DatagramRequest, RequestHandler, RunningServer, ServerBuilder,
     ServerHandle, Stats, StreamRequest, TcpRequest, ThreadedServer, UdpRequest,
@@ -136,12 +137,25 @@ pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     read_all(client)
 }
 
+/// A client of a server that may reset the connection before `connect` has returned.
+pub(crate) fn connect_to_trouble(address: SocketAddr) -> (TcpStream, SocketAddr) {
+    let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let client = TcpStream::from(socket);
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let local = client.local_addr().unwrap();
+    match SockRef::from(&client).connect(&address.into()) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+        result => result.unwrap(),
+    }
+    (client, local)
+}
+
 /// Whether the server answers `request` with a reset: something went wrong.
 pub(crate) fn is_reset(address: SocketAddr, request: &[u8]) -> bool {
-    let mut client = connect(address);
-    client.write_all(request).unwrap();
-    let end = client.read_to_end(&mut Vec::new());
-    end.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+    let (mut client, _) = connect_to_trouble(address);
+    let _ = client.write_all(request); // it may be reset already
+    client.read_to_end(&mut Vec::new()).is_err()
 }
 
 /// Whether the server ends the connection, cleanly or not, whatever it sends before.
@@ -154,7 +168,13 @@ pub(crate) fn has_ended(mut client: impl Read) -> bool {
             Ok(0) => return true,
             Ok(_) if Instant::now() < until => {}
             Ok(_) => return false,
-            Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
+            Err(error) => {
+                let kind = error.kind();
+                return matches!(
+                    kind,
+                    io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected
+                );
+            }
         }
     }
 }
