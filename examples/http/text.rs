@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use crate::support::text;
+
 /// Whether this can be a method, or the name of a header.
 pub(crate) fn is_token(name: &str) -> bool {
     let is_part =
@@ -54,16 +56,9 @@ pub(crate) fn misplaced(text: &str, marks: &[u8]) -> Option<char> {
     text.char_indices().find(|(at, _)| !is_fine(*at)).map(|(_, letter)| letter)
 }
 
-/// Bytes from the network, fit for the screen: what could command the terminal is
-/// replaced.
+/// Bytes from the network, fit for the screen.
 pub(crate) fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let harmless =
-        |letter: char| letter == '\n' || letter == '\t' || !letter.is_control();
-    text.chars()
-        .filter(|letter| *letter != '\r')
-        .map(|letter| if harmless(letter) { letter } else { '\u{fffd}' })
-        .collect()
+    text::shown(&String::from_utf8_lossy(bytes))
 }
 
 /// The beginning of what came, in quotes, for a message.
