@@ -1,7 +1,6 @@
 //! The bars: what the library has to reach.
 
-use crate::report::number;
-use crate::results::Results;
+use crate::results::{Results, number};
 use crate::sample::Metric;
 use crate::setup::*;
 use crate::work::Work::{self, *};
@@ -113,7 +112,7 @@ impl Bars<'_> {
             .find(|(baseline, _)| *baseline == other);
         let beside = again.map_or_else(String::new, |(baseline, again)| {
             let ratios = self.results.ratios(work, again, baseline, metric);
-            format!("A/A {}", crate::report::with_range(&ratios))
+            format!("A/A {}", ratios.with_range())
         });
         let of = format!(" of {}", other.label);
         let what = match metric {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::bars;
 use crate::machine;
-use crate::results::{Results, Values};
+use crate::results::{Results, number};
 use crate::sample::Metric;
 use crate::setup::Peer;
 use crate::work::{self, Work};
@@ -84,7 +84,7 @@ fn cells(results: &Results, work: Work, peer: Peer, has_ratio: bool) -> Vec<Stri
         match metric {
             Metric::Rate if has_ratio => {
                 let ratios = results.ratios(work, peer, work.peers()[0], metric);
-                cells.push(with_range(&ratios));
+                cells.push(ratios.with_range());
             }
             Metric::StopTime => {
                 let worst = values.percentile(99);
@@ -95,29 +95,6 @@ fn cells(results: &Results, work: Work, peer: Peer, has_ratio: bool) -> Vec<Stri
         }
     }
     cells
-}
-
-/// The median of some ratios, with the smallest and the largest.
-pub fn with_range(ratios: &Values) -> String {
-    match (ratios.median(), ratios.min(), ratios.max()) {
-        (Some(median), Some(min), Some(max)) => {
-            format!("{median:.2} [{min:.2}–{max:.2}]")
-        }
-        _ => "–".to_owned(),
-    }
-}
-
-/// A number with about three digits that count.
-pub fn number(value: f64) -> String {
-    match value.abs() {
-        10_000.0.. => format!("{:.1}k", value / 1000.0),
-        100.0.. => format!("{value:.0}"),
-        10.0.. => format!("{value:.1}"),
-        0.0 => "0".to_owned(),
-        _ if value.fract() == 0.0 => format!("{value:.0}"),
-        1.0.. => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
 }
 
 fn row(cells: &[String]) -> String {

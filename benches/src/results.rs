@@ -179,4 +179,27 @@ impl Values {
         let place = (self.0.len() * percent).div_ceil(100).max(1) - 1;
         self.0.get(place).copied()
     }
+
+    /// The median, with the smallest and the largest: for ratios.
+    pub fn with_range(&self) -> String {
+        match (self.median(), self.min(), self.max()) {
+            (Some(median), Some(min), Some(max)) => {
+                format!("{median:.2} [{min:.2}–{max:.2}]")
+            }
+            _ => "–".to_owned(),
+        }
+    }
+}
+
+/// A number with about three digits that count.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        10_000.0.. => format!("{:.1}k", value / 1000.0),
+        100.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        0.0 => "0".to_owned(),
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
+        1.0.. => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
 }
