@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::in_time;
 
-/// One row of the table.
+/// One fault: a row of the table, and its entry in the list at the page's end.
 struct Row {
     /// The name of the fault, as `tests/reliability.py` has it.
     fault: String,
@@ -21,21 +21,33 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// The rows: `| fault | here | Python | run | tests |`, with names in backticks.
+/// The rows `| words | here | Python |`, each with its entry ``- words: `script` `` and the
+/// tests below that, ``  - `test` ``. The words are the same, and so is the order.
 fn rows() -> Vec<Row> {
     let page = fs::read_to_string(file("lessons/reliability.md")).unwrap();
-    let names = |cell: &str| -> Vec<String> {
-        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    };
-    page.lines()
-        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
-        .filter(|cells: &Vec<_>| cells.len() == 5 && cells[3].starts_with('`'))
-        .map(|cells| Row {
-            fault: names(cells[3]).concat(),
-            python: cells[2].to_owned(),
-            tests: names(cells[4]),
-        })
-        .collect()
+    let (faults, shown) = page.split_once("\n## What shows it\n").unwrap();
+    let table: Vec<Vec<&str>> = faults
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|line| line.split(" | ").collect())
+        .skip(1) // the head
+        .collect();
+    let mut entries: Vec<(&str, Row)> = Vec::new();
+    for line in shown.lines() {
+        if let Some(test) = line.strip_prefix("  - `") {
+            let (_, row) = entries.last_mut().expect("an entry before its tests");
+            row.tests.push(test.trim_end_matches('`').to_owned());
+        } else if let Some((words, fault)) =
+            line.strip_prefix("- ").and_then(|line| line.rsplit_once(": "))
+        {
+            let python = table[entries.len()][2].to_owned();
+            let fault = fault.trim_matches('`').to_owned();
+            entries.push((words, Row { fault, python, tests: Vec::new() }));
+        }
+    }
+    let words: Vec<&str> = entries.iter().map(|(words, _)| *words).collect();
+    assert_eq!(words, table.iter().map(|cells| cells[0]).collect::<Vec<_>>());
+    entries.into_iter().map(|(_, row)| row).collect()
 }
 
 /// Starts a script with Python, if there is one.
