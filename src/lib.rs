@@ -1,8 +1,12 @@
 //! Thread-per-connection servers, modelled on Python's `socketserver`: TCP, UDP and Unix
 //! sockets, a handler to write, and a clean shutdown.
 //!
-//! It is a library to use and to read: it is the last lesson of a course on network
-//! programming with threads. Every file of it is meant to be understood.
+//! A course comes with it: its [`lessons`] begin with [a first server by hand][first] and
+//! end with servers for many clients, and the library's own code is meant to be read as the
+//! last of them. (For Python's names, see [`coming_from_python`]; for what an error message
+//! means, [`errors`].)
+//!
+//! [first]: lessons::lesson_01
 //!
 //! # Hello, world!
 //!
@@ -141,11 +145,6 @@
 //! The names are Python's where the thing is the same. The page [`coming_from_python`]
 //! lists all of them, and [`socket_api`] those of Python's `socket`.
 //!
-//! # The course
-//!
-//! The [`lessons`] begin with a socket and end with servers for thousands. [`errors`] says
-//! what the system's error messages mean.
-//!
 //! # Where it runs
 //!
 //! It is run and tested on Linux. macOS and Windows are supported by construction; the
@@ -201,10 +200,16 @@ pub use serve::transport::Transport;
 pub use serve::{Handled, ThreadedServer};
 pub use state::handle::{RunningServer, ServerHandle};
 
-#[cfg(any(doc, doctest))]
+// The long pages exist in the documentation only, and nobody runs their excerpts.
+#[cfg(all(doc, not(doctest)))]
 mod pages;
-#[cfg(any(doc, doctest))]
+#[cfg(all(doc, not(doctest)))]
 pub use pages::{
     coming_from_python, errors, lessons, performance, platforms, reliability,
     socket_api, teachers,
 };
+
+/// The README's program must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

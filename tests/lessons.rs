@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use course::interop::{Over, Talk, talk};
 use course::programs::{self, DEADLINE, Program, deaf_port, run, taken_port};
-use course::{excerpts, files, form, links, nothing_to_complain, transcripts};
+use course::{excerpts, files, form, links, nothing_to_complain, pictures, transcripts};
 
 mod course;
 #[path = "../examples/nonblocking/mod.rs"]
@@ -218,10 +218,23 @@ fn every_excerpt_is_the_code() {
 /// The complaints about excerpts, once they are overwritten if that is wanted.
 fn current_excerpts() -> &'static [String] {
     static COMPLAINTS: OnceLock<Vec<String>> = OnceLock::new();
-    COMPLAINTS.get_or_init(|| {
-        let overwrite = std::env::var("LESSONS").is_ok_and(|value| value == "overwrite");
-        excerpts::excerpts(&files::root(), overwrite)
-    })
+    COMPLAINTS.get_or_init(|| excerpts::excerpts(&files::root(), overwrite()))
+}
+
+/// Whether to put right what can be generated.
+fn overwrite() -> bool {
+    std::env::var("LESSONS").is_ok_and(|value| value == "overwrite")
+}
+
+#[test]
+fn every_picture_is_on_the_site() {
+    nothing_to_complain(current_pictures());
+}
+
+/// The complaints about pictures, once they are overwritten if that is wanted.
+fn current_pictures() -> &'static [String] {
+    static COMPLAINTS: OnceLock<Vec<String>> = OnceLock::new();
+    COMPLAINTS.get_or_init(|| pictures::pictures(&files::root(), overwrite()))
 }
 
 #[test]
@@ -381,7 +394,10 @@ impl Copy {
             fs::remove_dir_all(&copy)?;
         }
         for dir in ["examples", "benches", "lessons", "src", "tests"] {
-            copy_folder(&files::root().join(dir), &copy.join(dir))?;
+            let from = files::root().join(dir);
+            if from.exists() {
+                copy_folder(&from, &copy.join(dir))?; // `benches` is not in the package
+            }
         }
         Ok(Self(copy))
     }
@@ -436,8 +452,28 @@ fn a_changed_excerpt_is_noticed_and_overwritten() -> std::io::Result<()> {
     complains(&excerpts::excerpts(&copy.0, false), &["has no part `nothing`: mark it"]);
     copy.change("lessons/02_echo.md", "02_echo.rs#nothing", "20_echo.rs#echo")?;
     complains(&excerpts::excerpts(&copy.0, false), &["no file examples/20_echo.rs"]);
-    copy.change("lessons/02_echo.md", "```rust,ignore", "```rust")?;
-    complains(&excerpts::excerpts(&copy.0, false), &["fence is ```rust,ignore"]);
+    copy.change("lessons/02_echo.md", "```rust", "```rust,ignore")?;
+    complains(&excerpts::excerpts(&copy.0, false), &["fence is ```rust or"]);
+    Ok(())
+}
+
+#[test]
+fn a_picture_that_is_not_on_the_site_is_noticed() -> std::io::Result<()> {
+    current_pictures();
+    let copy = Copy::new("picture")?;
+    assert_eq!(pictures::pictures(&copy.0, false), [""; 0]);
+    copy.change("lessons/10_print_lock.svg", "better 1", "worse 1")?;
+    let site = "src/pages/pictures/10_print_lock.md";
+    complains(&pictures::pictures(&copy.0, false), &[site, "LESSONS=overwrite"]);
+    assert_eq!(pictures::pictures(&copy.0, true), [""; 0]);
+    assert_eq!(pictures::pictures(&copy.0, false), [""; 0]);
+    copy.change("lessons/10_print_lock.md", "![Timeline", "[Timeline")?;
+    complains(&pictures::pictures(&copy.0, false), &["does not show its picture"]);
+    let line = " \"10_print_lock.md\";";
+    copy.change("src/pages/lessons.rs", line, ";")?;
+    complains(&pictures::pictures(&copy.0, false), &["src/pages/lessons.rs", line]);
+    copy.change("lessons/02_echo.md", "# 02", "<img src=\"x.svg\">\n\n# 02")?;
+    complains(&pictures::pictures(&copy.0, false), &["02_echo.md", "no `<img`"]);
     Ok(())
 }
 
@@ -528,6 +564,10 @@ fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
         &files::completeness(&copy.0),
         &["src/pages/lessons.rs does not name lesson 98"],
     );
+    complains(
+        &files::completeness(&copy.0),
+        &["src/pages/labels.md does not name lesson 98"],
+    );
     assert_eq!(files::hours(&copy.0), [""; 0]);
     copy.change("lessons/README.md", " | 25 | – |", " | 30 | – |")?;
     complains(&files::hours(&copy.0), &["**", "the sum of all"]);
@@ -565,6 +605,12 @@ fn a_note_or_an_example_out_of_form_is_noticed() -> std::io::Result<()> {
         "two_writes_are_one",
     )?;
     complains(&form::form(&copy.0), &["02_echo.md", "no test `two_writes_are_one`"]);
+    copy.change(
+        "lessons/02_echo.md",
+        "## You can now",
+        "Next: [03][lesson_03].\n\n## Now",
+    )?;
+    complains(&form::form(&copy.0), &["02_echo.md", "not led on", "[lesson_03]"]);
     copy.change("lessons/02_echo.md", "## Predict", "## Guess")?;
     complains(&form::form(&copy.0), &["02_echo.md", "in this order", "Guess"]);
     copy.change("examples/02_echo.rs", "fn main", "//\nlet x = y.unwrap();\nfn main")?;

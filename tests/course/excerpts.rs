@@ -35,11 +35,11 @@ fn check_page(
         let at = format!("{name}:{}", number + 1);
         if let Some((ticks, language)) = fence(line) {
             // A fence without a source: its body is only carried over.
-            if language == "rust" {
+            if language.contains("ignore") {
                 complaints.push(format!(
-                    "{at}: a plain `rust` fence is run by `cargo test --doc`, and a server \
-                     in it never ends. Write ```rust,ignore for an excerpt, ```rust,no_run \
-                     for a whole program."
+                    "{at}: with `ignore`, the documentation site warns that the code is not \
+                     tested. Write ```rust for an excerpt, ```rust,no_run for a whole \
+                     program."
                 ));
             }
             for (_, body) in lines.by_ref() {
@@ -58,9 +58,9 @@ fn check_page(
                 "{at}: no code follows: put a ``` fence on the next line."
             ));
         };
-        if !["```rust,ignore", "```python"].contains(&opening) {
+        if !["```rust", "```python"].contains(&opening) {
             complaints.push(format!(
-                "{at}: an excerpt's fence is ```rust,ignore or ```python, not {opening}."
+                "{at}: an excerpt's fence is ```rust or ```python, not {opening}."
             ));
         }
         let body =

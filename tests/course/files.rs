@@ -105,8 +105,11 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
             ("lessons/README.md", format!("[lesson_{number}]: {name}.md")),
             ("lessons/README.md", format!("][lesson_{number}] |")),
             ("README.md", format!("lessons/{name}.md")),
-            ("src/pages/lessons.rs", format!("lesson_{number} \"{name}\";")),
-            ("src/pages/lessons.rs", format!("[lesson_{number}]: lesson_{number}\"")),
+            ("src/pages/lessons.rs", format!("lesson_{number} \"{name}\"")),
+            (
+                "src/pages/labels.md",
+                format!("[lesson_{number}]: crate::lessons::lesson_{number}\n"),
+            ),
         ] {
             // The front page may not be written yet; the other two always are.
             let Ok(text) = read(&root.join(index)) else {
@@ -183,19 +186,19 @@ pub(crate) fn hours(root: &Path) -> Vec<String> {
 /// Each row of the index in `lessons/README.md` has all of its cells.
 fn rows(root: &Path) -> Vec<String> {
     let text = read(&root.join("lessons/README.md")).unwrap_or_default();
-    let row = |line: &str| line.starts_with("| ") && line.contains("][lesson_");
+    let row = |line: &str| line.starts_with("| [") && line.contains("][lesson_");
     let complete = |line: &str| {
         let cells: Vec<&str> =
             line.trim_matches('|').split('|').map(str::trim).collect();
-        let minutes = cells.get(3).is_some_and(|cell| cell.parse::<u32>().is_ok());
-        cells.len() == 5 && minutes && cells.iter().all(|cell| !cell.is_empty())
+        let minutes = cells.get(2).is_some_and(|cell| cell.parse::<u32>().is_ok());
+        cells.len() == 4 && minutes && cells.iter().all(|cell| !cell.is_empty())
     };
     text.lines()
         .filter(|line| row(line) && !complete(line))
         .map(|line| {
             format!(
-                "lessons/README.md: a row needs number, lesson, goal, minutes (a number) \
-                 and what to know before. Complete this one:\n  {line}"
+                "lessons/README.md: a row needs the lesson, its goal, minutes (a number) and \
+                 what to know before. Complete this one:\n  {line}"
             )
         })
         .collect()

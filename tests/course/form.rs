@@ -103,6 +103,13 @@ fn note<'a>(
                  under the title, and define `[{label}]: {neighbour}.md` at the end."
             ));
         }
+        let end = text.split_once("\n## You can now\n").map_or("", |(_, end)| end);
+        if !end.contains(&format!("][{label}]")) {
+            complaints.push(format!(
+                "who has read it to its end is not led on: link [..][{label}] below *You \
+                 can now* as well, in the words that stand under the title."
+            ));
+        }
     }
     for label in ["example", "python", "index"] {
         if !text.contains(&format!("][{label}]")) {

@@ -76,9 +76,9 @@ fn dead(page: &Path, text: &str, target: &str) -> Option<String> {
     Some(format!("the link {target} leads nowhere: that page has no such heading."))
 }
 
-/// The documentation site knows these labels only (see `src/pages/lessons.rs`), so a note may
-/// define no others, and gives each its one meaning. The long pages say for themselves
-/// what their labels mean there (see `src/pages/mod.rs`).
+/// The documentation site knows these labels only (see `src/pages/labels.md` and
+/// `src/pages/lessons.rs`), so a note may define no others, and gives each its one meaning.
+/// The long pages say for themselves what more labels mean there (see `src/pages/mod.rs`).
 fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
     let says = |file: &str, what: &str| {
         read(&root.join(file)).is_ok_and(|text| text.contains(what))
@@ -86,8 +86,9 @@ fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
     if says("src/pages/mod.rs", &format!("\"{note}.md\""))
         && (says("src/pages/mod.rs", &format!("\"{label}\" =>"))
             || target.starts_with('#'))
-        || note == "README"
-            && says("src/pages/lessons.rs", &format!("\"[{label}]: crate::"))
+        || label != "index"
+            && !label.starts_with("lesson_")
+            && says("src/pages/labels.md", &format!("[{label}]: crate::"))
     {
         return None;
     }
@@ -103,8 +104,8 @@ fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
             }
             return Some(format!(
                 "the documentation site does not know [{label}]: use example, python, \
-                 index, picture or lesson_NN, as src/pages/lessons.rs defines them (for a long \
-                 page: what src/pages/mod.rs defines)."
+                 picture, or a label that src/pages/labels.md defines (for a long page: \
+                 or one that src/pages/mod.rs defines)."
             ));
         }
     };

@@ -9,6 +9,7 @@ pub(crate) mod files;
 pub(crate) mod form;
 pub(crate) mod interop;
 pub(crate) mod links;
+pub(crate) mod pictures;
 pub(crate) mod programs;
 pub(crate) mod transcripts;
 

@@ -1,0 +1,75 @@
+//! The picture of a lesson is seen in a repository browser and on the documentation site.
+//!
+//! The site has no files but its pages. So each picture stands there in its own address,
+//! which `src/pages/pictures/` keeps as the definition of the label `picture`.
+
+use std::fs;
+use std::path::Path;
+
+use super::files::{numbered, read};
+
+/// Compares all pictures with what the site shows; with `overwrite`, writes it anew.
+pub(crate) fn pictures(root: &Path, overwrite: bool) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for name in numbered(&root.join("lessons"), "md") {
+        let note = read(&root.join(format!("lessons/{name}.md"))).unwrap_or_default();
+        if note.contains("<img") {
+            complaints.push(format!(
+                "lessons/{name}.md: no `<img` in a note, the site does not find its file. \
+                 Write ![WORDS][picture]."
+            ));
+        }
+    }
+    for name in numbered(&root.join("lessons"), "svg") {
+        if let Err(complaint) = check(root, &name, overwrite) {
+            complaints.push(complaint);
+        }
+    }
+    complaints
+}
+
+/// Checks one picture.
+fn check(root: &Path, name: &str, overwrite: bool) -> Result<(), String> {
+    let site = format!("src/pages/pictures/{name}.md");
+    let wanted = definition(&read(&root.join(format!("lessons/{name}.svg")))?);
+    if read(&root.join(&site)).is_ok_and(|text| text == wanted) {
+        // It is as it should be.
+    } else if overwrite {
+        fs::write(root.join(&site), wanted)
+            .map_err(|error| format!("{site}: {error}"))?;
+    } else {
+        return Err(format!(
+            "{site} is not the picture lessons/{name}.svg. To write it anew: \
+             LESSONS=overwrite cargo test --test lessons"
+        ));
+    }
+    let line = format!("lesson_{} \"{name}\" \"{name}.md\";", &name[..2]);
+    if !read(&root.join("src/pages/lessons.rs"))?.contains(&line) {
+        return Err(format!("src/pages/lessons.rs does not name {site}: `{line}`"));
+    }
+    let note = read(&root.join(format!("lessons/{name}.md")))?;
+    let shown = note.split("![").skip(1).filter_map(|rest| rest.split_once(']'));
+    let shown = shown.filter(|(words, _)| !words.is_empty());
+    if !shown.into_iter().any(|(_, rest)| rest.starts_with("[picture]")) {
+        return Err(format!(
+            "lessons/{name}.md does not show its picture: ![WORDS][picture]."
+        ));
+    }
+    Ok(())
+}
+
+/// The label `picture`, defined as an address that is the picture itself.
+fn definition(svg: &str) -> String {
+    let mut address = String::from("data:image/svg+xml,");
+    for letter in svg.chars() {
+        match letter {
+            '\n' => {}
+            // What would end the address, or means something in it.
+            '<' | '>' | '#' | '%' | '\\' => {
+                address += &format!("%{:02X}", u32::from(letter));
+            }
+            letter => address.push(letter),
+        }
+    }
+    format!("[picture]: <{address}>\n")
+}
