@@ -6,6 +6,8 @@
 //! cargo test --test published -- --ignored
 //! ```
 
+#![allow(clippy::unwrap_used)] // a test that fails should say so at once
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -131,24 +131,74 @@ fn every_link_and_picture_of_the_site_is_there() {
     nothing_to_complain(&complaints);
 }
 
-#[test]
-#[ignore = "starts a browser: .ci/run runs it"]
-fn a_browser_shows_the_whole_site() {
+/// What a browser finds wrong with the pages in a folder, and how many pages there are;
+/// `None` where there is no browser.
+fn looked_at(folder: &Path) -> Option<(Vec<String>, usize)> {
     for program in ["python3", "chromium", "chromedriver"] {
         let mut command = Command::new(program);
         command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
         if command.status().is_err() {
             eprintln!("SKIPPED: there is no {program} here");
-            return;
+            return None;
         }
     }
     let mut look = Command::new("python3");
-    let printed = succeed(look.arg(file("tests/published/browser.py")).arg(built()));
+    let printed = succeed(look.arg(file("tests/published/browser.py")).arg(folder));
     let mut lines: Vec<String> = printed.lines().map(str::to_owned).collect();
     let count = lines.pop().unwrap_or_default();
-    nothing_to_complain(&lines);
-    let count = count.strip_suffix(" pages").and_then(|count| count.parse::<u32>().ok());
-    assert!(count.is_some_and(|count| count > 60), "{printed}");
+    let count = count.strip_suffix(" pages").and_then(|count| count.parse().ok());
+    Some((lines, count.unwrap_or_else(|| panic!("no count of pages: {printed}"))))
+}
+
+#[test]
+#[ignore = "starts a browser: .ci/run runs it"]
+fn a_browser_shows_the_whole_site() {
+    let Some((complaints, count)) = looked_at(built()) else { return };
+    assert!(count > 60, "only {count} pages were found");
+    nothing_to_complain(&complaints);
+}
+
+#[test]
+#[ignore = "starts a browser: .ci/run runs it"]
+fn what_a_browser_cannot_show_is_noticed() -> std::io::Result<()> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    fs::create_dir_all(folder.join("socketserver"))?;
+    let page = |body: &str| {
+        format!(
+            "<!DOCTYPE html><title>A page</title><main><h1>A</h1>\
+             <div class='docblock'><h2>B</h2><p>text</p>{body}</div></main>"
+        )
+    };
+    let file = folder.join("socketserver/index.html");
+    fs::write(&file, page("<pre style='overflow: auto'>\n</pre><h3>C</h3>"))?;
+    let Some((complaints, 1)) = looked_at(&folder) else { return Ok(()) };
+    nothing_to_complain(&complaints);
+    fs::write(
+        &file,
+        page(
+            "<h4>D</h4><p style='width: 600px'>a wide one</p>\
+             <p style='color: #999; background: #fff'>a pale one</p>\
+             <p style='width: 9em; white-space: nowrap; overflow: hidden'>\
+             a paragraph without its end</p><svg></svg>\
+             <img src='gone.svg' alt='gone'><img src='data:image/svg+xml,\
+             <svg xmlns=\"http://www.w3.org/2000/svg\"/>'>",
+        ),
+    )?;
+    let Some((complaints, _)) = looked_at(&folder) else { return Ok(()) };
+    let complaints = complaints.join("\n");
+    for words in [
+        "(1200, light): h4 after h2",
+        "(400, dark): wider than the page",
+        "cut off: P \"a paragraph without its end\"",
+        "contrast 2.8: P 153,153,153 on 255,255,255 \"a pale one\"",
+        "a picture without words",
+        "broken picture",
+        "failed request: 404 for /socketserver/gone.svg",
+    ] {
+        assert!(complaints.contains(words), "no complaint `{words}`:\n{complaints}");
+    }
+    assert!(!complaints.contains("(1200, light): wider"), "{complaints}");
+    Ok(())
 }
 
 #[test]
