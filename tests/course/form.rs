@@ -63,14 +63,16 @@ fn named_tests(root: &Path, name: &str, text: &str) -> Vec<String> {
         .filter(is_name)
         .filter(|word| !known.contains(&format!("{word}(")))
         .map(|word| {
-            format!("there is no test `{word}`: write it in tests/aha.rs, or correct the name.")
+            format!(
+                "there is no test `{word}`: write it in tests/aha, or correct the name."
+            )
         })
         .collect()
 }
 
 /// The files of tests.
 fn tests(root: &Path) -> impl Iterator<Item = PathBuf> {
-    let dirs = ["tests", "tests/aha"].map(|dir| root.join(dir));
+    let dirs = ["tests/lessons", "tests/aha"].map(|dir| root.join(dir));
     let files = dirs.into_iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten();
     files.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file())
 }

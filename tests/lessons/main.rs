@@ -13,16 +13,17 @@ use course::interop::{Over, Talk, talk};
 use course::programs::{self, DEADLINE, Program, deaf_port, run, taken_port};
 use course::{excerpts, files, form, links, nothing_to_complain, pictures, transcripts};
 
+#[path = "../course/mod.rs"]
 mod course;
-#[path = "../examples/nonblocking/mod.rs"]
+#[path = "../../examples/nonblocking/mod.rs"]
 mod nonblocking; // it and the next two bring tests of their own
-#[path = "../examples/chat/screen.rs"]
+#[path = "../../examples/chat/screen.rs"]
 #[allow(dead_code, reason = "its program uses the rest")]
 mod screen;
-#[path = "../examples/select/mod.rs"]
+#[path = "../../examples/select/mod.rs"]
 #[allow(dead_code, reason = "its program uses the rest")]
 mod select;
-#[path = "../examples/support/mod.rs"]
+#[path = "../../examples/support/mod.rs"]
 mod support;
 
 /// The conversations that Python and Rust must hold alike. A new lesson adds its own.

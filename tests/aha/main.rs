@@ -11,50 +11,32 @@ use std::time::{Duration, Instant};
 
 use course::programs::{DEADLINE, Program, deaf_port, example};
 
+#[path = "../course/mod.rs"]
 mod course;
-#[path = "aha/errors.rs"]
 mod errors;
-#[path = "aha/framing.rs"]
 mod framing;
-#[path = "aha/lesson_04.rs"]
 mod lesson_04;
-#[path = "aha/lesson_05.rs"]
 mod lesson_05;
-#[path = "aha/lesson_06.rs"]
 mod lesson_06;
-#[path = "aha/lesson_07.rs"]
 mod lesson_07;
-#[path = "aha/lesson_08.rs"]
 mod lesson_08;
-#[path = "aha/lesson_09.rs"]
 mod lesson_09;
-#[path = "aha/lesson_10.rs"]
 mod lesson_10;
-#[path = "aha/lesson_11.rs"]
 mod lesson_11;
-#[path = "aha/lesson_12.rs"]
 mod lesson_12;
-#[path = "aha/lesson_13.rs"]
 mod lesson_13;
-#[path = "aha/lesson_16.rs"]
 mod lesson_16;
-#[path = "aha/lesson_17.rs"]
 mod lesson_17;
-#[path = "aha/lesson_18.rs"]
 mod lesson_18;
-#[path = "aha/lesson_23.rs"]
 mod lesson_23;
-#[path = "aha/limits.rs"]
 #[allow(dead_code, reason = "a whole program, which no test runs as one")]
 mod limits;
 #[cfg(target_os = "linux")] // it looks into /proc
-#[path = "aha/off_the_path.rs"]
 mod off_the_path;
-#[path = "aha/socket_api.rs"]
 mod socket_api;
 
 /// What the files of the examples use that are tested here.
-#[path = "../examples/support"]
+#[path = "../../examples/support"]
 mod support {
     pub(crate) mod text;
 }
@@ -403,10 +385,8 @@ fn an_odd_datagram_costs_the_udp_server_nothing() -> Outcome {
 
 // ---- Lesson 14 ------------------------------------------------------------------------
 
-#[path = "aha/lesson_14.rs"]
 mod lesson_14;
 
 // ---- Lesson 15 ------------------------------------------------------------------------
 
-#[path = "aha/lesson_15.rs"]
 mod lesson_15;
