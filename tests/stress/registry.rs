@@ -93,6 +93,7 @@ fn come_and_go(
         [Outcome::Finished, Outcome::Failed, Outcome::Panicked, Outcome::Disconnected];
     loop {
         let (stream, _client) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        stream.set_nonblocking(true).unwrap(); // as an accepted one is
         let connection = Arc::new(Connection::new(stream, Arc::clone(wakes)));
         let admission = registry.enter(Some(connection.clone()), None);
         let Admission::Entered(number) = admission else { return };
