@@ -94,7 +94,6 @@ fn the_defaults_are_the_same_on_every_page() {
         ("lessons/11_threaded_server.md", format!("{silence}, then it is closed")),
         ("lessons/11_threaded_server.md", format!("waits {idle} for the next client")),
         ("lessons/14_chat.md", format!("when the drain's {drain} are over")),
-        ("lessons/09_reverse.md", format!("it is {silence}.)")),
         ("lessons/platforms.md", format!("`max_connections` of {most} is far below")),
         ("lessons/performance.md", format!("this library's is {backlog}.")),
         (coming, format!("| [`backlog`][backlog] | {backlog} |")),
