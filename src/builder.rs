@@ -274,7 +274,8 @@ impl ServerBuilder {
 impl ServerBuilder {
     /// Asks `hook` about each client before anything else; `false` turns the client
     /// away, and the handler never runs. For a UDP server it is asked about each
-    /// datagram. No other client is accepted meanwhile. Python's `verify_request`.
+    /// datagram. A stream server accepts no other client meanwhile. Python's
+    /// `verify_request`.
     pub fn verify_request<F>(mut self, hook: F) -> Self
     where
         F: Fn(&ClientAddress) -> bool + Send + Sync + 'static,

@@ -59,7 +59,8 @@ pub type UnixRequest = StreamRequest<PathBuf>;
 /// # How a connection ends
 ///
 /// When the handler returns `Ok`, the client gets all that was written, and then end of
-/// file. When the handler fails, panics or is cut off, a TCP client finds its connection
+/// file. When the handler panics, is cut off, or fails (other than by a timeout of reading), a TCP
+/// client finds its connection
 /// *reset* instead: so a reply that broke off never looks like a whole one.
 pub struct StreamRequest<A: Address> {
     source: Source,
@@ -216,7 +217,8 @@ impl<A: Address> StreamRequest<A> {
     /// ended, writing fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe).
     #[must_use]
     pub fn writer(&self) -> StreamWriter {
-        StreamWriter::new(&self.source.connection, self.source.timeouts)
+        let timeouts = self.source.timeouts.without_deadline();
+        StreamWriter::new(&self.source.connection, timeouts)
     }
 
     /// The server that this connection belongs to. Python's `self.server`.

@@ -3,8 +3,6 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use parking_lot::MutexGuard;
-
 use crate::error::ClientError;
 use crate::options::Options;
 use crate::socket::connection::{Connection, Received, Rhythm, Sending};
@@ -72,17 +70,18 @@ impl Timeouts {
         }
     }
 
+    /// These, for somebody else: a deadline is for what the handler is doing now.
+    pub(crate) fn without_deadline(self) -> Self {
+        Self { deadline: None, ..self }
+    }
+
     /// Writes once.
     pub(crate) fn write(
         &self,
         connection: &Connection,
         bytes: &[u8],
     ) -> io::Result<usize> {
-        let sending = self.lock_sending(connection);
-        let result =
-            sending.and_then(|mut lock| self.send(connection, &mut lock, bytes));
-        connection.note_write(result.is_err());
-        result
+        self.locked(connection, |lock| self.send(connection, lock, bytes))
     }
 
     /// Writes all of one message. No other thread's bytes come between.
@@ -91,21 +90,22 @@ impl Timeouts {
         connection: &Connection,
         bytes: &[u8],
     ) -> io::Result<()> {
-        let sending = self.lock_sending(connection);
-        let result =
-            sending.and_then(|mut lock| self.send_all(connection, &mut lock, bytes));
-        connection.note_write(result.is_err());
-        result
+        self.locked(connection, |lock| self.send_all(connection, lock, bytes))
     }
 
-    /// Waits until no other thread is in the middle of a message.
-    fn lock_sending<'a>(
+    /// Sends when no other thread is in the middle of a message, and notes whether that
+    /// worked.
+    fn locked<T>(
         &self,
-        connection: &'a Connection,
-    ) -> io::Result<MutexGuard<'a, Sending>> {
-        connection
+        connection: &Connection,
+        send: impl FnOnce(&mut Sending) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let result = connection
             .lock_sending(|| self.end_of_write())
             .ok_or_else(|| timed_out("another thread has been writing for", self.write))
+            .and_then(|mut lock| send(&mut lock));
+        connection.note_write(result.is_err());
+        result
     }
 
     fn send_all(
@@ -122,7 +122,9 @@ impl Timeouts {
                 Err(error) => {
                     // If half a message has gone out, nothing may follow: the client
                     // would take that for the other half.
-                    sending.is_torn |= rest.len() < bytes.len();
+                    if rest.len() < bytes.len() {
+                        sending.is_torn = true;
+                    }
                     return Err(error);
                 }
             }

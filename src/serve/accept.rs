@@ -107,10 +107,13 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
                 // No client waits; or another process shares the listener, and was faster.
                 io::ErrorKind::WouldBlock => {
                     let wakes = [Some(&self.wakes.stop), None];
-                    if wake::wait_readable(&self.listener, wakes, until)?
-                        != Waited::Ready
-                    {
-                        return Ok(None);
+                    match wake::wait_readable(&self.listener, wakes, until) {
+                        Ok(Waited::Ready) => {}
+                        Ok(_) => return Ok(None),
+                        Err(error) => {
+                            self.back_off.wait(shared, &error, departures);
+                            return Ok(None);
+                        }
                     }
                 }
                 // The client came and went while it waited in the queue.
@@ -148,6 +151,7 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
         let handler = match HandlerError::catch(|| self.prototype.clone()) {
             Ok(handler) => handler,
             Err(error) => {
+                connection.reset(); // an end would look like an empty reply
                 guard.served(Err(error));
                 return false;
             }
@@ -155,7 +159,7 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
         if self.must_set_options {
             connection.set_options(&shared.options.socket);
         }
-        let server = self.server.clone();
+        let (server, again) = (self.server.clone(), Arc::clone(&connection));
         // The request is made on the thread, in its stack: a job that travels is memory
         // on the heap, for as long as the connection lasts.
         let job = move || {
@@ -167,8 +171,9 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
                 true
             }
             Err(error) => {
-                // The job was dropped, and with it the guard and the connection. Only
-                // departures after that one give a thread back.
+                again.reset();
+                // The job was dropped, and with it the guard. Only departures after that
+                // one give a thread back.
                 let departures = shared.registry.departures();
                 let error = HandlerError::Spawn(error);
                 shared.report(&address, &error);

@@ -214,8 +214,9 @@ impl<A> ThreadedServer<A> {
 impl<A> Drop for ThreadedServer<A> {
     fn drop(&mut self) {
         let shared = self.handle.shared();
-        shared.shutdown(); // if it isn't why we are here
-        drop(self.file.take());
+        shared.shutdown_in_time(); // if it isn't why we are here
+        // The file first: a client that connects from now on finds nobody there.
+        self.file = None;
         // With the socket goes the prototype of the handlers, which isn't ours.
         let closed = HandlerError::catch(|| self.service.take().map(Service::close));
         if let Err(error) = &closed {

@@ -100,11 +100,11 @@ pub(crate) fn server<A: Address, H: RequestHandler<DatagramRequest<A>>>(
 impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
     /// Looks once in a millisecond whether more receivers are needed, until nothing has
     /// happened for a while or the server stops.
-    fn supervise(&mut self) -> io::Result<()> {
+    fn supervise(&mut self) {
         let (mut seen, mut quiet) = (self.group.received(), 0);
         while quiet < QUIET_LOOKS && self.group.is_serving() {
             self.ticker.tick();
-            self.group.wakes.stop.pause(LOOK)?;
+            self.group.wakes.stop.pause_or_sleep(LOOK);
             let now = self.group.received();
             // A datagram waits, nobody leads, and none was received: all are busy. Twice
             // as many, then: so even hundreds of slow handlers are outgrown in a few looks.
@@ -114,7 +114,6 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
             quiet = if now != seen || has_grown { 0 } else { quiet + 1 };
             seen = now;
         }
-        Ok(())
     }
 
     /// Adds up to `count` receivers, as many as are allowed. Says whether it has added
@@ -159,36 +158,35 @@ impl<A: Address> Group<A> {
         // Looked at before each datagram, not only when there is none: they may come
         // faster than they are handled.
         while self.is_serving() {
-            match DatagramRequest::receive(&socket, &self.server, buffer) {
+            let error = match DatagramRequest::receive(&socket, &self.server, buffer) {
                 Ok(datagram) => {
                     self.received.fetch_add(1, Ordering::Relaxed);
                     return Some(datagram);
                 }
+                // Windows says so that an earlier reply has found nobody, once for each.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => continue,
                 Err(error) if wake::is_no_news(&error) => {
                     let wakes = [Some(&self.wakes.stop), None];
-                    let waited = wake::wait_readable(&*socket.socket(), wakes, until);
-                    if waited.is_ok_and(|waited| waited == Waited::TimedOut) {
-                        return None;
+                    match wake::wait_readable(&*socket.socket(), wakes, until) {
+                        Ok(Waited::TimedOut) => return None,
+                        Ok(_) => continue,
+                        Err(error) => error,
                     }
                 }
-                // It may be about a datagram that was sent earlier, or one too long for
-                // Windows, and the next may be better. But it may also go on.
-                Err(error) => {
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    if pause == LONGEST_PAUSE {
-                        complain(format_args!("cannot receive datagrams: {error}"));
-                    }
-                    let left =
-                        until.map(|end| end.saturating_duration_since(Instant::now()));
-                    let _ = self
-                        .wakes
-                        .stop
-                        .pause(left.map_or(pause, |left| pause.min(left)));
-                    if left.is_some_and(|left| left.is_zero()) {
-                        return None;
-                    }
-                }
+                Err(error) => error,
+            };
+            // It may be about one datagram, and the next may be better. But it may also go
+            // on, so don't spin.
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            if pause == LONGEST_PAUSE {
+                complain(format_args!("cannot receive datagrams: {error}"));
             }
+            let left =
+                until.map_or(pause, |end| end.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return None;
+            }
+            self.wakes.stop.pause_or_sleep(pause.min(left));
         }
         None
     }
@@ -243,13 +241,15 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> Service
     for DatagramServer<A, H>
 {
     fn serve(&mut self) -> io::Result<()> {
+        // (It waits when it fails, so this doesn't spin.)
         while self.group.is_serving() && !self.add_receivers(1) {}
         while self.group.is_serving() {
             let tick = self.ticker.tick();
             let wakes = [Some(&self.group.wakes.stop), None];
-            if wake::wait_readable(&*self.socket.socket(), wakes, tick)? == Waited::Ready
-            {
-                self.supervise()?;
+            match wake::wait_readable(&*self.socket.socket(), wakes, tick) {
+                Ok(Waited::Ready) => self.supervise(),
+                Ok(_) => {}
+                Err(_) => self.group.wakes.stop.pause_or_sleep(LONGEST_PAUSE), // no memory
             }
         }
         Ok(())

@@ -57,8 +57,8 @@ impl Connection {
         // From here on nothing of ours can be lost but by a reset. So the flag comes
         // first: `cut` must not reset what says its end this moment.
         self.is_lingering.store(true, Ordering::Relaxed);
-        // Closing the socket says it too, if that is at hand. But a writer on another
-        // thread may keep the socket open for a moment.
+        // Closing the socket says it too, and it is closed when the client's guard has left
+        // the registry. But a writer on another thread may keep it open for a moment.
         if !client_ended || Arc::weak_count(self) > 0 {
             let _ = self.socket.shutdown(Shutdown::Write); // the client may have gone
         }
@@ -76,12 +76,13 @@ impl Connection {
         let Some(sending) = self.lock_sending(&until) else {
             return Err(timed_out());
         };
+        // From here on no message can begin: a writer that waits for the lock finds this.
         self.is_over.store(true, Ordering::Relaxed);
         if sending.is_torn || self.is_lacking.load(Ordering::Relaxed) {
             let message = "the client hasn't got the whole reply";
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
         }
-        if sending.total <= AT_ONCE {
+        if self.sent.load(Ordering::Relaxed) <= AT_ONCE {
             return Ok(());
         }
         // Free again for the wait: whoever wants to write now should hear at once that it

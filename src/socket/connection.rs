@@ -2,8 +2,9 @@
 //! closed is in `closing.rs`.)
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -30,6 +31,8 @@ pub(crate) struct Connection {
     pub(super) is_over: AtomicBool,
     /// Taken for one message at a time, so that the messages of several threads don't mix.
     pub(super) sending: Mutex<Sending>,
+    /// How many bytes were handed to the system so far.
+    pub(super) sent: AtomicUsize,
     /// The client lacks something that it should have got: the last write failed. (Beside
     /// the lock, because a write fails as well if it doesn't get that.)
     pub(super) is_lacking: AtomicBool,
@@ -40,7 +43,7 @@ pub(crate) struct Connection {
 }
 
 /// A client that has gone is an error here, and no signal, whatever the program has made
-/// of `SIGPIPE`. (Apple's systems have an option for that, which `socket2` sets.)
+/// of `SIGPIPE`. (Apple's systems have an option of the socket for that.)
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits() as i32;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
@@ -51,8 +54,6 @@ const NO_SIGNAL: i32 = 0;
 pub(crate) struct Sending {
     /// When the last bytes were handed to the system.
     pub(super) last: Option<Instant>,
-    /// How many bytes were handed to it so far.
-    pub(super) total: usize,
     /// A message broke off in the middle. Nothing may follow it.
     pub(crate) is_torn: bool,
 }
@@ -63,12 +64,13 @@ pub(crate) struct Rhythm {
     /// has just connected may have sent something already.)
     has_more: bool,
     /// It found something, so the next may need no timer of its own before this beat.
-    beat: Option<Arc<Wake>>,
+    /// (Weak: a handler that reads no more should not keep it.)
+    beat: Weak<Wake>,
 }
 
 impl Default for Rhythm {
     fn default() -> Self {
-        Self { has_more: true, beat: None }
+        Self { has_more: true, beat: Weak::new() }
     }
 }
 
@@ -94,6 +96,8 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     {
         let (socket, client) = listener.accept()?;
         socket.set_nonblocking(true)?;
+        #[cfg(target_vendor = "apple")]
+        socket.set_nosigpipe(true)?;
         Ok((socket, client))
     }
 }
@@ -128,6 +132,7 @@ impl Connection {
             hang_up: OnceLock::new(),
             is_over: AtomicBool::new(false),
             sending: Mutex::default(),
+            sent: AtomicUsize::new(0),
             is_lacking: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             is_lingering: AtomicBool::new(false),
@@ -156,7 +161,10 @@ impl Connection {
         if self.is_over() {
             return Ok(Received::WeEnd); // whatever the client still sends
         }
-        let mut is_ready = rhythm.has_more || self.waits_for_beat(rhythm)?;
+        // Try first if the last read filled its buffer. Else wait first: a read in vain costs
+        // more than a look.
+        let mut is_ready =
+            rhythm.has_more || (is_patient && self.wait_for_beat(rhythm)?);
         let mut until = Some(until);
         let mut end = None;
         loop {
@@ -181,7 +189,7 @@ impl Connection {
                 Err(error) => return Err(error),
                 Ok(count) => {
                     rhythm.has_more = count == buffer.len();
-                    if is_patient && rhythm.beat.is_none() {
+                    if is_patient && rhythm.beat.strong_count() == 0 {
                         rhythm.beat = self.wakes.pulse.next_beat();
                     }
                     return Ok(Received::Bytes(count));
@@ -192,27 +200,35 @@ impl Connection {
 
     /// Waits without a timer, for as long as the rhythm says. Says whether something is
     /// there to be read.
-    fn waits_for_beat(&self, rhythm: &mut Rhythm) -> io::Result<bool> {
-        let Some(beat) = rhythm.beat.as_deref() else { return Ok(false) };
-        let wakes = [Some(beat), self.hang_up.get()];
-        let waited = wake::wait_readable(&self.socket, wakes, None)?;
-        if waited != Waited::Ready {
-            rhythm.beat = None; // it was only for this time
-        }
-        Ok(waited == Waited::Ready)
+    fn wait_for_beat(&self, rhythm: &Rhythm) -> io::Result<bool> {
+        let Some(beat) = rhythm.beat.upgrade() else { return Ok(false) }; // it has been
+        let wakes = [Some(&*beat), self.hang_up.get()];
+        Ok(wake::wait_readable(&self.socket, wakes, None)? == Waited::Ready)
     }
 
-    /// Takes the right to send; `None` if another thread has it until `until`.
+    /// Takes the right to send; `None` if another thread has it until `until`, and sends
+    /// nothing. (As long as that one's bytes go out, the client is reading, and it is only
+    /// a matter of time.)
     pub(crate) fn lock_sending(
         &self,
         until: impl Fn() -> Option<Instant>,
     ) -> Option<MutexGuard<'_, Sending>> {
         // Nearly always it is free, and then nobody has to look at the clock.
-        let now = self.sending.try_lock();
-        now.or_else(|| match until() {
-            Some(until) => self.sending.try_lock_until(until),
-            None => Some(self.sending.lock()),
-        })
+        if let Some(lock) = self.sending.try_lock() {
+            return Some(lock);
+        }
+        loop {
+            let before = self.sent.load(Ordering::Relaxed);
+            let Some(end) = until() else { return Some(self.sending.lock()) };
+            if let Some(lock) = self.sending.try_lock_until(end) {
+                return Some(lock);
+            }
+            let is_stuck = self.sent.load(Ordering::Relaxed) == before;
+            // A deadline doesn't move, whatever goes out.
+            if is_stuck || until().is_some_and(|end| end <= Instant::now()) {
+                return None;
+            }
+        }
     }
 
     /// Sends a part of `bytes`, or all of them; `None` when it times out. `until` is
@@ -243,7 +259,7 @@ impl Connection {
                 Err(error) => return Err(error),
                 Ok(count) => {
                     sending.last = Some(Instant::now());
-                    sending.total = sending.total.saturating_add(count);
+                    self.sent.fetch_add(count, Ordering::Relaxed);
                     return Ok(Some(count));
                 }
             }
@@ -285,7 +301,7 @@ impl Connection {
     }
 
     /// The drain is over: nothing more is read or written. Then the server's `cut`
-    /// wake-up must follow, which wakes whoever waits in one of the calls above.
+    /// wake-up must follow, which wakes writers. (Readers were woken by the stop.)
     pub(crate) fn cut(&self) {
         self.is_cut.store(true, Ordering::Relaxed);
         if !self.is_lingering.load(Ordering::Relaxed) {
@@ -306,6 +322,12 @@ impl Connection {
     pub(crate) fn reset(&self) {
         let _ = self.socket.set_linger(Some(Duration::ZERO)); // it may be gone already
         #[cfg(target_os = "linux")]
-        let _ = rustix::net::connect_unspec(&self.socket); // Unix sockets can't
+        let is_reset = rustix::net::connect_unspec(&self.socket).is_ok();
+        #[cfg(not(target_os = "linux"))]
+        let is_reset = !self.socket.local_addr().is_ok_and(|address| address.is_unix());
+        if !is_reset {
+            // Unix sockets know no resets.
+            let _ = self.socket.shutdown(Shutdown::Both);
+        }
     }
 }

@@ -7,8 +7,6 @@ use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[cfg(unix)]
-use socket2::Domain;
 use socket2::{SockAddr, SockRef, Socket};
 
 use super::wake::is_no_news;
@@ -25,7 +23,7 @@ impl DatagramSocket {
     pub(crate) fn new(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         #[cfg(unix)]
-        if socket.domain()? == Domain::UNIX {
+        if socket.local_addr()?.is_unix() {
             return Ok(Self::Unix(std::os::fd::OwnedFd::from(socket).into()));
         }
         Ok(Self::Udp(socket.into()))

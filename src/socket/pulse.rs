@@ -9,7 +9,7 @@
 //! So a busy connection sets no timers, and a silent one is woken once. As long as nobody
 //! waits for a beat, there is none: an idle server sleeps.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -42,9 +42,13 @@ struct State {
 }
 
 impl Pulse {
-    /// The next beat; `None` if there will be none, because the server stops or the
-    /// system has nothing left for it.
-    pub(crate) fn next_beat(&self) -> Option<Arc<Wake>> {
+    /// The next beat. It lives until it has been; it is gone already if there will be none,
+    /// because the server stops or the system has nothing left for it.
+    pub(crate) fn next_beat(&self) -> Weak<Wake> {
+        self.try_next_beat().map(|beat| Arc::downgrade(&beat)).unwrap_or_default()
+    }
+
+    fn try_next_beat(&self) -> Option<Arc<Wake>> {
         let mut state = self.0.state.lock();
         if state.is_over {
             return None;
@@ -52,12 +56,10 @@ impl Pulse {
         if state.next.is_none() {
             if state.clock.is_none() {
                 let (builder, shared) = (thread::Builder::new(), Arc::clone(&self.0));
-                state.clock = Some(
-                    builder
-                        .name("pulse".to_owned())
-                        .spawn(move || shared.beat())
-                        .ok()?,
-                );
+                let clock =
+                    builder.name("pulse".to_owned()).spawn(move || shared.beat());
+                state.is_over = clock.is_err(); // then there is no point in asking again
+                state.clock = Some(clock.ok()?);
             }
             state.next = Some(Arc::new(Wake::new().ok()?));
             self.0.changed.notify_one();

@@ -33,10 +33,9 @@ pub(crate) struct SocketFile {
 
 impl SocketFile {
     /// Finds out which file a socket has just been bound to.
-    fn of(path: &Path) -> io::Result<Self> {
-        let identity = Self::identity(&fs::symlink_metadata(path)?);
-        // The working directory may change before the file is removed.
-        Ok(Self { path: std::path::absolute(path)?, identity })
+    fn of(path: PathBuf) -> io::Result<Self> {
+        let identity = Self::identity(&fs::symlink_metadata(&path)?);
+        Ok(Self { path, identity })
     }
 
     fn identity(file: &Metadata) -> (u64, u64) {
@@ -86,24 +85,36 @@ fn try_bind(
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, kind, None)?;
     set_buffers(&socket, &options.socket)?;
-    let file = if is_abstract {
+    if is_abstract {
         socket.bind(&address)?;
-        None
-    } else {
-        let _lock = lock_directory(path);
-        bind_file(&socket, path, &address)?;
-        // From here on the file is ours to remove, should something else fail.
-        let file = SocketFile::of(path)?;
-        if let Some(mode) = options.socket.file_mode {
-            // Before anybody can connect: nobody listens yet.
-            fs::set_permissions(path, Permissions::from_mode(mode))?;
-        }
-        Some(file)
-    };
+        return listen(socket, kind, options).map(|socket| (socket, None));
+    }
+    // The working directory may change before the file is removed.
+    let path = std::path::absolute(path)?;
+    let mode = options.socket.file_mode;
+    #[cfg(target_os = "linux")]
+    if let Some(mode) = mode {
+        // Linux makes the file with the socket's own mode, less the umask. So nobody gets
+        // in before the line below.
+        let _ = rustix::fs::fchmod(&socket, mode.into());
+    }
+    let lock = lock_directory(&path);
+    bind_file(&socket, &path, &address)?;
+    // From here on the file is ours to remove, should something else fail.
+    let file = SocketFile::of(path)?;
+    drop(lock);
+    if let Some(mode) = mode {
+        fs::set_permissions(&file.path, Permissions::from_mode(mode))?;
+    }
+    listen(socket, kind, options).map(|socket| (socket, Some(file)))
+}
+
+/// Listens, if it is a kind of socket that does.
+fn listen(socket: Socket, kind: Type, options: &Options) -> io::Result<Socket> {
     if kind == Type::STREAM {
         socket.listen(options.system_backlog())?;
     }
-    Ok((socket, file))
+    Ok(socket)
 }
 
 /// Binds, and replaces a file that a dead server left there.
@@ -121,8 +132,8 @@ fn bind_file(socket: &Socket, path: &Path, address: &SockAddr) -> io::Result<()>
 }
 
 /// Until it is dropped, no other server starts or stops in the same directory. Without
-/// it, two that start at the same moment may take each other's file for left behind: a
-/// server that doesn't listen yet looks dead.
+/// it, two that start at the same moment may both find the file of a dead server, and the
+/// slower one would remove the file that the other has just made.
 ///
 /// `None` where the system has no such lock, or we can't get it: refusing to start would
 /// be worse.

@@ -13,6 +13,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::OwnedFd;
 #[cfg(all(unix, not(target_os = "linux")))]
 use std::os::unix::net::UnixStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -95,11 +96,14 @@ impl Wake {
 }
 
 impl Wake {
-    /// Sleeps until somebody wakes us or `time` is over.
-    pub(crate) fn pause(&self, time: Duration) -> io::Result<()> {
+    /// Sleeps until somebody wakes us or `time` is over; if the system has no memory for
+    /// that, until `time` is over.
+    pub(crate) fn pause_or_sleep(&self, time: Duration) {
         let line = self.readable_when_woken();
         let mut watched = [PollFd::from_borrowed_fd(line, PollFlags::IN)];
-        poll_until(&mut watched, after(time))
+        if poll_until(&mut watched, after(time)).is_err() {
+            thread::sleep(time);
+        }
     }
 }
 

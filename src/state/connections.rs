@@ -1,7 +1,7 @@
 //! The registry of a server: who is connected, how it ended for those who have left, and
 //! how far the server itself has come on its way to the stop.
 
-use std::collections::HashMap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -121,12 +121,10 @@ impl Registry {
         let connection = state.open.remove(&number);
         state.inside -= 1;
         state.departures += 1;
-        if let Some(ip) = ip {
-            let now = state.from.get(&ip).copied().unwrap_or_default();
-            match now {
-                // Nothing is kept of an address from which nobody is here.
-                0..=1 => drop(state.from.remove(&ip)),
-                _ => drop(state.from.insert(ip, now - 1)),
+        if let Some(Entry::Occupied(mut now)) = ip.map(|ip| state.from.entry(ip)) {
+            *now.get_mut() -= 1;
+            if *now.get() == 0 {
+                now.remove(); // nothing is kept of an address from which nobody is here
             }
         }
         drop(state);

@@ -71,8 +71,7 @@ impl<A: Clone> ServerHandle<A> {
     /// A TCP client that is cut off finds its connection *reset*: so it can't take what
     /// it has got for the whole reply.
     pub fn shutdown_now(&self) {
-        self.shared.shutdown();
-        self.shared.cut();
+        self.shared.shutdown_now();
     }
 
     /// Whether somebody has stopped the server.
@@ -243,7 +242,7 @@ impl<A: Clone> RunningServer<A> {
 impl<A: Clone> Drop for RunningServer<A> {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.handle.shutdown();
+            self.handle.shared.shutdown_in_time();
             let _ = self.wait(); // there is nobody left to tell
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::{Mutex, RwLock};
 
 use crate::address::ClientAddress;
@@ -84,36 +84,56 @@ impl Shared {
         self.stopping.clone()
     }
 
-    /// Begins to stop. Never waits, but for the hook that is told.
+    /// Stops. Never waits, but for the hook that is told.
     pub(crate) fn shutdown(&self) {
-        let began = self.registry.stop_accepting();
-        // Before the hook is told, which may take its time; and again at each call, in
-        // case that the system had no memory for it the first time.
-        if let Some(wakes) = self.wakes.upgrade() {
-            wakes.stop();
-        }
-        drop(self.not_stopping.lock().take());
-        if let Some(active) = began {
+        if let Some(active) = self.begin_to_stop() {
             self.event(|| Event::Draining { active });
             self.registry.announced();
         }
     }
 
-    /// Cuts off every connection that is still open, and tells the hook.
-    pub(crate) fn cut(&self) {
-        if let Some(connections) = self.cut_in_silence() {
+    /// Stops, for those who are about to wait for the end: a hook that blocks must not
+    /// keep them.
+    pub(crate) fn shutdown_in_time(self: &Arc<Self>) {
+        if let Some(active) = self.begin_to_stop() {
+            self.tell_in_time(Event::Draining { active });
+            self.registry.announced();
+        }
+    }
+
+    /// Stops, and cuts off every connection that is still open.
+    pub(crate) fn shutdown_now(&self) {
+        let began = self.begin_to_stop();
+        let cut = self.cut(); // before the hooks are told, which may take their time
+        if let Some(active) = began {
+            self.event(|| Event::Draining { active });
+            self.registry.announced();
+        }
+        if let Some(connections) = cut {
             self.event(|| Event::CutOff { connections });
         }
     }
 
+    /// Accepts no more clients, and wakes whoever waits. Says how many connections are
+    /// open if this call began it; then the hook must be told.
+    fn begin_to_stop(&self) -> Option<usize> {
+        let began = self.registry.stop_accepting();
+        // Again at each call, in case the system had no memory for it the first time.
+        if let Some(wakes) = self.wakes.upgrade() {
+            wakes.stop();
+        }
+        drop(self.not_stopping.lock().take());
+        began
+    }
+
     /// Cuts off every connection that is still open; says how many, if this call did it.
-    fn cut_in_silence(&self) -> Option<usize> {
-        let cut = self.registry.cut();
+    fn cut(&self) -> Option<usize> {
+        let cut = self.registry.cut()?;
         // Only now: whoever wakes must find that it is cut.
         if let Some(wakes) = self.wakes.upgrade() {
             wakes.cut.wake();
         }
-        cut
+        Some(cut)
     }
 
     /// Counts a signal. Says how many there were before, or `None` if the server has ended.
@@ -130,7 +150,7 @@ impl Shared {
         if self.registry.wait_until_empty(Stage::Draining, until) {
             return;
         }
-        if let Some(connections) = self.cut_in_silence() {
+        if let Some(connections) = self.cut() {
             self.tell_in_time(Event::CutOff { connections });
         }
         self.registry.wait_until_empty(Stage::Cut, after(Self::GRACE));
@@ -196,9 +216,11 @@ impl Shared {
             shared.event(|| event);
             drop(done);
         };
-        let name = format!("{}-cut", self.threads.prefix());
-        if thread::Builder::new().name(name).spawn(tell).is_ok() {
-            let _ = is_done.recv_timeout(Self::GRACE); // an error in any case
+        let name = format!("{}-stop", self.threads.prefix());
+        let Ok(thread) = thread::Builder::new().name(name).spawn(tell) else { return };
+        // Nothing is ever sent. When it is done, its end of the channel is gone.
+        if is_done.recv_timeout(Self::GRACE) == Err(RecvTimeoutError::Disconnected) {
+            let _ = thread.join(); // a hook's panic was caught
         }
     }
 

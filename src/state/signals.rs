@@ -46,19 +46,16 @@ fn on_signal() {
     if stops.iter().all(|(before, _)| *before > 1) {
         process::exit(130); // the status that a shell shows for a program ended by Ctrl-C
     }
-    let stop = move || {
-        for (before, server) in &stops {
-            if *before == 0 {
-                server.shutdown(); // which the program may have done itself
-            } else {
-                server.cut();
-            }
+    for (before, server) in stops {
+        let stop = move || match before {
+            0 => server.shutdown(), // which the program may have done itself
+            _ => server.shutdown_now(),
+        };
+        // Each on a thread of its own, because they call hooks. If one blocks, the others
+        // must still be stopped, and the next signal must still be heard.
+        let thread = thread::Builder::new().name("signal".to_owned());
+        if thread.spawn(stop.clone()).is_err() {
+            stop();
         }
-    };
-    // On another thread, because it calls a hook. If that blocks, the next signal must
-    // still be heard.
-    let spawned = thread::Builder::new().name("signal".to_owned()).spawn(stop.clone());
-    if spawned.is_err() {
-        stop();
     }
 }

@@ -22,7 +22,7 @@
 //! processors are busy, others run for long meanwhile, and the slowest of a hundred
 //! clients took twice as long.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::io;
 use std::mem;
@@ -61,7 +61,8 @@ struct Pool {
     state: Mutex<State>,
     /// Notified when a thread ends.
     ended: Condvar,
-    /// `state` may be locked while this is, but not the other way round.
+    /// `state` may be locked while this is, but not the other way round: whoever ends looks
+    /// into both.
     handles: Mutex<Handles>,
 }
 
@@ -98,6 +99,8 @@ struct Parker {
 struct Handles {
     /// Those of the threads that run, by number.
     running: HashMap<usize, JoinHandle<()>>,
+    /// The numbers of threads that ended before their handles were in `running`.
+    early: HashSet<usize>,
     /// Those of the last threads to end. Their work is done, but the system may still be
     /// taking them down.
     ended: VecDeque<JoinHandle<()>>,
@@ -154,16 +157,18 @@ impl Threads {
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
         }
-        // A thread that ends looks for its own handle. It can't be faster than we are:
-        // we have the lock from before it exists until its handle is there.
-        let mut handles = unpoisoned(self.pool.handles.lock());
         // `thread::spawn` would panic where this returns an error. Then worker and job
         // are dropped here: the worker counts itself off; the job isn't ours alone, and
         // may panic at that.
         let work = move || worker.work(job);
         let spawned = HandlerError::catch(|| builder.spawn(work));
         let handle = spawned.unwrap_or_else(|error| Err(error.into()))?;
-        handles.running.insert(number, handle);
+        let mut handles = unpoisoned(self.pool.handles.lock());
+        if handles.early.remove(&number) {
+            handles.ended.push_back(handle); // it was faster than we are
+        } else {
+            handles.running.insert(number, handle);
+        }
         Ok(())
     }
 
@@ -279,8 +284,10 @@ impl Worker {
         }
         // Before it counts as ended, so that who waits for the end finds the handle.
         let mut handles = unpoisoned(self.pool.handles.lock());
-        let handle = handles.running.remove(&self.number);
-        handles.ended.extend(handle);
+        match handles.running.remove(&self.number) {
+            Some(handle) => handles.ended.push_back(handle),
+            None => drop(handles.early.insert(self.number)), // see `run`
+        }
         // At the end of the server they are all remembered, for `close` to wait for.
         if handles.ended.len() > Handles::REMEMBERED && !self.pool.lock().is_closed {
             handles.ended.pop_front();
