@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use socketserver::{Outcome, RequestHandler, Stats, TcpRequest, UdpRequest};
 
 use crate::support::{
-    Notes, PATIENCE, connect, connect_udp, options, stop, tcp, udp, wait_until,
+    Notes, PATIENCE, connect, connect_udp, options, read_all, stop, tcp, udp, wait_until,
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -294,4 +294,43 @@ fn a_client_that_the_system_gives_up_is_a_disconnect() {
     assert_eq!(seen.all(), [Err(ErrorKind::TimedOut)]);
     assert!(errors.all().is_empty(), "reported: {:?}", errors.all());
     drop(client);
+}
+
+/// A connection that is busy sets no timers. But a deadline that is set then is kept.
+#[test]
+fn a_deadline_in_a_busy_conversation_is_kept() {
+    let (report, late) = crossbeam_channel::bounded(1);
+    let server = tcp(options(), move |request: &mut TcpRequest| {
+        for _ in 0..3 {
+            request.read_exact(&mut [0])?; // the client is lively
+            request.write_all(b"!")?;
+        }
+        request.set_deadline(Duration::from_millis(50));
+        let result = request.read(&mut [0]);
+        let _ = report.send(result.map_err(|error| error.kind()));
+        Ok(())
+    });
+    let mut client = connect(server.local_addr());
+    for _ in 0..3 {
+        client.write_all(b"?").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+    }
+    thread::sleep(Duration::from_millis(500));
+    let _ = client.write_all(b"much too late");
+    assert_eq!(late.recv_timeout(PATIENCE), Ok(Err(ErrorKind::TimedOut)));
+    stop(server);
+}
+
+/// A deadline is for what the handler is doing, not for those who write to the client.
+#[test]
+fn a_writer_knows_no_deadline() {
+    let server = tcp(options(), |request: &mut TcpRequest| {
+        request.set_deadline(Duration::from_millis(10));
+        let mut writer = request.writer();
+        request.set_deadline(None);
+        thread::sleep(Duration::from_millis(50));
+        writer.write_all(b"in time")
+    });
+    assert_eq!(read_all(connect(server.local_addr())), b"in time");
+    assert_eq!(stop(server).finished, 1);
 }
