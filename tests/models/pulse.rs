@@ -1,0 +1,48 @@
+//! The pulse: who waits for a beat gets one, and the end wakes everybody.
+
+use std::sync::Arc;
+
+use shuttle::sync::atomic::{AtomicBool, Ordering};
+use shuttle::thread;
+
+use crate::check;
+use crate::socket::pulse::Pulse;
+
+#[test]
+fn nobody_waits_for_a_beat_for_good() {
+    check(|| {
+        let pulse = Arc::new(Pulse::default());
+        let waiters = [2, 1, 1].map(|beats| {
+            let pulse = Arc::clone(&pulse);
+            thread::spawn(move || {
+                (0..beats).for_each(|_| pulse.next_beat().expect("a beat").wait());
+            })
+        });
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        pulse.stop();
+        pulse.join();
+    });
+}
+
+#[test]
+fn a_stop_at_any_moment_wakes_all_and_ends_the_clock() {
+    check(|| {
+        let pulse = Arc::new(Pulse::default());
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        let waiters = [(); 3].map(|()| {
+            let (pulse, is_stopped) = (Arc::clone(&pulse), Arc::clone(&is_stopped));
+            thread::spawn(move || {
+                for _ in 0..3 {
+                    let was_stopped = is_stopped.load(Ordering::SeqCst);
+                    let Some(beat) = pulse.next_beat() else { break };
+                    assert!(!was_stopped, "a beat after the end");
+                    beat.wait();
+                }
+            })
+        });
+        pulse.stop();
+        is_stopped.store(true, Ordering::SeqCst);
+        pulse.join();
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+    });
+}
