@@ -1,10 +1,10 @@
-//! What `receive.rs` and `pulse.rs` need of the library, without a network: sockets are
-//! queues, and who polls waits for [`CHANGED`].
+//! What the checked files need of the library, without a network: a socket is a queue, and
+//! a thread that polls waits for [`CHANGED`].
 //!
-//! The paths are the library's. What is included from it here is its own: the guard, the
-//! registry, the threads, the pulse.
+//! The modules stand where the library's stand. Those with an `include!` are the library's
+//! own: receivers, pulse, wakes, registry, guard and threads.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use crate::shuttled::std::time::Instant;
 use crate::shuttled::{Condvar, StdMutex};
@@ -14,7 +14,7 @@ shuttle::lazy_static! {
     static ref CHANGED: (StdMutex<()>, Condvar) = Default::default();
 }
 
-/// Changes something, and tells all that poll.
+/// Changes something, and wakes all threads that poll.
 fn change(what: impl FnOnce()) {
     let guard = CHANGED.0.lock().unwrap_or_else(PoisonError::into_inner);
     what();
@@ -77,10 +77,6 @@ pub(crate) mod socket {
             change(|| self.0.queue.lock().unwrap().push_back(datagram));
         }
 
-        pub(crate) fn is_readable(&self) -> bool {
-            !self.0.queue.lock().unwrap().is_empty()
-        }
-
         pub(crate) fn local_addr(&self) -> io::Result<socket2::SockAddr> {
             Ok(SocketAddr::from(([127, 0, 0, 1], 1)).into())
         }
@@ -93,6 +89,12 @@ pub(crate) mod socket {
             let datagram = self.0.queue.lock().unwrap().pop_front();
             self.0.receiving.fetch_sub(1, Ordering::SeqCst);
             datagram.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    impl wake::Readable for Socket {
+        fn is_readable(&self) -> bool {
+            !self.0.queue.lock().unwrap().is_empty()
         }
     }
 
@@ -133,7 +135,6 @@ pub(crate) mod socket {
         use std::io;
         use std::sync::atomic::{AtomicBool, Ordering};
 
-        use super::Socket;
         use crate::fakes::{change, poll};
         use crate::shuttled::std::time::{Duration, Instant};
 
@@ -172,8 +173,13 @@ pub(crate) mod socket {
             TimedOut,
         }
 
+        /// What can be polled.
+        pub(crate) trait Readable {
+            fn is_readable(&self) -> bool;
+        }
+
         pub(crate) fn wait_readable(
-            socket: &Socket,
+            socket: &impl Readable,
             wakes: [Option<&Wake>; 2],
             until: Option<Instant>,
         ) -> io::Result<Waited> {
@@ -184,7 +190,7 @@ pub(crate) mod socket {
             Ok(poll(look, until).unwrap_or(Waited::TimedOut))
         }
 
-        pub(crate) fn is_readable(socket: &Socket) -> bool {
+        pub(crate) fn is_readable(socket: &impl Readable) -> bool {
             socket.is_readable()
         }
 
@@ -378,7 +384,7 @@ pub(crate) mod serve {
         use crate::state::Shared;
 
         #[derive(Default)]
-        pub(crate) struct BackOff;
+        pub(crate) struct BackOff(());
 
         impl BackOff {
             pub(crate) fn wait(&mut self, _: &Shared, error: &std::io::Error, _: u64) {

@@ -65,6 +65,11 @@ fn every_datagram_is_handled() {
     check(|| serve(4, 2, |_| thread::yield_now()));
 }
 
+#[test]
+fn a_stop_wakes_those_that_wait_for_the_first_datagram() {
+    check(|| serve(0, 2, |_| {}));
+}
+
 /// None is done before all have begun: so there must be as many receivers.
 #[test]
 fn slow_handlers_delay_nobody_as_long_as_more_are_allowed() {

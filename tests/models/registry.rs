@@ -55,31 +55,47 @@ fn no_more_are_inside_than_there_is_room_for() {
     });
 }
 
+/// Somebody is inside all the time, so nobody hears of the stop because a client leaves.
 #[test]
-fn who_waits_hears_of_the_stop() {
+fn each_stage_of_the_stop_ends_the_waits_for_it() {
+    fn waits(registry: &Arc<Registry>, wait: fn(&Registry)) -> thread::JoinHandle<()> {
+        let registry = Arc::clone(registry);
+        thread::spawn(move || wait(&registry))
+    }
+
     check(|| {
         let registry = Arc::new(Registry::default());
         let Admission::Entered(number) = registry.enter(None, None) else {
             panic!("turned away")
         };
-        let waits: [fn(&Registry); 3] = [
-            |registry| assert!(registry.wait_for_room(1, None).is_none()),
-            |registry| registry.wait_for_departure(0, None),
-            |registry| {
-                registry.stop_accepting();
-                registry.wait_until_announced(None);
-                assert!(registry.stage() >= Stage::Draining);
-            },
-        ];
-        let waiters = waits.map(|wait| {
-            let registry = Arc::clone(&registry);
-            thread::spawn(move || wait(&registry))
+        let room = waits(&registry, |registry| {
+            assert!(registry.wait_for_room(1, None).is_none());
         });
-        registry.stop_accepting();
+        let departure =
+            waits(&registry, |registry| registry.wait_for_departure(0, None));
+        assert!(registry.stop_accepting().is_some());
+        room.join().unwrap();
+        departure.join().unwrap();
+
+        let announced = waits(&registry, |registry| {
+            registry.wait_until_announced(None);
+            assert!(registry.stage() >= Stage::Draining);
+        });
         registry.announced();
-        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
-        registry.count(Outcome::Finished);
+        announced.join().unwrap();
+
+        let empty = waits(&registry, |registry| {
+            assert!(!registry.wait_until_empty(Stage::Draining, None));
+        });
+        assert_eq!(registry.cut(), Some(1));
+        empty.join().unwrap();
+
+        let empty = waits(&registry, |registry| {
+            assert!(registry.wait_until_empty(Stage::Cut, None));
+        });
+        assert_eq!(registry.count(Outcome::Finished), Outcome::CutOff);
         registry.leave(number, None);
+        empty.join().unwrap();
     });
 }
 

@@ -1,15 +1,15 @@
 //! What `std` and `parking_lot` mean in the files that are checked.
 //!
 //! [`shuttle`] runs all threads of a model on one, and at each lock, atomic or wait it
-//! chooses who goes on. It has no time: what waits with a limit waits for good. So the
-//! clock is ours, and so is the [`Condvar`]:
+//! chooses which goes on. It has no time: a wait with a limit never ends by itself. So the
+//! clock is ours, and so is [`Condvar`]:
 //!
-//! - The clock stands still, or moves on by a millisecond whenever somebody looks at it.
-//! - A wait with a limit ends at any moment, early or late as others see it. The clock
-//!   then says that the time is over.
-//! - A wait of a day or more never ends by itself. If everybody waits like that, shuttle
-//!   calls it a deadlock.
-//! - Any one of those that wait hears `notify_one`.
+//! - The clock stands still, or goes on by a millisecond when somebody looks at it.
+//! - A wait with a limit can time out at any moment. The clock then goes on to its end.
+//! - A wait of a day or more never times out. If all threads wait like that, shuttle
+//!   calls it a deadlock, and the model fails.
+//! - `notify_one` wakes any of those that wait. Now and then a wait ends for no reason, as
+//!   the documentation of `std` says it may.
 
 /// The standard library, with other threads, locks and clocks.
 pub(crate) mod std {
@@ -47,11 +47,11 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync as shuttles;
 use shuttle::thread::{self, Thread};
 
-/// Who waits for as long as this waits for good.
+/// A wait as long as this never times out.
 const DAY: Duration = Duration::from_secs(86_400);
 
 ::std::thread_local! {
-    /// The clock. All threads of a model are in truth this one.
+    /// The clock. All threads of a model run on the same real one.
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
@@ -236,13 +236,15 @@ impl Condvar {
         // Before the lock is free, so that no notification is lost.
         self.waiters().push(Arc::clone(&waiter));
         guard.guard = None;
+        let mut is_over = thread_rng().gen_ratio(1, 8); // for no reason
         let mut has_timed_out = false;
-        while !waiter.is_notified() && !has_timed_out {
+        while !is_over && !waiter.is_notified() {
             if let Some(until) = until {
                 thread::yield_now();
                 has_timed_out = !waiter.is_notified() && until.has_come();
+                is_over = has_timed_out;
             } else {
-                thread::park(); // may return for no reason
+                thread::park(); // it may return without an `unpark`, too
             }
         }
         self.waiters().retain(|other| !Arc::ptr_eq(other, &waiter));
