@@ -85,7 +85,7 @@ pub(crate) mod socket {
         fn receive(&self) -> io::Result<u8> {
             let others = self.0.receiving.fetch_add(1, Ordering::SeqCst);
             assert_eq!(others, 0, "two receivers lead");
-            shuttle::thread::yield_now();
+            crate::step();
             let datagram = self.0.queue.lock().unwrap().pop_front();
             self.0.receiving.fetch_sub(1, Ordering::SeqCst);
             datagram.ok_or_else(|| io::ErrorKind::WouldBlock.into())
@@ -153,6 +153,8 @@ pub(crate) mod socket {
             /// Waits until somebody wakes us, or `time` is over.
             pub(crate) fn pause(&self, time: Duration) -> io::Result<()> {
                 poll(|| self.is_woken(), Some(Instant::now() + time));
+                // Who looks again and again, pausing in between, lets others go on.
+                shuttle::thread::yield_now();
                 Ok(())
             }
 

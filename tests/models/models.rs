@@ -45,7 +45,7 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler};
-use shuttle::{Config, MaxSteps, Runner};
+use shuttle::{Config, MaxSteps, Runner, thread};
 
 use fakes::{handler, options, request, serve, socket, state};
 
@@ -70,4 +70,10 @@ fn check(model: impl Fn() + Send + Sync + Clone + 'static) {
         runs += unfair.run(model.clone());
     }
     println!("{runs} runs");
+}
+
+/// Another thread may go on here. (`yield_now` would say that it *should*, and an unfair
+/// order obeys that: no thread would be faster than one that yields.)
+fn step() {
+    thread::sleep(Duration::ZERO);
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use shuttle::sync::Barrier;
 use shuttle::thread;
 
-use crate::check;
 use crate::options::{Options, Setup};
 use crate::request::datagram::DatagramRequest;
 use crate::serve::ThreadedServer;
 use crate::serve::receive::server;
 use crate::socket::Socket;
+use crate::{check, step};
 
 type Datagram = DatagramRequest<SocketAddr>;
 
@@ -62,7 +62,7 @@ fn serve(count: u8, max: usize, handler: impl Fn(u8) + Clone + Send + Sync + 'st
 
 #[test]
 fn every_datagram_is_handled() {
-    check(|| serve(4, 2, |_| thread::yield_now()));
+    check(|| serve(4, 2, |_| step()));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use shuttle::thread;
 
-use crate::check;
 use crate::event::Outcome;
 use crate::state::connections::{Admission, Registry, Stage};
+use crate::{check, step};
 
 #[test]
 fn nobody_slips_in_after_the_stop_and_the_end_is_heard_of() {
@@ -18,7 +18,7 @@ fn nobody_slips_in_after_the_stop_and_the_end_is_heard_of() {
                 let Admission::Entered(number) = registry.enter(None, None) else {
                     return;
                 };
-                thread::yield_now();
+                step();
                 registry.count(Outcome::Finished);
                 registry.leave(number, None);
             })

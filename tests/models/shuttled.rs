@@ -240,7 +240,7 @@ impl Condvar {
         let mut has_timed_out = false;
         while !is_over && !waiter.is_notified() {
             if let Some(until) = until {
-                thread::yield_now();
+                crate::step();
                 has_timed_out = !waiter.is_notified() && until.has_come();
                 is_over = has_timed_out;
             } else {
