@@ -1,8 +1,8 @@
-//! What the checked files need of the library, without a network: a socket is a queue, and
-//! a thread that polls waits for [`CHANGED`].
+//! What the checked files need of the library, without a network: a socket is a queue,
+//! and a thread that polls waits for [`CHANGED`].
 //!
-//! The modules stand where the library's stand. Those with an `include!` are the library's
-//! own: receivers, pulse, wakes, registry, guard and threads.
+//! The modules stand where the library's stand. Those with an `include!` are its own:
+//! receivers, pulse, wakes, registry, guard and threads.
 
 use std::sync::PoisonError;
 
@@ -153,7 +153,8 @@ pub(crate) mod socket {
             /// Waits until somebody wakes us, or `time` is over.
             pub(crate) fn pause(&self, time: Duration) -> io::Result<()> {
                 poll(|| self.is_woken(), Some(Instant::now() + time));
-                // Who looks again and again, pausing in between, lets others go on.
+                // A thread that looks again and again lets others go on in between, even
+                // in an unfair order.
                 shuttle::thread::yield_now();
                 Ok(())
             }

@@ -1,23 +1,32 @@
-//! Models of what many threads share, checked in an order of steps that [`shuttle`]
-//! chooses: at each lock, atomic and wait it says who goes on.
+//! Models of what many threads share, run in orders of steps that [`shuttle`] chooses: at
+//! each lock, atomic and wait it says which thread goes on.
 //!
 //! What is checked are the library's own files: the cache of threads, the registry, the
 //! pulse, and the receivers of datagrams. `build.rs` copies them, [`shuttled`] gives them
-//! other locks, threads and clocks, and [`fakes`] stands for the sockets. So one model
-//! sees in a second what a real machine does once in a year.
+//! other locks, threads and clocks, and [`fakes`] stands for the sockets. An order that a
+//! real machine takes once in a year comes up here in seconds.
 //!
 //! ```text
-//! cargo test -p socketserver-models
-//! MODELS_SECONDS=600 cargo test --release -p socketserver-models
+//! CARGO_PROFILE_DEV_OPT_LEVEL=2 cargo test -p socketserver-models
+//! CARGO_PROFILE_DEV_OPT_LEVEL=2 MODELS_SECONDS=600 cargo test -p socketserver-models
 //! ```
 //!
-//! A model runs for a second, or as long as the variable says. One that fails prints its
-//! schedule, and `MODELS_SCHEDULE=.. cargo test -p socketserver-models NAME` runs just
-//! that one again.
+//! Each model runs for a second, some ten thousand times, or for as many seconds as the
+//! variable says. (It works without the first variable, and runs a tenth as often.) One
+//! that fails prints its schedule. Run just that one again:
 //!
-//! What this can't see: what needs an ordering of atomics weaker than `SeqCst` (all are
-//! taken to be that strong); jobs that panic, which shuttle takes to be failures; a
-//! system without threads or descriptors. `tests/stress/` runs on real ones.
+//! ```text
+//! MODELS_SCHEDULE=.. cargo test -p socketserver-models NAME
+//! ```
+//!
+//! What this can't see:
+//!
+//! - An atomic whose ordering is too weak: shuttle takes all of them to be `SeqCst`.
+//! - Jobs and handlers that panic: shuttle takes a panic to be a failure.
+//! - A system that has no thread or file descriptor left, and real sockets.
+//! - How long anything takes. Time passes by chance.
+//!
+//! `tests/stress/` and `tests/it/` look at those.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 #![allow(
     dead_code,
@@ -49,8 +58,8 @@ use shuttle::{Config, MaxSteps, Runner, thread};
 
 use fakes::{handler, options, request, serve, socket, state};
 
-/// Runs a model in many orders: half of the time any, half of the time such as let one
-/// thread wait for very long.
+/// Runs a model in many orders: half of them any, the other half unfair, so that one
+/// thread is far ahead of the others, or far behind them.
 fn check(model: impl Fn() + Send + Sync + Clone + 'static) {
     let mut config = Config::new();
     config.stack_size = 0x2_0000;

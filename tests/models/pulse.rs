@@ -1,4 +1,4 @@
-//! The pulse: who waits for a beat gets one, and the end wakes everybody.
+//! The pulse: a thread that waits for a beat gets one, and the end wakes all of them.
 
 use std::sync::Arc;
 

@@ -17,9 +17,9 @@ use crate::{check, step};
 
 type Datagram = DatagramRequest<SocketAddr>;
 
-/// Serves `count` datagrams that come meanwhile, with at most `max` receivers, and stops.
+/// Serves `count` datagrams, with at most `max` receivers, and stops.
 ///
-/// The socket itself sees that no two receive at once.
+/// The socket itself checks that no two threads receive at once.
 fn serve(count: u8, max: usize, handler: impl Fn(u8) + Clone + Send + Sync + 'static) {
     let inside = Arc::new(AtomicUsize::new(0));
     let all = Arc::new(Barrier::new(usize::from(count) + 1));
@@ -30,7 +30,7 @@ fn serve(count: u8, max: usize, handler: impl Fn(u8) + Clone + Send + Sync + 'st
         handler(datagram.data());
         inside.fetch_sub(1, Ordering::SeqCst);
         let handled = Arc::clone(&handled);
-        thread::spawn(move || handled.wait()); // who is handled last opens the barrier
+        thread::spawn(move || handled.wait()); // the last one opens the barrier
     };
     let options = Options {
         max_connections: max,
@@ -70,7 +70,7 @@ fn a_stop_wakes_those_that_wait_for_the_first_datagram() {
     check(|| serve(0, 2, |_| {}));
 }
 
-/// None is done before all have begun: so there must be as many receivers.
+/// None is done before all have begun, so there must be as many receivers as datagrams.
 #[test]
 fn slow_handlers_delay_nobody_as_long_as_more_are_allowed() {
     check(|| {
@@ -81,7 +81,7 @@ fn slow_handlers_delay_nobody_as_long_as_more_are_allowed() {
     });
 }
 
-/// The first is slow, and the others are handled by who comes along.
+/// The first is handled until all the others have been.
 #[test]
 fn one_slow_handler_delays_nobody() {
     check(|| {

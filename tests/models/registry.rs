@@ -1,4 +1,4 @@
-//! The registry: who waits for a change hears of it, whatever races with it.
+//! The registry: a thread that waits for a change is woken, whatever races with it.
 
 use std::sync::Arc;
 

@@ -1,15 +1,15 @@
 //! What `std` and `parking_lot` mean in the files that are checked.
 //!
 //! [`shuttle`] runs all threads of a model on one, and at each lock, atomic or wait it
-//! chooses which goes on. It has no time: a wait with a limit never ends by itself. So the
-//! clock is ours, and so is [`Condvar`]:
+//! chooses which goes on. It has no time: a wait with a limit never ends by itself. So
+//! the clock is ours, and so is [`Condvar`]:
 //!
 //! - The clock stands still, or goes on by a millisecond when somebody looks at it.
 //! - A wait with a limit can time out at any moment. The clock then goes on to its end.
 //! - A wait of a day or more never times out. If all threads wait like that, shuttle
 //!   calls it a deadlock, and the model fails.
-//! - `notify_one` wakes any of those that wait. Now and then a wait ends for no reason, as
-//!   the documentation of `std` says it may.
+//! - `notify_one` wakes any of those that wait. Now and then a wait ends for no reason,
+//!   as the documentation of `std` says it may.
 
 /// The standard library, with other threads, locks and clocks.
 pub(crate) mod std {

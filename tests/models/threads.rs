@@ -23,6 +23,7 @@ const ANY: Duration = Duration::from_millis(1);
 /// Idle threads wait until the end.
 const FOREVER: Duration = Duration::MAX;
 
+/// Another one in each run.
 fn any_of_them() -> Duration {
     [AT_ONCE, ANY, FOREVER][thread_rng().gen_range(0..3)]
 }
@@ -31,7 +32,7 @@ fn threads(idle_timeout: Duration) -> Threads {
     Threads::new("model".into(), None, idle_timeout)
 }
 
-/// A job that counts itself, and one that does so after a moment.
+/// A job that counts itself after a moment.
 fn job(done: &Arc<AtomicUsize>) -> Job {
     let done = Arc::clone(done);
     Box::new(move || {
