@@ -13,10 +13,10 @@
 //!
 //! Each model runs for a second, some ten thousand times, or for as many seconds as the
 //! variable says. (It works without the first variable, and runs a tenth as often.) One
-//! that fails prints its schedule. Run just that one again:
+//! that fails prints its schedule. Run just that one again, with the same code:
 //!
 //! ```text
-//! MODELS_SCHEDULE=.. cargo test -p socketserver-models NAME
+//! MODELS_SCHEDULE=.. cargo test -p socketserver-models threads::no_job
 //! ```
 //!
 //! What this can't see:
