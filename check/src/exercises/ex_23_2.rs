@@ -105,13 +105,13 @@ fn is_told(
     let thought = match got.end {
         _ if is_right && !is_early => return Ok(()),
         _ if is_early => "The three seconds were not over. When do they begin anew?",
-        End::Reset => {
-            "The client was told, or should have been, and then the connection was reset: it \
-             can't rely on what it reads. Close it in good order."
+        End::Closed | End::Reset if got.bytes.is_empty() => {
+            "The client doesn't know why it was sent away. Who writes the line, and is the \
+             deadline over for this write, too?"
         }
-        End::Closed if got.bytes.is_empty() => {
-            "The client doesn't know why it was sent away. Take the deadline back, or the line \
-             can't be written: it's for reads and for writes."
+        End::Reset => {
+            "A reset can take away what the client hasn't read yet. How must the handler end, so \
+             that the connection is closed in good order?"
         }
         _ => thought,
     };
