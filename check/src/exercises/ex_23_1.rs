@@ -273,12 +273,16 @@ fn broken_off(program: &Program) -> Result<(), Broken> {
     let whole = message(b"SET price 1250");
     let thought = "The message was to have 14 bytes. What has come of it isn't a command, even \
         if it looks like one. Who could tell what it was to be?";
-    for part in [2, 4, whole.len() - 2] {
+    let parts = [
+        (2, "half of a length"),
+        (4, "the length 14"),
+        (whole.len() - 2, "the length 14, \"SET price 12\""),
+    ];
+    for (part, sent) in parts {
         let mut client = Client::connect(&server)?;
         client.send(&whole[..part]).end();
         let got = client.read_while(PATIENCE, |bytes| bytes.len() < 100);
-        let sent =
-            format!("the first {part} bytes of a message of 14, then end of file");
+        let sent = format!("{sent}, then end of file");
         if !got.bytes.is_empty() || got.end == End::Silence {
             return Err(Broken::new(thought)
                 .sent(sent)
@@ -288,7 +292,7 @@ fn broken_off(program: &Program) -> Result<(), Broken> {
         ask(&mut Client::connect(&server)?, b"GET price", b"OK 1299", thought).map_err(
             |broken| {
                 broken.after(format!(
-                    "The price was 1299. One client had sent {sent}. Another one:"
+                    "The price was 1299. A client sent {sent}. Another one:"
                 ))
             },
         )?;
