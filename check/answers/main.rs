@@ -183,6 +183,25 @@ answers! {
     ex_18_2_wrong_never_woken
     ex_18_2_wrong_since_it_came
     ex_18_2_wrong_waits_for_its_bytes
+    ex_23_1_right
+    ex_23_1_wrong_a_read_is_a_message
+    ex_23_1_wrong_empty_ends_it
+    ex_23_1_wrong_goes_on
+    ex_23_1_wrong_half_is_done
+    ex_23_1_wrong_length_counts
+    ex_23_1_wrong_reset
+    ex_23_1_wrong_text
+    ex_23_1_wrong_waits_for_the_body
+    ex_23_2_right
+    ex_23_2_wrong_deadline_over
+    ex_23_2_wrong_each_read
+    ex_23_2_wrong_half_is_done
+    ex_23_2_wrong_long_ends_it
+    ex_23_2_wrong_one_for_all
+    ex_23_2_wrong_reset
+    ex_23_2_wrong_says_nothing
+    ex_23_2_wrong_session
+    ex_23_2_wrong_while_it_writes
 }
 
 fn main() -> ExitCode {

@@ -123,6 +123,12 @@ impl Client {
         let _ = self.stream.peek(&mut [0]);
     }
 
+    /// Whether something comes so soon, or the connection ends; it stays unread.
+    pub(crate) fn hears_within(&mut self, limit: Duration) -> bool {
+        let _ = self.stream.set_read_timeout(Some(limit));
+        !matches!(self.stream.peek(&mut [0]), Err(error) if is_silence(&error))
+    }
+
     /// Reads up to `enough` bytes, for at most [`PATIENCE`] together.
     pub(crate) fn read(&mut self, enough: usize) -> Got {
         self.read_while(PATIENCE, |bytes| bytes.len() < enough)

@@ -242,6 +242,7 @@ impl Server<'_> {
                 .0
                 .iter()
                 .filter(|line| !line.is_empty() && !line.starts_with("note:"))
+                .filter(|line| !is_everyday(line))
                 .cloned(),
         );
         lines
@@ -350,6 +351,11 @@ fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
             _ => return None,
         }
     }
+}
+
+/// Whether a line of a log says what happens every day.
+fn is_everyday(line: &str) -> bool {
+    ["TRACE ", "DEBUG ", "INFO "].iter().any(|level| line.starts_with(level))
 }
 
 /// The address in `listening on 127.0.0.1:4000 (Ctrl-C stops it)`.
