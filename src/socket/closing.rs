@@ -12,13 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::connection::{Connection, LINGER};
 use super::wake::{self, Waited, is_no_news};
 use crate::error::ClientError;
-
-/// For how long after our last write a closed connection still listens to its client.
-/// What was written longer ago has arrived, even on a network that loses packets.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// The first bytes of a connection are on their way as soon as they are written: every
 /// client has space for this many.
@@ -98,16 +94,28 @@ impl Connection {
 
     /// Reads and drops what the client still sends, until it has ended too, some time has
     /// passed since our last write, or the drain is over.
+    ///
+    /// A client that got only a few bytes lately, and is silent, isn't waited for. The
+    /// system goes on sending what is on its way, and only a further byte of the client
+    /// could destroy it.
     pub(crate) fn linger(&self) {
         let now = Instant::now();
-        let until = self.sending.lock().last.map_or(now, |last| last + LINGER);
+        let (last, lately) = {
+            let sending = self.sending.lock();
+            (sending.last, sending.lately)
+        };
+        let long = last.map_or(now, |last| last + LINGER);
+        let mut until = if lately > AT_ONCE { long } else { now };
         // What has come already is dropped in any case, but not without an end.
-        let at_most = until.max(now + MOMENT);
+        let at_most = long.max(now + MOMENT);
         let mut dropped = [0; 4096];
         loop {
             match (&self.socket).read(&mut dropped) {
                 // (Without a pause there is no wait, so `cut` isn't heard of below.)
-                Ok(1..) if Instant::now() < at_most && !self.is_cut() => continue,
+                Ok(1..) if Instant::now() < at_most && !self.is_cut() => {
+                    until = long; // it does send
+                    continue;
+                }
                 Err(error) if is_no_news(&error) => {}
                 _ => return, // the end, or an error, or a client that never stops sending
             }

@@ -14,6 +14,10 @@ use super::wake::{self, Waited, Wake, is_no_news};
 use super::wakes::Wakes;
 use crate::options::SocketOptions;
 
+/// For how long after our last write a closed connection still listens to its client.
+/// What was written longer ago has arrived, even on a network that loses packets.
+pub(super) const LINGER: Duration = Duration::from_secs(2);
+
 /// The socket of a connection. It never blocks; a thread that has to wait does so in
 /// [`wake`].
 ///
@@ -54,6 +58,9 @@ const NO_SIGNAL: i32 = 0;
 pub(crate) struct Sending {
     /// When the last bytes were handed to the system.
     pub(super) last: Option<Instant>,
+    /// How many bytes were handed to it lately: in a row without a pause of
+    /// [`LINGER`].
+    pub(super) lately: usize,
     /// A message broke off in the middle. Nothing may follow it.
     pub(crate) is_torn: bool,
 }
@@ -258,7 +265,13 @@ impl Connection {
                 Err(error) if is_no_news(&error) => {}
                 Err(error) => return Err(error),
                 Ok(count) => {
-                    sending.last = Some(Instant::now());
+                    let now = Instant::now();
+                    // What was sent before such a pause has arrived.
+                    if sending.last.is_none_or(|last| now - last > LINGER) {
+                        sending.lately = 0;
+                    }
+                    sending.lately = sending.lately.saturating_add(count);
+                    sending.last = Some(now);
                     self.sent.fetch_add(count, Ordering::Relaxed);
                     return Ok(Some(count));
                 }
