@@ -18,10 +18,33 @@ use crate::state::handle::ServerHandle;
 
 /// A UDP datagram, as its handler sees it: what [`DatagramRequest`] says, and
 /// [`client_address`](Self::client_address).
+///
+/// ```
+/// use std::io;
+/// use socketserver::UdpRequest;
+///
+/// fn handle(request: &mut UdpRequest) -> io::Result<()> {
+///     let client = request.client_address();
+///     request.reply(format!("You are {client}.").as_bytes())
+/// }
+/// ```
 pub type UdpRequest = DatagramRequest<SocketAddr>;
 
 /// A Unix datagram, as its handler sees it: what [`DatagramRequest`] says, and
 /// [`client_address`](Self::client_address).
+///
+/// ```
+/// use std::io;
+/// use socketserver::UnixDatagramRequest;
+///
+/// /// Answers those that can be answered.
+/// fn handle(request: &mut UnixDatagramRequest) -> io::Result<()> {
+///     match request.client_address() {
+///         Some(_) => request.reply(request.data()),
+///         None => Ok(()),
+///     }
+/// }
+/// ```
 #[cfg(unix)]
 pub type UnixDatagramRequest = DatagramRequest<PathBuf>;
 

@@ -19,10 +19,30 @@ use crate::state::handle::ServerHandle;
 
 /// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
 /// [`client_address`](Self::client_address).
+///
+/// ```
+/// use std::io::{self, Write};
+/// use socketserver::TcpRequest;
+///
+/// fn handle(request: &mut TcpRequest) -> io::Result<()> {
+///     let client = request.client_address();
+///     writeln!(request, "You are {client}.")
+/// }
+/// ```
 pub type TcpRequest = StreamRequest<SocketAddr>;
 
 /// A Unix connection, as its handler sees it: what [`StreamRequest`] says, and
 /// [`client_address`](Self::client_address).
+///
+/// ```
+/// use std::io::{self, Write};
+/// use socketserver::UnixRequest;
+///
+/// fn handle(request: &mut UnixRequest) -> io::Result<()> {
+///     let client = request.client_address().map(|path| path.display().to_string());
+///     writeln!(request, "You are {}.", client.as_deref().unwrap_or("nobody"))
+/// }
+/// ```
 #[cfg(unix)]
 pub type UnixRequest = StreamRequest<PathBuf>;
 

@@ -7,7 +7,16 @@ use std::sync::{Arc, Weak};
 use super::timeouts::Timeouts;
 use crate::socket::connection::Connection;
 
-/// A writer to a TCP connection.
+/// A writer to a TCP connection: what [`StreamWriter`] says.
+///
+/// ```
+/// use std::io::{self, Write};
+/// use socketserver::TcpWriter;
+///
+/// fn announce(guests: &mut [TcpWriter], text: &str) -> io::Result<()> {
+///     guests.iter_mut().try_for_each(|guest| writeln!(guest, "{text}"))
+/// }
+/// ```
 pub type TcpWriter = StreamWriter;
 
 /// Writes to a connection from another thread; get one from
