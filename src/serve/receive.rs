@@ -42,6 +42,9 @@ const LOOK: Duration = Duration::from_millis(1);
 /// datagram comes.
 const QUIET_LOOKS: u32 = 50;
 
+/// How long to wait after the prototype's clone has panicked.
+const CLONE_PAUSE: Duration = Duration::from_millis(50);
+
 /// How long a receiver waits at the most before it tries a socket that fails again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -128,13 +131,17 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
         for _ in 0..count.min(space) {
             // Each receiver has a prototype of its own, because a handler need not be
             // `Sync`.
-            let added = HandlerError::catch(|| self.prototype.clone())
-                .map(|prototype| Receiver::new(&self.group, prototype))
-                .map_err(io::Error::from)
-                .and_then(|receiver| {
-                    shared.threads.run(Box::new(move || receiver.run()))
-                });
-            if let Err(error) = added {
+            let prototype = match HandlerError::catch(|| self.prototype.clone()) {
+                Ok(prototype) => prototype,
+                Err(error) => {
+                    // The system isn't to blame, and haste makes nothing better.
+                    complain(format_args!("the prototype's clone: {error}"));
+                    self.group.wakes.stop.pause_or_sleep(CLONE_PAUSE);
+                    break;
+                }
+            };
+            let receiver = Receiver::new(&self.group, prototype);
+            if let Err(error) = shared.threads.run(Box::new(move || receiver.run())) {
                 let departures = shared.registry.departures();
                 self.back_off.wait(shared, &error, departures);
                 break;
