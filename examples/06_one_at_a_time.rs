@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     Lesson::new("one silent client stops everybody", demonstration)
         .ends("127.0.0.1:9006", serve, client)
         .words("[WORDS...]")
-        .number_to("timeout", HOUR, 0, "server: ms to wait for a client; 0: for ever")
+        .number_to("timeout", HOUR, 0, "server: ms to wait for a client; 0: forever")
         .run()
 }
 

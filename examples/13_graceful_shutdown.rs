@@ -1,4 +1,4 @@
-//! Lesson 13: a server that stops well: who talks may finish, but not for ever.
+//! Lesson 13: a server that stops well: who talks may finish, but not forever.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::{TcpStream, ToSocketAddrs};

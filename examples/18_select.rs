@@ -84,7 +84,7 @@ fn demonstration(_: &Args) -> io::Result<()> {
         say!("waits 50 ms: {} ready", server.turn(Some(Duration::from_millis(50)))?);
         let streams = (0..3).map(move |_| TcpStream::connect(address));
         let client = actor("client", || select::ask_last_first(streams))?;
-        say!("waits for ever: {} ready", server.turn(None)?);
+        say!("waits forever: {} ready", server.turn(None)?);
         while !server.clients.is_empty() {
             server.turn(None)?;
         }

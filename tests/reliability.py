@@ -114,7 +114,7 @@ def an_idle_client_at_the_end():
     thread = in_background(server.server_close)
     ends = ends_within(thread)
     client.close()
-    return "the end comes" if ends else "the end waits for that client, for ever"
+    return "the end comes" if ends else "the end waits for that client, forever"
 
 
 # ---- hooks and handlers ---------------------------------------------------------------
@@ -216,7 +216,7 @@ def a_silent_client():
     server = socketserver.ThreadingTCPServer(ADDRESS, Handler)
     serving(server)
     client = connect(server)
-    outcome = "it is sent away" if ended.wait(1) else "it is waited for, for ever"
+    outcome = "it is sent away" if ended.wait(1) else "it is waited for, forever"
     client.close()
     return outcome
 

@@ -6,7 +6,7 @@ use std::net::{TcpStream, UdpSocket};
 use super::dialogue::PROMPT;
 use crate::support::{Args, PATIENCE, actor, any_of, ask, say, within};
 
-/// The longest text of a bot, in bytes: no bot speaks for ever.
+/// The longest text of a bot, in bytes: no bot speaks forever.
 const LONGEST: usize = 64 * 1024;
 
 /// `-- client [--udp] [ANSWERS...]`: without answers, they are read from the terminal.

@@ -386,7 +386,7 @@ impl Tree {
             if !ends.contains(&number) {
                 return Err(format!(
                     "line {line}: from [{name}], no answers lead to an end: the dialogue \
-                     goes round for ever"
+                     goes round forever"
                 ));
             }
         }

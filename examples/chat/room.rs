@@ -180,7 +180,7 @@ impl Room {
                 full.push((number, mailbox.clone()));
             }
         }
-        // Now, without the lock, wait for room in the others. But not for ever.
+        // Now, without the lock, wait for room in the others. But not forever.
         let _waiting =
             (!full.is_empty()).then(|| labelled(Doing::Idle, "a mailbox is full"));
         let until = Instant::now() + PATIENCE;

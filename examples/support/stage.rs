@@ -103,7 +103,7 @@ impl Drop for Leave {
         }
         drop(cast);
         if thread::panicking() {
-            process::exit(1); // the others may wait for this actor for ever
+            process::exit(1); // the others may wait for this actor forever
         }
     }
 }
@@ -227,7 +227,7 @@ impl Signal {
         self.changed.notify_all();
     }
 
-    /// Waits for the signal, but not for ever.
+    /// Waits for the signal, but not forever.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ def serve_next_client(listener, timeout):
     connection, address = keep_trying(listener.accept)
     print(address, "connected", flush=True)
     with connection:
-        connection.settimeout(timeout)  # `None` is for ever
+        connection.settimeout(timeout)  # `None` is forever
         try:
             count = echo(connection)
             print(address, "left after", count, "bytes", flush=True)
@@ -71,7 +71,7 @@ def main():
     parser.add_argument("role", choices=["serve", "client"])
     parser.add_argument("words", nargs="*")
     parser.add_argument("--addr", default="127.0.0.1:9006", metavar="HOST:PORT")
-    parser.add_argument("--timeout", type=int, default=0, metavar="MS", help="0: for ever")
+    parser.add_argument("--timeout", type=int, default=0, metavar="MS", help="0: forever")
     args = parser.parse_intermixed_args()
     host, port = split(args.addr)
     if args.role == "serve":

@@ -56,7 +56,7 @@ back_off = BackOff()  # no file descriptor left: accept nobody for a while
 
 # [turn]
 def turn(listener, clients, timeout):
-    """Waits until something can be done, and does it. None as timeout: for ever."""
+    """Waits until something can be done, and does it. None as timeout: forever."""
     pause = back_off.left()
     timeout = pause or timeout
     listening = [listener] if len(clients) < MOST and not pause else []

@@ -83,7 +83,7 @@ fn empty_lines_before_a_request_are_skipped() -> Outcome {
             let request = format!("{lines}GET / HTTP/1.1\r\nHost: h\r\n\r\n");
             statuses(addr, &[(&request, 200)])?;
         }
-        statuses(addr, &[(&"\r\n".repeat(20_000), 400)])?; // but not for ever
+        statuses(addr, &[(&"\r\n".repeat(20_000), 400)])?; // but not forever
         Ok(())
     })
 }

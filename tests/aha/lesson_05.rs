@@ -143,7 +143,7 @@ fn a_timeout_has_two_names() -> Outcome {
     let error = client.read(&mut [0; 4]).expect_err("nobody has sent");
     let kind = if cfg!(windows) { ErrorKind::TimedOut } else { ErrorKind::WouldBlock };
     assert_eq!(error.kind(), kind);
-    // "No time at all" is not a timeout; `None` is "for ever".
+    // "No time at all" is not a timeout; `None` is "forever".
     let error = client.set_read_timeout(Some(Duration::ZERO)).expect_err("accepted");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     client.set_read_timeout(None)?;

@@ -69,7 +69,7 @@ fn a_mistake_in_the_tree_is_told_with_its_line() {
             &format!(
                 "{step}- yes: b\n- no: c\n[b]\nB.\n[c]\nC?\n- *: d\n[d]\nD?\n- *: c"
             ),
-            "line 7: from [c], no answers lead to an end: the dialogue goes round for ever",
+            "line 7: from [c], no answers lead to an end: the dialogue goes round forever",
         ),
         (
             &format!("[a]\n{}", "x".repeat(LONGEST + 1)),

@@ -31,7 +31,7 @@ fn a_timeout_is_zero_or_something_or_for_ever() -> Outcome {
     thread::scope(|scope| {
         scope.spawn(|| client.write_all(b"x"));
         let mut sockets = [PollFd::new(&server, PollFlags::IN)];
-        assert_eq!(poll(&mut sockets, None)?, 1, "for ever: until there is one");
+        assert_eq!(poll(&mut sockets, None)?, 1, "forever: until there is one");
         Ok(())
     })
 }

@@ -50,7 +50,7 @@ fn server(lesson: &str) -> Result<(Program, SocketAddr), String> {
     Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]))
 }
 
-/// A connection on which no read or write takes for ever.
+/// A connection on which no read or write takes forever.
 fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
     bounded(TcpStream::connect_timeout(&addr, DEADLINE)?)
 }
@@ -69,7 +69,7 @@ fn connected() -> io::Result<(TcpStream, TcpStream)> {
     Ok((client, bounded(listener.accept()?.0)?))
 }
 
-/// A datagram socket on a free port, on which no wait takes for ever.
+/// A datagram socket on a free port, on which no wait takes forever.
 fn datagrams() -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.set_read_timeout(Some(DEADLINE))?;

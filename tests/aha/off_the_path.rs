@@ -560,7 +560,7 @@ fn a_line_of_64_megabytes_is_no_endless_wait() -> Outcome {
             Some(status) => break status,
             None if Instant::now() > end => {
                 client.kill()?;
-                return Err("both wait for ever".into());
+                return Err("both wait forever".into());
             }
             None => thread::sleep(Duration::from_millis(10)),
         }

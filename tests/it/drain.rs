@@ -133,7 +133,7 @@ fn who_takes_too_long_is_cut_off_and_counted() {
     clients[2..].iter().for_each(|client| assert!(read_all(client).is_empty()));
 }
 
-/// A thread cannot be killed. The server's end does not wait for it for ever.
+/// A thread cannot be killed. The server's end does not wait for it forever.
 #[test]
 fn a_handler_that_neither_reads_nor_writes_does_not_keep_the_server() {
     let (key, gate) = gate();

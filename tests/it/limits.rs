@@ -1,5 +1,5 @@
 //! Promises 7 and 12: no more connections than allowed, and no client can hold a thread
-//! or memory for ever.
+//! or memory forever.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -195,7 +195,7 @@ fn a_client_that_never_stops_sending_does_not_hold_the_thread() {
     let mut client = connect(server.local_addr());
     let until = Instant::now() + PATIENCE;
     while client.write_all(&[0; 1024]).is_ok() {
-        assert!(Instant::now() < until, "it is served for ever");
+        assert!(Instant::now() < until, "it is served forever");
     }
     wait_until("it has left", || server.stats().active == 0);
     assert_balanced(&server.stats());

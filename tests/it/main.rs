@@ -68,7 +68,7 @@
 //! crowds, `soak` brings everything at once.
 //!
 //! How they wait: for a condition, a message or a byte, never for time to pass, and never
-//! for ever (`support::PATIENCE`). Where a test sleeps, it is to give the server time in
+//! forever (`support::PATIENCE`). Where a test sleeps, it is to give the server time in
 //! which it could do something wrong.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 

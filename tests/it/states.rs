@@ -245,7 +245,7 @@ fn end(actor: Actor, server: Server) -> Stats {
 }
 
 /// Whether `actor` can stop a server in `state` at all: hooks for new clients are not
-/// called when there is no room for one, and only who serves for ever has the others.
+/// called when there is no room for one, and only who serves forever has the others.
 fn is_possible(state: State, actor: Actor) -> bool {
     let needs_a_client =
         matches!(actor, Actor::Handler | Actor::Verify | Actor::Listener);

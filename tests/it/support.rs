@@ -30,7 +30,7 @@ pub(crate) fn options() -> ServerBuilder {
 }
 
 /// A server that runs in the background and ends with the test, at the latest. Unlike
-/// the library's own, it does not wait for ever for that.
+/// the library's own, it does not wait forever for that.
 pub(crate) struct Server<A: Clone + Send + 'static = SocketAddr> {
     /// Taken by whoever waits for its end.
     running: Option<RunningServer<A>>,

@@ -51,7 +51,7 @@ fn drip(mut client: TcpStream) {
     while Instant::now() < until && client.write_all(b"x").is_ok() {
         thread::sleep(Duration::from_millis(10));
     }
-    assert!(Instant::now() < until, "it may go on for ever");
+    assert!(Instant::now() < until, "it may go on forever");
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn what_breaks_off_is_never_taken_for_whole() {
     });
 }
 
-/// A server, or a client, that sends the same for ever.
+/// A server, or a client, that sends the same forever.
 struct Endless<'a> {
     words: Vec<&'a [u8]>,
     place: usize,

@@ -195,7 +195,7 @@ fn numbers_are_given_out_once_at_a_time() {
         };
         threads.run(Box::new(job)).unwrap();
     }
-    // A job that failed would be counted for ever.
+    // A job that failed would be counted forever.
     wait_until("all jobs are done", || inside.load(Ordering::SeqCst) == 0);
     threads.close(Some(Instant::now() + PATIENCE));
     assert_eq!(threads.alive(), 0);
