@@ -90,7 +90,8 @@ fn demonstration(args: &Args) -> io::Result<()> {
         })
     });
     BEGUN.wait();
-    drop(server); // as Ctrl-C does, it calls `shutdown`; and it waits for the end
+    server.shutdown(); // as Ctrl-C does
+    server.join()?;
     say!("{}", handle.stats());
     clients.into_iter().try_for_each(|client| client?.end())
 }
