@@ -91,8 +91,7 @@ fn demonstration(args: &Args) -> io::Result<()> {
     });
     BEGUN.wait();
     server.shutdown(); // as Ctrl-C does
-    server.join()?;
-    say!("{}", handle.stats());
+    server.join().map(|()| say!("{}", handle.stats()))?; // when all have left
     clients.into_iter().try_for_each(|client| client?.end())
 }
 // [/demonstration]
