@@ -172,6 +172,7 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
             }
             Err(error) => {
                 again.reset();
+                drop(again); // its descriptor may be what the next client needs
                 // The job was dropped, and with it the guard. Only departures after that
                 // one give a thread back.
                 let departures = shared.registry.departures();
