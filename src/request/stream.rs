@@ -14,6 +14,7 @@ use super::timeouts::Timeouts;
 use super::writer::StreamWriter;
 use crate::address::Address;
 use crate::error::{HandlerError, LineError};
+use crate::socket::closing::Ending;
 use crate::socket::connection::Connection;
 use crate::state::handle::ServerHandle;
 
@@ -246,21 +247,20 @@ impl<A: Address> StreamRequest<A> {
         &self.server
     }
 
-    /// Ends the connection, according to what became of its handler. Says what that comes
-    /// to, and returns the connection if it should [linger](Connection::linger).
-    pub(crate) fn close(
+    /// Begins to end the connection, according to what became of its handler. Says what
+    /// that comes to, and returns what must follow.
+    pub(crate) fn finish(
         self,
         result: Result<(), HandlerError>,
-    ) -> (Result<(), HandlerError>, Option<Arc<Connection>>) {
+    ) -> (Result<(), HandlerError>, Ending) {
         let Source { connection, timeouts, end, .. } = self.source;
         // A client that was silent for too long has got all that was meant for it. After
         // any other error, something may be missing.
         let is_well = result.as_ref().map_or_else(HandlerError::is_timeout, |()| true);
         let client_ended = end == Some(End::Client);
-        let closed = connection.close(|| timeouts.end_of_write(), is_well, client_ended);
-        let should_linger = is_well && closed.is_ok() && !client_ended;
-        let result = HandlerError::first(result, closed.map_err(HandlerError::Io));
-        (result, should_linger.then_some(connection))
+        let until = || timeouts.end_of_write();
+        let (sent, ending) = connection.finish(until, is_well, client_ended);
+        (HandlerError::first(result, sent.map_err(HandlerError::Io)), ending)
     }
 }
 

@@ -193,12 +193,12 @@ fn serve<A: Address>(
 ) {
     guard.start();
     let result = handler::run(handler, &mut request);
-    let (result, lingering) = request.close(result);
-    // First the count: what lingers now has been sent, and the handler is done.
+    let (result, ending) = request.finish(result);
+    // First the count, then the end: a client that sees its end has been counted.
     guard.served(result);
-    if let Some(connection) = lingering {
-        connection.linger();
-    }
+    ending.say();
+    guard.announce();
+    ending.linger();
 }
 
 impl<A: Address, H: RequestHandler<StreamRequest<A>>> Service for StreamServer<A, H> {

@@ -23,6 +23,37 @@ const AT_ONCE: usize = 1024;
 /// How long reading may take what has come already.
 const MOMENT: Duration = Duration::from_millis(100);
 
+/// What remains to be done at the end of a connection.
+pub(crate) struct Ending {
+    connection: Arc<Connection>,
+    /// Whether the client has got, or will get, all that it should.
+    is_well: bool,
+    /// Whether the client has ended before.
+    client_ended: bool,
+}
+
+impl Ending {
+    /// Says to the client that nothing more will come. Or, if the connection doesn't end
+    /// well, sees to it that the client finds a reset.
+    pub(crate) fn say(&self) {
+        if !self.is_well {
+            self.connection.reset();
+        } else if !self.client_ended || Arc::weak_count(&self.connection) > 0 {
+            let _ = self.connection.socket.shutdown(Shutdown::Write); // it may have gone
+        }
+        // Otherwise closing the socket says it too, and it is closed when the client's
+        // guard has left the registry. (But a writer on another thread may keep it open
+        // for a moment: hence the count.)
+    }
+
+    /// Listens on for a while, if something may still come.
+    pub(crate) fn linger(self) {
+        if self.is_well && !self.client_ended {
+            self.connection.linger();
+        }
+    }
+}
+
 /// Whether all that was written is on its way to the client.
 enum Sent {
     Before,
@@ -31,34 +62,24 @@ enum Sent {
 }
 
 impl Connection {
-    /// Ends the connection: waits until all is sent, and says that nothing more will come.
-    /// Or, if it doesn't end well, sees to it that the client finds a reset. `until` says
-    /// until when the client must have read *something*, if asked now.
+    /// Waits until all is sent, as the first step to the end. `until` says until when the
+    /// client must have read *something*, if asked now; `client_ended`, that nothing more
+    /// can come from the client.
     ///
-    /// `client_ended` says that nothing more can come from the client; then there is
-    /// nothing to [`linger`](Self::linger) for. Otherwise that should follow a good end.
-    /// Fails if the client hasn't got all that it should.
-    pub(crate) fn close(
-        self: &Arc<Self>,
+    /// Fails if the client hasn't got all that it should. Returns what must follow.
+    pub(crate) fn finish(
+        self: Arc<Self>,
         until: impl Fn() -> Option<Instant>,
         is_well: bool,
         client_ended: bool,
-    ) -> io::Result<()> {
+    ) -> (io::Result<()>, Ending) {
         // Even if it ends badly: what was written before is still worth having.
         let sent = self.finish_sending(until);
-        if !is_well || sent.is_err() || self.is_cut() {
-            self.reset();
-            return sent;
-        }
-        // From here on nothing of ours can be lost but by a reset. So the flag comes
-        // first: `cut` must not reset what says its end this moment.
-        self.is_lingering.store(true, Ordering::Relaxed);
-        // Closing the socket says it too, and it is closed when the client's guard has left
-        // the registry. But a writer on another thread may keep it open for a moment.
-        if !client_ended || Arc::weak_count(self) > 0 {
-            let _ = self.socket.shutdown(Shutdown::Write); // the client may have gone
-        }
-        Ok(())
+        let is_well = is_well && sent.is_ok() && !self.is_cut();
+        // From here on nothing of ours can be lost but by a reset. So the flag comes before
+        // the end is said: `cut` must not reset what says its end this moment.
+        self.is_lingering.store(is_well, Ordering::Relaxed);
+        (sent, Ending { connection: self, is_well, client_ended })
     }
 
     /// Lets no further message begin, and waits until all others are sent. Fails when the
@@ -98,7 +119,7 @@ impl Connection {
     /// A client that got only a few bytes lately, and is silent, isn't waited for. The
     /// system goes on sending what is on its way, and only a further byte of the client
     /// could destroy it.
-    pub(crate) fn linger(&self) {
+    fn linger(&self) {
         let now = Instant::now();
         let (last, lately) = {
             let sending = self.sending.lock();

@@ -305,7 +305,7 @@ impl Connection {
     }
 
     /// Ends the conversation: the reader finds end of file, and no further message begins.
-    /// (The client hears of it from [`close`](Self::close), when all else is sent.)
+    /// (The client hears of it at the end, when all else is sent.)
     pub(crate) fn hang_up(&self) {
         self.is_over.store(true, Ordering::Relaxed);
         if let Some(wake) = self.hang_up.get() {

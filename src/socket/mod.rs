@@ -2,7 +2,7 @@
 //! whatever family: TCP or Unix. A socket for datagrams is one for all clients.
 
 pub(crate) mod bind;
-mod closing;
+pub(crate) mod closing;
 pub(crate) mod connection;
 pub(crate) mod datagrams;
 mod pulse;

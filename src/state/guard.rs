@@ -20,8 +20,10 @@ pub(crate) struct ClientGuard {
     number: u64,
     /// The address under which it counts, if that is limited.
     counted_as: Option<IpAddr>,
-    /// Whether it has been counted how it ended.
-    is_counted: bool,
+    /// How it was counted, when it has ended.
+    outcome: Option<Outcome>,
+    /// Whether the hook has been told of that.
+    is_announced: bool,
 }
 
 impl ClientGuard {
@@ -45,7 +47,8 @@ impl ClientGuard {
                 shared.event(|| Event::Accepted { number, client: client.clone() });
                 let counted_as = limit.map(|(ip, _)| ip);
                 let shared = Arc::clone(shared);
-                Some(Self { shared, client, number, counted_as, is_counted: false })
+                let (outcome, is_announced) = (None, false);
+                Some(Self { shared, client, number, counted_as, outcome, is_announced })
             }
             Admission::Rejected(number) => {
                 shared.event(|| Event::Rejected { number, client });
@@ -60,8 +63,8 @@ impl ClientGuard {
         self.shared.event(|| Event::Started { number: *number, client: client.clone() });
     }
 
-    /// The client has been served. Counts how it ended, and reports what went wrong, if
-    /// that is worth it. The place is free when this is dropped.
+    /// The client has been served. Reports what went wrong, if that is worth it, and counts
+    /// how it ended. The place is free when this is dropped.
     pub(crate) fn served(&mut self, result: Result<(), HandlerError>) {
         let outcome = Outcome::from(&result);
         if let Err(error) = result {
@@ -72,12 +75,20 @@ impl ClientGuard {
             }
             error.dispose();
         }
-        self.count(outcome);
+        self.outcome = Some(self.shared.registry.count(outcome));
     }
 
-    fn count(&mut self, outcome: Outcome) {
-        self.is_counted = true;
-        let outcome = self.shared.registry.count(outcome);
+    /// Tells the hook how it ended, if nobody has done so before.
+    pub(crate) fn announce(&mut self) {
+        if self.is_announced {
+            return;
+        }
+        self.is_announced = true;
+        // It may have got no thread, and nobody has counted it.
+        let outcome = self.outcome.unwrap_or_else(|| {
+            let outcome = self.shared.registry.count(Outcome::Failed);
+            *self.outcome.insert(outcome)
+        });
         let Self { number, client, .. } = self;
         let (number, client) = (*number, client.clone());
         self.shared.event(|| Event::Ended { number, client, outcome });
@@ -86,9 +97,7 @@ impl ClientGuard {
 
 impl Drop for ClientGuard {
     fn drop(&mut self) {
-        if !self.is_counted {
-            self.count(Outcome::Failed); // it got no thread
-        }
+        self.announce();
         self.shared.registry.leave(self.number, self.counted_as);
     }
 }

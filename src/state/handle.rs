@@ -128,8 +128,8 @@ impl<A: Clone> ServerHandle<A> {
     /// The first signal calls [`shutdown`](Self::shutdown): connections may finish. The
     /// second calls [`shutdown_now`](Self::shutdown_now). On Unix, SIGTERM and SIGHUP do
     /// the same as Ctrl-C (SIGINT). Several servers may ask for it; a signal is for
-    /// all of them. A signal that finds nothing left to stop, because the last of them has
-    /// ended or because it is the third, ends the program, with exit status 130.
+    /// all of them. When the last of them has ended, a signal ends the program, with exit
+    /// status 130.
     ///
     /// If the program was started with one of these signals ignored, as SIGHUP is under
     /// `nohup`, this call makes that signal stop the server too.

@@ -36,14 +36,14 @@ pub(super) fn stop_at_signals(server: &Arc<Shared>) -> io::Result<()> {
 }
 
 /// What a signal does: the first stops the servers, the second cuts everybody off, and one
-/// that finds nothing left to stop ends the program. `ctrlc` calls this on a thread of its
+/// that finds no server any more ends the program. `ctrlc` calls this on a thread of its
 /// own, not inside the signal handler, so it may take locks.
 fn on_signal() {
     let servers = SERVERS.lock().clone();
     let servers = servers.iter().filter_map(Weak::upgrade);
     let stops: Vec<_> =
         servers.filter_map(|server| Some((server.count_signal()?, server))).collect();
-    if stops.iter().all(|(before, _)| *before > 1) {
+    if stops.is_empty() {
         process::exit(130); // the status that a shell shows for a program ended by Ctrl-C
     }
     for (before, server) in stops {

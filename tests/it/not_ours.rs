@@ -22,8 +22,8 @@ use socketserver::{
 
 use crate::process::{Child, in_own_process, is_child};
 use crate::support::{
-    Notes, PATIENCE, ask_udp, assert_echo, connect, connect_udp, has_ended, in_time,
-    options, receive, stop, tcp, udp, wait_until,
+    Notes, PATIENCE, ask_udp, assert_echo, connect, connect_to_trouble, connect_udp,
+    has_ended, in_time, options, receive, stop, tcp, udp, wait_until,
 };
 
 /// A payload that panics when it is dropped, with another of its kind.
@@ -190,7 +190,7 @@ fn a_payload_that_panics_when_it_is_dropped_ends_no_server_of_streams() {
         let handler = Handler(fuse.clone());
         let server = tcp(fuse.hooks(), handler);
         for _ in 0..2 {
-            let mut client = connect(server.local_addr());
+            let (mut client, _) = connect_to_trouble(server.local_addr());
             let _ = client.write_all(b"hello"); // it may have been reset
             assert!(has_ended(client), "{place:?}");
         }
@@ -298,8 +298,8 @@ impl RequestHandler<UdpRequest> for FailsBadly {
 fn an_error_that_panics_ends_no_server_of_streams() {
     let server = tcp(options(), FailsBadly::default());
     for wish in [b"S", b"D", b"S", b"D"] {
-        let mut client = connect(server.local_addr());
-        client.write_all(wish).unwrap();
+        let (mut client, _) = connect_to_trouble(server.local_addr());
+        let _ = client.write_all(wish); // it may be reset already
         assert!(has_ended(client));
         assert_echo(connect(server.local_addr()), b"hello");
     }
@@ -350,8 +350,8 @@ fn obey(request: &mut TcpRequest) -> io::Result<()> {
 /// Errors and panics that are reported, and an echo all the same.
 fn assert_goes_on(address: SocketAddr) {
     for wish in [b"E", b"P", b"E", b"P"] {
-        let mut client = connect(address);
-        client.write_all(wish).unwrap();
+        let (mut client, _) = connect_to_trouble(address);
+        let _ = client.write_all(wish); // it may be reset already
         assert!(has_ended(client));
         assert_echo(connect(address), b"hello");
     }
@@ -429,7 +429,7 @@ fn a_standard_error_that_blocks_keeps_nobody_else() {
         std::panic::set_hook(Box::new(|info| println!("{info}")));
         let server = tcp(options().drain_timeout(Duration::from_millis(100)), obey);
         for _ in 0..3 {
-            let mut client = connect(server.local_addr());
+            let (mut client, _) = connect_to_trouble(server.local_addr());
             client.write_all(b"E").unwrap();
             assert_echo(connect(server.local_addr()), b"hello");
         }

@@ -143,6 +143,7 @@ pub(crate) fn connect_to_trouble(address: SocketAddr) -> (TcpStream, SocketAddr)
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let client = TcpStream::from(socket);
     client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.set_write_timeout(Some(PATIENCE)).unwrap();
     let local = client.local_addr().unwrap();
     match SockRef::from(&client).connect(&address.into()) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use socketserver::{Outcome, RequestHandler, Stats, TcpRequest, UdpRequest};
 
 use crate::support::{
-    Notes, PATIENCE, connect, connect_udp, options, read_all, stop, tcp, udp, wait_until,
+    Notes, PATIENCE, connect, connect_to_trouble, connect_udp, options, read_all, stop,
+    tcp, udp, wait_until,
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -27,7 +28,7 @@ fn serve(
     let note = errors.clone();
     let options = options().handle_error(move |_, error| note.add(error.to_string()));
     let server = tcp(options, handler);
-    client(connect(server.local_addr()));
+    client(connect_to_trouble(server.local_addr()).0);
     wait_until("it has been served", || {
         server.stats().accepted == 1 && server.stats().active == 0
     });
