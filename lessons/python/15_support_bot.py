@@ -1,6 +1,7 @@
 """Lesson 15: a support bot on TCP and UDP, with the dialogue of the Rust example."""
 
 import argparse
+import errno
 import itertools
 import pathlib
 import re
@@ -146,11 +147,20 @@ class TcpServer(socketserver.ThreadingTCPServer):
         return keep_trying(super().get_request)
 
 
-def serve(host, port):
-    desk = Desk()
+def bind(host, port):
     tcp = TcpServer((host, port), OverTcp)
-    udp = socketserver.ThreadingUDPServer(tcp.server_address, OverUdp)
-    tcp.desk = udp.desk = desk
+    try:
+        return tcp, socketserver.ThreadingUDPServer(tcp.server_address, OverUdp)
+    except OSError as error:
+        tcp.server_close()
+        if port or error.errno != errno.EADDRINUSE:
+            raise
+        return bind(host, port)  # this number is taken for UDP: ask for another one
+
+
+def serve(host, port):
+    tcp, udp = bind(host, port)
+    tcp.desk = udp.desk = Desk()
     udp.memory, udp.lock = {}, threading.Lock()
     print("listening on {}:{}".format(*tcp.server_address), flush=True)
     threading.Thread(target=udp.serve_forever, daemon=True).start()

@@ -141,10 +141,15 @@ impl Program {
         let line = server.line(Instant::now() + DEADLINE)?.unwrap_or_default();
         match listening(&line) {
             Some(addr) => Ok((server, addr)),
-            None => Err(format!(
-                "{command:?} printed `{line}`. A server's first line is `listening on \
-                 ADDRESS`, printed at once."
-            )),
+            None => {
+                // The reason may stand below: Python's last line has it.
+                let soon = Instant::now() + Duration::from_secs(1);
+                let rest = server.rest(soon).unwrap_or_default().join("\n");
+                Err(format!(
+                    "{command:?} printed `{line}`. A server's first line is `listening on \
+                     ADDRESS`, printed at once.\n{rest}"
+                ))
+            }
         }
     }
 
