@@ -39,10 +39,18 @@ pub(crate) fn my_name(exercise: &Exercise) -> String {
 /// The file in which a learner works on an exercise.
 pub(crate) fn my_file(exercise: &Exercise, language: Language) -> String {
     let name = my_name(exercise);
-    match language {
-        Language::Rust => format!("examples/{name}.rs"),
-        Language::Python => format!("lessons/python/{name}.py"),
+    match (language, more(exercise)) {
+        (Language::Rust, None) => format!("examples/{name}.rs"),
+        (Language::Rust, Some(package)) => format!("{package}/examples/{name}/main.rs"),
+        (Language::Python, _) => format!("lessons/python/{name}.py"),
     }
+}
+
+/// The package that builds a lesson which needs more crates than the library. Such a lesson
+/// stands in a folder of its own.
+fn more(exercise: &Exercise) -> Option<String> {
+    let is_alone = root().join("examples").join(exercise.lesson).is_dir();
+    is_alone.then(|| format!("more/{}", exercise.lesson.split_at(3).1))
 }
 
 /// Copies the lesson's program, for the learner to change; `root` is the repository's.
@@ -62,9 +70,11 @@ pub fn start(
              it another name."
         ));
     }
-    let from = match language {
-        Language::Rust => format!("examples/{}.rs", exercise.lesson),
-        Language::Python => format!("lessons/python/{}.py", exercise.lesson),
+    let lesson = exercise.lesson;
+    let from = match (language, more(exercise)) {
+        (Language::Rust, None) => format!("examples/{lesson}.rs"),
+        (Language::Rust, Some(_)) => format!("examples/{lesson}/{lesson}.rs"),
+        (Language::Python, _) => format!("lessons/python/{lesson}.py"),
     };
     let text = match (&exercise.begin, language) {
         (Begin::Empty, Language::Rust) => {
@@ -81,7 +91,11 @@ pub fn start(
             with_modules(root, &with_mistake(&text, exercise), exercise)
         }),
     };
-    let copied = text.and_then(|text| fs::write(root.join(&mine), text));
+    let folder = root.join(&mine).parent().map(Path::to_owned).unwrap_or_default();
+    let copied = text.and_then(|text| {
+        fs::create_dir_all(folder)?;
+        fs::write(root.join(&mine), text)
+    });
     copied.map_err(|error| format!("{mine} cannot be made from {from}: {error}."))?;
 
     let (run, flag) = match language {
@@ -95,10 +109,11 @@ pub fn start(
         }
         Begin::Empty => println!("{mine} is yours, and empty."),
     }
-    if language == Language::Rust
-        && root.join("examples").join(my_name(exercise)).exists()
-    {
-        println!("Its parts are in examples/{}: change those, too.", my_name(exercise));
+    let parts = format!("examples/{}", my_name(exercise));
+    let parts =
+        more(exercise).map_or(parts.clone(), |package| format!("{package}/{parts}"));
+    if language == Language::Rust && root.join(&parts).exists() {
+        println!("Its parts are in {parts}: change those, too.");
     }
     println!("  what to do    {}, exercise {}", exercise.note(), exercise.number());
     println!("  run it        {run}");
@@ -126,6 +141,12 @@ fn with_mistake(text: &str, exercise: &Exercise) -> String {
 fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<String> {
     let examples = root.join("examples");
     let mine = my_name(exercise);
+    if let Some(package) = more(exercise) {
+        // Its parts stand in its folder, and what it shares, one folder up.
+        let mine = root.join(package).join("examples").join(&mine);
+        copy(&examples.join(exercise.lesson), &mine)?;
+        fs::remove_file(mine.join(format!("{}.rs", exercise.lesson)))?; // becomes `main.rs`
+    }
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
         if !line.starts_with("//!")
@@ -134,7 +155,8 @@ fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<Stri
             lines.push(ALLOWED.to_owned());
         }
         let module = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
-        let module = module.filter(|name| *name != "support");
+        let module =
+            module.filter(|name| *name != "support" && more(exercise).is_none());
         if let Some(module) = module.filter(|name| examples.join(name).is_dir()) {
             copy(&examples.join(module), &examples.join(&mine).join(module))?;
             let data = format!("{}.txt", exercise.lesson); // it stands one folder up
@@ -143,7 +165,7 @@ fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<Stri
             }
             lines.push(format!("#[path = \"{mine}/{module}/mod.rs\"]"));
         }
-        lines.push(line.to_owned());
+        lines.push(line.replace("#[path = \"../", "#[path = \"../../../../examples/"));
     }
     Ok(lines.join("\n") + "\n")
 }

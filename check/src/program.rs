@@ -94,7 +94,7 @@ impl Program {
             ));
         }
         Ok(match language {
-            Language::Rust => Self::example(&my_name(exercise)),
+            Language::Rust => Self::new(file, Run::Example(my_name(exercise))),
             Language::Python => {
                 let path = root().join(&file).to_string_lossy().into_owned();
                 Self::new(file, Run::Command(vec![python().to_owned(), path]))

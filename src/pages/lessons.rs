@@ -10,8 +10,9 @@
 #![doc = include_str!("../../lessons/README.md")]
 
 /// Makes a page of each lesson, with a page for its example and one for its Python version.
+/// `in` names the example's folder, if it has one of its own.
 macro_rules! lessons {
-    ($($module:ident $name:literal $($picture:literal)?;)*) => { $(
+    ($($module:ident $name:literal $(in $folder:literal)? $($picture:literal)?;)*) => { $(
         #[doc = concat!("[example]: crate::lessons::", stringify!($module), "::example")]
         #[doc = concat!("[python]: crate::lessons::", stringify!($module), "::python")]
         $(#[doc = include_str!(concat!("pictures/", $picture))])?
@@ -21,7 +22,7 @@ macro_rules! lessons {
             #[doc = concat!("The program of lesson ", $name, ".\n")]
             #[doc = "\nComments such as `// [serve]` and `// [/serve]` mark what the note shows."]
             #[doc = "\n```rust"]
-            #[doc = include_str!(concat!("../../examples/", $name, ".rs"))]
+            #[doc = include_str!(concat!("../../examples/", $($folder,)? $name, ".rs"))]
             #[doc = "```"]
             pub mod example {}
 

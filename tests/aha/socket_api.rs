@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::course::files::{numbered, read, root};
+use crate::course::files::{lessons, program as program_of, read, root};
 use crate::course::nothing_to_complain;
 
 /// The page.
@@ -107,9 +107,8 @@ fn complaints(text: &str, program: impl Fn(&str) -> Option<String>) -> Vec<Strin
 
 /// The program of the lesson with this number.
 fn program(number: &str) -> Option<String> {
-    let dir = root().join("examples");
-    let name = numbered(&dir, "rs").into_iter().find(|name| name.starts_with(number))?;
-    read(&dir.join(format!("{name}.rs"))).ok()
+    let name = lessons(&root()).into_iter().find(|name| name.starts_with(number))?;
+    read(&root().join(program_of(&root(), &name))).ok()
 }
 
 #[test]

@@ -24,14 +24,43 @@ pub(crate) fn numbered(dir: &Path, ext: &str) -> Vec<String> {
 
 /// The names of all lessons that have an example.
 pub(crate) fn lessons(root: &Path) -> Vec<String> {
-    numbered(&root.join("examples"), "rs")
+    let examples = root.join("examples");
+    let mut lessons = numbered(&examples, "rs");
+    let entries = fs::read_dir(&examples).into_iter().flatten();
+    lessons.extend(
+        entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| is_numbered(name) && examples.join(name).is_dir()),
+    );
+    lessons.sort();
+    lessons
+}
+
+/// The file of a lesson's program, from the root. A lesson that needs more crates than the
+/// library stands in a folder of its own, and is built by a package in `more`.
+pub(crate) fn program(root: &Path, name: &str) -> String {
+    if root.join("examples").join(name).is_dir() {
+        format!("examples/{name}/{name}.rs")
+    } else {
+        format!("examples/{name}.rs")
+    }
+}
+
+/// The lessons whose programs can be built here. The published package has no `more`.
+pub(crate) fn buildable(root: &Path) -> Vec<String> {
+    let mut lessons = lessons(root);
+    lessons.retain(|name| {
+        let package = root.join("more").join(name.split_at(3).1);
+        !root.join("examples").join(name).is_dir() || package.is_dir()
+    });
+    lessons
 }
 
 /// The lessons whose program uses `examples/support`, as all do but those on the way out.
 pub(crate) fn with_support(root: &Path) -> Vec<String> {
-    let mut lessons = lessons(root);
+    let mut lessons = buildable(root);
     lessons.retain(|name| {
-        read(&root.join(format!("examples/{name}.rs")))
+        read(&root.join(program(root, name)))
             .is_ok_and(|text| text.contains("\nmod support;"))
     });
     lessons
@@ -90,7 +119,7 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
     for name in &all {
         let number = &name[..2];
         for file in [
-            format!("examples/{name}.rs"),
+            program(root, name),
             format!("lessons/{name}.md"),
             format!("lessons/python/{name}.py"),
         ] {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{fence, lessons, numbered, read};
+use super::files::{fence, lessons, numbered, program, read};
 
 /// The headings of a note, in order. The first part stands under the title.
 const PARTS: [&str; 9] = [
@@ -38,9 +38,10 @@ pub(crate) fn form(root: &Path) -> Vec<String> {
         complaints.extend(unknown.iter().map(|why| format!("lessons/{name}.md: {why}")));
     }
     for name in lessons(root) {
-        let Ok(text) = read(&root.join(format!("examples/{name}.rs"))) else { continue };
+        let Ok(text) = read(&root.join(program(root, &name))) else { continue };
         complaints.extend(
-            example(&text).map(|complaint| format!("examples/{name}.rs: {complaint}")),
+            example(&text)
+                .map(|complaint| format!("{}: {complaint}", program(root, &name))),
         );
     }
     complaints
@@ -49,7 +50,7 @@ pub(crate) fn form(root: &Path) -> Vec<String> {
 /// The tests that a note names and that do not exist. A name is a word in backticks with
 /// two underscores or more that stands in none of the lesson's own programs.
 fn named_tests(root: &Path, name: &str, text: &str) -> Vec<String> {
-    let sources = [format!("examples/{name}.rs"), format!("lessons/python/{name}.py")];
+    let sources = [program(root, name), format!("lessons/python/{name}.py")];
     let sources = sources.iter().map(|file| root.join(file)).chain(tests(root));
     let known: String = sources.filter_map(|file| read(&file).ok()).collect();
     let is_name = |word: &&str| {

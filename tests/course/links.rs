@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::files::{fence, pages, read, short};
+use super::files::{fence, pages, program, read, short};
 
 /// One link, or one definition of a link, on a page.
 #[derive(Debug, PartialEq)]
@@ -93,7 +93,7 @@ fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
         return None;
     }
     let expected = match label {
-        "example" => format!("../examples/{note}.rs"),
+        "example" => format!("../{}", program(root, note)),
         "python" => format!("python/{note}.py"),
         "index" => "README.md".to_owned(),
         "picture" => format!("{note}.svg"),

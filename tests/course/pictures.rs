@@ -43,8 +43,11 @@ fn check(root: &Path, name: &str, overwrite: bool) -> Result<(), String> {
              LESSONS=overwrite cargo test --test lessons"
         ));
     }
-    let line = format!("lesson_{} \"{name}\" \"{name}.md\";", &name[..2]);
-    if !read(&root.join("src/pages/lessons.rs"))?.contains(&line) {
+    let pages = read(&root.join("src/pages/lessons.rs"))?;
+    let line = format!("\"{name}.md\";");
+    let begins = format!("lesson_{} \"{name}\" ", &name[..2]);
+    let is_it = |it: &str| it.trim_start().starts_with(&begins) && it.ends_with(&line);
+    if !pages.lines().any(is_it) {
         return Err(format!("src/pages/lessons.rs does not name {site}: `{line}`"));
     }
     let note = read(&root.join(format!("lessons/{name}.md")))?;

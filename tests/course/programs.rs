@@ -43,7 +43,7 @@ fn is_stale(dir: &Path) -> bool {
         .filter_map(|entry| entry.metadata().ok()?.modified().ok())
         .max()
         .unwrap_or(SystemTime::now());
-    super::files::lessons(&root()).iter().any(|name| {
+    super::files::buildable(&root()).iter().any(|name| {
         let program = dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         let built = program.metadata().and_then(|data| data.modified());
         built.map_or(true, |built| built < newest)

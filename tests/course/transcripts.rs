@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::files::{fence, pages, read, short};
+use super::files::{buildable, fence, lessons, pages, read, short};
 use super::programs::{self, DEADLINE, Program, deaf_port, listening};
 
 /// One `console` block of a page.
@@ -279,7 +279,8 @@ fn play(root: &Path, block: &Block) -> Result<(), String> {
 }
 
 impl Stage<'_> {
-    /// Starts a program; `false` if it needs Python and there is none.
+    /// Starts a program; `false` if it needs Python, or another package of this workspace,
+    /// and there is none.
     fn start(&mut self, name: &str, line: &str) -> Result<bool, String> {
         let words = split_words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -287,6 +288,12 @@ impl Stage<'_> {
             ["cargo", "run", "--example", lesson, ref rest @ ..]
             | ["cargo", "run", "-q", "--example", lesson, ref rest @ ..] => {
                 let args = rest.strip_prefix(&["--"]).unwrap_or(rest);
+                let (all, here) = (lessons(self.root), buildable(self.root));
+                if all.iter().any(|it| it == lesson)
+                    && !here.iter().any(|it| it == lesson)
+                {
+                    return Ok(false);
+                }
                 (Command::new(programs::example(lesson)), lesson, args)
             }
             ["python3", script, ref args @ ..]

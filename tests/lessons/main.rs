@@ -267,7 +267,7 @@ fn every_lesson_has_its_form() {
 
 #[test]
 fn every_demonstration_ends_well_and_soon() {
-    let complaints = files::lessons(&files::root())
+    let complaints = files::buildable(&files::root())
         .iter()
         .filter_map(|name| {
             let mut command = Command::new(programs::example(name));
@@ -300,7 +300,7 @@ fn every_mistake_is_answered_in_words() -> Result<(), String> {
     let (_tcp, _udp, taken) = taken_port()?;
     let (_deaf, deaf) = deaf_port()?;
     let (taken, deaf) = (taken.to_string(), deaf.to_string());
-    for name in files::lessons(&files::root()) {
+    for name in files::buildable(&files::root()) {
         let (help, status) = output(&name, &["--help"])?;
         assert_eq!(status, Some(0), "{name} --help:\n{help}");
         assert!(help.starts_with(&format!("{name}: ")), "{name} --help:\n{help}");
@@ -335,7 +335,7 @@ fn every_mistake_is_answered_in_words() -> Result<(), String> {
 
 #[test]
 fn a_server_says_where_it_listens_and_how_to_reach_it() -> Result<(), String> {
-    for name in files::lessons(&files::root()) {
+    for name in files::buildable(&files::root()) {
         if !output(&name, &["--help"])?.0.contains("-- serve") {
             continue;
         }
