@@ -44,7 +44,7 @@ fn check(root: &Path, name: &str, overwrite: bool) -> Result<(), String> {
         ));
     }
     let pages = read(&root.join("src/pages/lessons.rs"))?;
-    let line = format!("\"{name}.md\";");
+    let line = format!(" \"{name}.md\";");
     let begins = format!("lesson_{} \"{name}\" ", &name[..2]);
     let is_it = |it: &str| it.trim_start().starts_with(&begins) && it.ends_with(&line);
     if !pages.lines().any(is_it) {
