@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::address::ClientAddress;
+#[cfg(feature = "tls")]
+use crate::certificate::Certificate;
 use crate::error::HandlerError;
 use crate::event::Event;
 use crate::options::{Hooks, Options, ServiceActions, Setup, SocketOptions};
@@ -53,6 +55,9 @@ impl ServerBuilder {
     pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
     /// The default of [`idle_thread_timeout`](Self::idle_thread_timeout): five seconds.
     pub const DEFAULT_IDLE_THREAD_TIMEOUT: Duration = Duration::from_secs(5);
+    /// The default of [`handshake_timeout`](Self::handshake_timeout): ten seconds.
+    #[cfg(feature = "tls")]
+    pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
     pub(crate) fn new() -> Self {
         let options = Options {
@@ -75,6 +80,10 @@ impl ServerBuilder {
                 only_v6: None,
                 file_mode: None,
             },
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            handshake_timeout: Some(Self::DEFAULT_HANDSHAKE_TIMEOUT),
             thread_name: None,
             stack_size: None,
             idle_thread_timeout: Self::DEFAULT_IDLE_THREAD_TIMEOUT,
@@ -262,6 +271,33 @@ impl ServerBuilder {
     /// decides: 2 MiB, of which only the part that is used costs memory.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.setup.options.stack_size = Some(bytes);
+        self
+    }
+}
+
+/// # Encryption
+#[cfg(feature = "tls")]
+impl ServerBuilder {
+    /// Encrypts every connection (TLS, feature `tls`): by default none is. The handler, its
+    /// requests and its writers stay as they are, on TCP and on Unix sockets. A server for
+    /// datagrams refuses it.
+    ///
+    /// A client that ends its connection without saying so (`close_notify`) is counted as
+    /// disconnected, because anybody on the way can end a connection. When we end one well,
+    /// the client gets our `close_notify`; one that is cut off, or fails, doesn't.
+    ///
+    /// Python wraps each connection in `SSLContext.wrap_socket`. (Don't wrap the listening
+    /// socket there: then one client that is silent in its handshake stops all others.)
+    pub fn tls(mut self, certificate: impl Into<Certificate>) -> Self {
+        self.setup.options.tls = Some(certificate.into());
+        self
+    }
+
+    /// How long a client may take to agree on keys: ten seconds by default. It happens on
+    /// the client's own thread, before the handler starts. A client that takes longer is
+    /// counted as timed out; one that doesn't speak TLS, as disconnected.
+    pub fn handshake_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.setup.options.handshake_timeout = time.into();
         self
     }
 }

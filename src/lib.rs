@@ -157,11 +157,12 @@
 //! stands above it, so read it in this order, and you never have to go back:
 //!
 //! 1. What everything speaks of: `address.rs` (who a client is), `error.rs` (why a
-//!    connection ended other than well), `event.rs` (what happens), `options.rs` (what was
-//!    asked for).
+//!    connection ended other than well), `event.rs` (what happens), `certificate.rs` (what
+//!    a server is believed by), `options.rs` (what was asked for).
 //! 2. `socket/`, what is needed of the system: `wake.rs`, the one place where threads wait;
-//!    `bind.rs` and `unix.rs`, how sockets get their addresses; `connection.rs` and
-//!    `datagrams.rs`, how they are read, written and closed.
+//!    `bind.rs` and `unix.rs`, how sockets get their addresses; `connection.rs`,
+//!    `closing.rs` and `datagrams.rs`, how they are read, written and closed; `tls.rs`, how
+//!    they are encrypted.
 //! 3. `state/`, what all threads of a server share: `connections.rs`, who is here;
 //!    `threads.rs`, the threads; `complain.rs`, what is said when no hook wants to know;
 //!    `mod.rs`, how a server stops; `guard.rs`, a client's place in it; `signals.rs` and
@@ -176,6 +177,8 @@
 
 mod address;
 mod builder;
+#[cfg(feature = "tls")]
+mod certificate;
 mod error;
 mod event;
 mod handler;
@@ -188,6 +191,8 @@ mod state;
 
 pub use address::{Address, ClientAddress};
 pub use builder::ServerBuilder;
+#[cfg(feature = "tls")]
+pub use certificate::Certificate;
 pub use error::{HandlerError, LineError};
 pub use event::{Event, Outcome, Stats};
 pub use handler::RequestHandler;

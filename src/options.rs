@@ -5,6 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use crate::address::ClientAddress;
+#[cfg(feature = "tls")]
+use crate::certificate::Certificate;
 use crate::error::HandlerError;
 use crate::event::Event;
 
@@ -30,6 +32,10 @@ pub(crate) struct Options {
     pub(crate) max_line: usize,
     pub(crate) max_packet_size: usize,
     pub(crate) socket: SocketOptions,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Certificate>,
+    #[cfg(feature = "tls")]
+    pub(crate) handshake_timeout: Option<Duration>,
     /// `None`: from the address.
     pub(crate) thread_name: Option<String>,
     /// `None`: what the standard library does by itself.
@@ -83,6 +89,8 @@ impl Setup {
             ("write_timeout", options.write_timeout),
             ("session_timeout", options.session_timeout),
             ("keepalive", options.socket.keepalive),
+            #[cfg(feature = "tls")]
+            ("handshake_timeout", options.handshake_timeout),
         ];
         for (name, time) in timeouts {
             if time == Some(Duration::ZERO) {
@@ -105,6 +113,19 @@ impl Setup {
         }
         if options.thread_name.as_ref().is_some_and(|name| name.contains('\0')) {
             return invalid("thread_name must not contain a zero byte".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Setup {
+    /// Refuses what a server for datagrams can't do.
+    pub(crate) fn check_datagrams(&self) -> io::Result<()> {
+        self.check()?;
+        #[cfg(feature = "tls")]
+        if self.options.tls.is_some() {
+            let words = "TLS encrypts streams, and these are datagrams: leave out `tls`";
+            return invalid(words.to_owned());
         }
         Ok(())
     }

@@ -115,7 +115,7 @@ impl ServerBuilder {
         A: ToSocketAddrs + fmt::Debug,
         H: RequestHandler<UdpRequest>,
     {
-        self.setup.check()?;
+        self.setup.check_datagrams()?;
         let socket = bind::udp(&address, &self.setup.options)?;
         receive::server(socket, None, handler, self.setup)
     }
@@ -167,7 +167,7 @@ impl ServerBuilder {
     where
         H: RequestHandler<UnixDatagramRequest>,
     {
-        self.setup.check()?;
+        self.setup.check_datagrams()?;
         let (socket, file) =
             unix::bind(path.as_ref(), Type::DGRAM, &self.setup.options)?;
         receive::server(socket, file, handler, self.setup)

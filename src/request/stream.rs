@@ -247,6 +247,16 @@ impl<A: Address> StreamRequest<A> {
         &self.server
     }
 
+    /// Makes the connection ready for its handler.
+    #[cfg(feature = "tls")]
+    pub(crate) fn prepare(&self) -> Result<(), HandlerError> {
+        let options = &self.server.shared().options;
+        let Some(certificate) = &options.tls else { return Ok(()) };
+        let Source { connection, timeouts, .. } = &self.source;
+        let time = options.handshake_timeout;
+        timeouts.shake_hands(connection, certificate, time).map_err(HandlerError::Io)
+    }
+
     /// Begins to end the connection, according to what became of its handler. Says what
     /// that comes to, and returns what must follow.
     pub(crate) fn finish(
@@ -257,6 +267,10 @@ impl<A: Address> StreamRequest<A> {
         // A client that was silent for too long has got all that was meant for it. After
         // any other error, something may be missing.
         let is_well = result.as_ref().map_or_else(HandlerError::is_timeout, |()| true);
+        // A client that hasn't come as far as a reply lacks nothing. And why it hasn't, it
+        // should get to read: a reset would take it away.
+        #[cfg(feature = "tls")]
+        let is_well = is_well || connection.is_shaking_hands();
         let client_ended = end == Some(End::Client);
         let until = || timeouts.end_of_write();
         let (sent, ending) = connection.finish(until, is_well, client_ended);

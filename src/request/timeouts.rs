@@ -3,6 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tls")]
+use crate::certificate::Certificate;
 use crate::error::ClientError;
 use crate::options::Options;
 use crate::socket::connection::{Connection, Received, Rhythm, Sending};
@@ -49,6 +51,22 @@ impl Timeouts {
 
     pub(crate) fn set_deadline(&mut self, time: Option<Duration>) {
         self.deadline = time.and_then(Deadline::after);
+    }
+
+    /// Agrees with the client on keys, within `time`.
+    #[cfg(feature = "tls")]
+    pub(crate) fn shake_hands(
+        &self,
+        connection: &Connection,
+        certificate: &Certificate,
+        time: Option<Duration>,
+    ) -> io::Result<()> {
+        let shaken = connection.shake_hands(certificate, self.until(time));
+        if !shaken.map_err(ClientError::mark)? {
+            self.check()?;
+            return Err(timed_out("the client didn't complete its handshake in", time));
+        }
+        Ok(())
     }
 
     /// Reads once.

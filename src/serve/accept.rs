@@ -189,10 +189,23 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
 fn serve<A: Address>(
     handler: impl RequestHandler<StreamRequest<A>>,
     mut request: StreamRequest<A>,
-    mut guard: ClientGuard,
+    guard: ClientGuard,
 ) {
+    #[cfg(feature = "tls")]
+    if let Err(error) = request.prepare() {
+        return end(request, Err(error), guard);
+    }
     guard.start();
     let result = handler::run(handler, &mut request);
+    end(request, result, guard);
+}
+
+/// Ends a connection.
+fn end<A: Address>(
+    request: StreamRequest<A>,
+    result: Result<(), HandlerError>,
+    mut guard: ClientGuard,
+) {
     let (result, ending) = request.finish(result);
     // First the count, then the end: a client that sees its end has been counted.
     guard.served(result);

@@ -82,6 +82,7 @@ pub(crate) fn server<A: Address, H: RequestHandler<DatagramRequest<A>>>(
     prototype: H,
     mut setup: Setup,
 ) -> io::Result<ThreadedServer<A>> {
+    setup.check_datagrams()?; // `from_socket` doesn't know which kind it has
     let address = A::new(&socket.local_addr()?)?;
     let socket = Arc::new(DatagramSocket::new(socket)?);
     let ticker = Ticker::new(setup.service_actions.take());

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+#[cfg(not(feature = "tls"))]
+use super::connection::Sending;
 use super::connection::{Connection, LINGER};
 use super::wake::{self, Waited, is_no_news};
 use crate::error::ClientError;
@@ -74,7 +76,7 @@ impl Connection {
         client_ended: bool,
     ) -> (io::Result<()>, Ending) {
         // Even if it ends badly: what was written before is still worth having.
-        let sent = self.finish_sending(until);
+        let sent = self.finish_sending(until, is_well);
         let is_well = is_well && sent.is_ok() && !self.is_cut();
         // From here on nothing of ours can be lost but by a reset. So the flag comes before
         // the end is said: `cut` must not reset what says its end this moment.
@@ -84,13 +86,17 @@ impl Connection {
 
     /// Lets no further message begin, and waits until all others are sent. Fails when the
     /// client doesn't read them, or hasn't got everything before.
-    fn finish_sending(&self, until: impl Fn() -> Option<Instant>) -> io::Result<()> {
+    fn finish_sending(
+        &self,
+        until: impl Fn() -> Option<Instant>,
+        is_well: bool,
+    ) -> io::Result<()> {
         let timed_out = || {
             ClientError::timed_out("the client didn't read the whole reply".to_owned())
         };
         // Another thread may be in the middle of a message. Wait for its end, or the
         // connection would end in the middle of a line and look well.
-        let Some(sending) = self.lock_sending(&until) else {
+        let Some(mut sending) = self.lock_sending(&until) else {
             return Err(timed_out());
         };
         // From here on no message can begin: a writer that waits for the lock finds this.
@@ -98,6 +104,9 @@ impl Connection {
         if sending.is_torn || self.is_lacking.load(Ordering::Relaxed) {
             let message = "the client hasn't got the whole reply";
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
+        }
+        if is_well && !self.say_end(&mut sending, &until)? {
+            return Err(timed_out());
         }
         if self.sent.load(Ordering::Relaxed) <= AT_ONCE {
             return Ok(());
@@ -111,6 +120,16 @@ impl Connection {
             Sent::Not => return Err(timed_out()),
         }
         Ok(())
+    }
+
+    /// Without encryption the socket's own end says it.
+    #[cfg(not(feature = "tls"))]
+    fn say_end(
+        &self,
+        _: &mut Sending,
+        _: impl Fn() -> Option<Instant>,
+    ) -> io::Result<bool> {
+        Ok(true)
     }
 
     /// Reads and drops what the client still sends, until it has ended too, some time has

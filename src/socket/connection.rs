@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 use socket2::{SockAddr, Socket, TcpKeepalive};
 
+#[cfg(feature = "tls")]
+use super::tls::Session;
 use super::wake::{self, Waited, Wake, is_no_news};
 use super::wakes::Wakes;
 use crate::options::SocketOptions;
@@ -44,14 +46,17 @@ pub(crate) struct Connection {
     is_cut: AtomicBool,
     /// All is sent and the end is said. To cut it off would do only harm.
     pub(super) is_lingering: AtomicBool,
+    /// What encrypts it, from its handshake on.
+    #[cfg(feature = "tls")]
+    pub(super) tls: OnceLock<Box<Session>>,
 }
 
 /// A client that has gone is an error here, and no signal, whatever the program has made
 /// of `SIGPIPE`. (Apple's systems have an option of the socket for that.)
 #[cfg(all(unix, not(target_vendor = "apple")))]
-const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits() as i32;
+pub(super) const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits() as i32;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
-const NO_SIGNAL: i32 = 0;
+pub(super) const NO_SIGNAL: i32 = 0;
 
 /// How far sending has come.
 #[derive(Debug, Default)]
@@ -143,6 +148,8 @@ impl Connection {
             is_lacking: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             is_lingering: AtomicBool::new(false),
+            #[cfg(feature = "tls")]
+            tls: OnceLock::new(),
         }
     }
 
@@ -170,8 +177,9 @@ impl Connection {
         }
         // Try first if the last read filled its buffer. Else wait first: a read in vain costs
         // more than a look.
-        let mut is_ready =
-            rhythm.has_more || (is_patient && self.wait_for_beat(rhythm)?);
+        let mut is_ready = rhythm.has_more
+            || self.has_more()
+            || (is_patient && self.wait_for_beat(rhythm)?);
         let mut until = Some(until);
         let mut end = None;
         loop {
@@ -191,7 +199,7 @@ impl Connection {
             if self.is_cut() || self.is_over() {
                 return Ok(Received::WeEnd);
             }
-            match (&self.socket).read(buffer) {
+            match self.read(buffer) {
                 Err(error) if is_no_news(&error) => is_ready = false,
                 Err(error) => return Err(error),
                 Ok(count) => {
@@ -203,6 +211,23 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Reads once, without waiting.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(session) = self.tls.get() {
+            return session.read(&self.socket, buffer);
+        }
+        (&self.socket).read(buffer)
+    }
+
+    /// Whether there is something to read that the socket doesn't know of.
+    fn has_more(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.get().is_some_and(|session| session.has_more());
+        #[cfg(not(feature = "tls"))]
+        false
     }
 
     /// Waits without a timer, for as long as the rhythm says. Says whether something is
@@ -246,44 +271,66 @@ impl Connection {
         bytes: &[u8],
         until: impl Fn() -> Option<Instant>,
     ) -> io::Result<Option<usize>> {
+        #[cfg(feature = "tls")]
+        if let Some(session) = self.tls.get() {
+            return self.send_encrypted(session, sending, bytes, until);
+        }
         let mut end = None;
         loop {
             // Looked at again after each wait: it may be what has ended the wait.
-            let refusal = if self.is_cut() {
-                Some("the server has cut the connection off")
-            } else if sending.is_torn {
-                Some("an earlier message broke off in the middle")
-            } else if self.is_over() {
-                Some("the connection has ended")
-            } else {
-                None
-            };
-            if let Some(words) = refusal {
-                return Err(io::Error::new(io::ErrorKind::BrokenPipe, words));
-            }
+            self.check_sending(sending)?;
             match self.socket.send_with_flags(bytes, NO_SIGNAL) {
                 Err(error) if is_no_news(&error) => {}
                 Err(error) => return Err(error),
                 Ok(count) => {
-                    let now = Instant::now();
-                    // What was sent before such a pause has arrived.
-                    if sending.last.is_none_or(|last| now - last > LINGER) {
-                        sending.lately = 0;
-                    }
-                    sending.lately = sending.lately.saturating_add(count);
-                    sending.last = Some(now);
-                    self.sent.fetch_add(count, Ordering::Relaxed);
+                    self.note_sent(sending, count);
                     return Ok(Some(count));
                 }
             }
             // The client reads too slowly.
             end = end.or_else(&until);
-            let wakes = [Some(&self.wakes.cut), self.hang_up.get()];
-            let waited = wake::wait_writable(&self.socket, wakes, end)?;
-            if waited == Waited::TimedOut {
+            if self.wait_for_space(end)? == Waited::TimedOut {
                 return Ok(None);
             }
         }
+    }
+
+    /// Fails if no message may go out any more.
+    pub(super) fn check_sending(&self, sending: &Sending) -> io::Result<()> {
+        self.check_cut()?;
+        if sending.is_torn {
+            Err(broken("an earlier message broke off in the middle"))
+        } else if self.is_over() {
+            Err(broken("the connection has ended"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Fails if the drain is over.
+    pub(super) fn check_cut(&self) -> io::Result<()> {
+        if self.is_cut() {
+            return Err(broken("the server has cut the connection off"));
+        }
+        Ok(())
+    }
+
+    /// Notes that bytes were handed to the system.
+    pub(super) fn note_sent(&self, sending: &mut Sending, count: usize) {
+        let now = Instant::now();
+        // What was sent before such a pause has arrived.
+        if sending.last.is_none_or(|last| now - last > LINGER) {
+            sending.lately = 0;
+        }
+        sending.lately = sending.lately.saturating_add(count);
+        sending.last = Some(now);
+        self.sent.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Waits until the system takes more bytes, because the client has read some.
+    pub(super) fn wait_for_space(&self, until: Option<Instant>) -> io::Result<Waited> {
+        let wakes = [Some(&self.wakes.cut), self.hang_up.get()];
+        wake::wait_writable(&self.socket, wakes, until)
     }
 
     /// Notes whether the last write failed: then the client lacks something. What came
@@ -343,4 +390,8 @@ impl Connection {
             let _ = self.socket.shutdown(Shutdown::Both);
         }
     }
+}
+
+fn broken(words: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, words)
 }

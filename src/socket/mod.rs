@@ -6,6 +6,8 @@ pub(crate) mod closing;
 pub(crate) mod connection;
 pub(crate) mod datagrams;
 mod pulse;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(unix)]
 pub(crate) mod unix;
 pub(crate) mod wake;

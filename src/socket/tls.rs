@@ -1,0 +1,256 @@
+//! Encryption: TLS between a connection and its socket, by `rustls`.
+//!
+//! `rustls` moves no bytes by itself and waits for nothing. It is given what came from the
+//! socket, and says what to send. So everything that waits stays where it was, and a
+//! handler, a writer or a drain can't tell whether its connection is encrypted.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use rustls::ServerConnection;
+use socket2::Socket;
+
+use super::connection::{Connection, NO_SIGNAL, Sending};
+use super::wake::{self, Waited, is_no_news};
+use crate::certificate::Certificate;
+use crate::error::ClientError;
+
+/// The encryption of one connection.
+///
+/// One thread can read while others write. All of them meet at this lock, but nobody holds
+/// it for longer than it takes to encrypt or decrypt what is there: the socket doesn't
+/// block.
+#[derive(Debug)]
+pub(super) struct Session(Mutex<ServerConnection>);
+
+/// What a handshake must wait for.
+enum Step {
+    Done,
+    /// The client's next words.
+    Bytes,
+    /// Space for ours.
+    Space,
+}
+
+impl Session {
+    fn new(certificate: &Certificate) -> io::Result<Self> {
+        let engine =
+            ServerConnection::new(certificate.config()).map_err(io::Error::other)?;
+        Ok(Self(Mutex::new(engine)))
+    }
+
+    /// Does as much of the handshake as can be done without waiting.
+    fn shake_hands(&self, socket: &Socket) -> io::Result<Step> {
+        let mut engine = self.0.lock();
+        loop {
+            match send_all(&mut engine, socket) {
+                Err(error) if is_no_news(&error) => return Ok(Step::Space),
+                sent => sent?,
+            }
+            if !engine.is_handshaking() {
+                return Ok(Step::Done);
+            }
+            match engine.read_tls(&mut Raw(socket)) {
+                Err(error) if is_no_news(&error) => return Ok(Step::Bytes),
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => drop(read?),
+            }
+            process(&mut engine, socket)?;
+        }
+    }
+
+    /// Whether the client and we have agreed on keys.
+    fn is_open(&self) -> bool {
+        !self.0.lock().is_handshaking()
+    }
+
+    /// Whether a read would return something without asking the socket. Then nobody may
+    /// wait for the socket: it may never be readable again.
+    pub(super) fn has_more(&self) -> bool {
+        self.0.lock().process_new_packets().map_or(true, |state| {
+            state.plaintext_bytes_to_read() > 0 || state.peer_has_closed()
+        })
+    }
+
+    /// Reads once, as from a socket that doesn't block. 0 is an end that the client has
+    /// announced. Without that (`close_notify`) an end is an error: anybody on the way can
+    /// end a TCP connection.
+    pub(super) fn read(&self, socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut engine = self.0.lock();
+        loop {
+            match engine.reader().read(buffer) {
+                Err(error) if is_no_news(&error) => {} // nothing is left of earlier reads
+                read => return read,
+            }
+            // What it returns here, 0 for example, the reader tells in the next round.
+            engine.read_tls(&mut Raw(socket))?;
+            process(&mut engine, socket)?;
+        }
+    }
+
+    /// Encrypts a part of `bytes`, or all of them. Then they wait to be sent, and can't be
+    /// taken back.
+    fn encrypt(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().writer().write(bytes)
+    }
+
+    /// Sends some of what waits; 0 means that nothing does.
+    fn send(&self, socket: &Socket) -> io::Result<usize> {
+        let mut engine = self.0.lock();
+        if engine.wants_write() { engine.write_tls(&mut Raw(socket)) } else { Ok(0) }
+    }
+}
+
+/// Decrypts what was read.
+fn process(engine: &mut ServerConnection, socket: &Socket) -> io::Result<()> {
+    let processed = engine.process_new_packets();
+    // There may be a reply: new keys, or what was wrong. If there is no space for it now, it
+    // goes out before our next words: no reader should wait for a client that doesn't read.
+    let _ = send_all(engine, socket);
+    match processed {
+        Ok(_) => Ok(()),
+        // What the client sent was no TLS, or somebody has changed it on the way.
+        Err(error) => {
+            Err(ClientError::gone(io::Error::new(io::ErrorKind::InvalidData, error)))
+        }
+    }
+}
+
+/// Sends all that waits.
+fn send_all(engine: &mut ServerConnection, socket: &Socket) -> io::Result<()> {
+    while engine.wants_write() {
+        engine.write_tls(&mut Raw(socket))?;
+    }
+    Ok(())
+}
+
+/// The socket, as `rustls` sees it.
+struct Raw<'a>(&'a Socket);
+
+impl Read for Raw<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+impl Write for Raw<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send_with_flags(bytes, NO_SIGNAL)
+    }
+
+    /// Each record that waits is a piece of its own.
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.send_vectored_with_flags(pieces, NO_SIGNAL)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Agrees with the client on keys; from then on all is encrypted. `false` if that takes
+    /// longer than `until`.
+    pub(crate) fn shake_hands(
+        &self,
+        certificate: &Certificate,
+        until: Option<Instant>,
+    ) -> io::Result<bool> {
+        let session = Session::new(certificate)?;
+        let session = self.tls.get_or_init(|| Box::new(session));
+        loop {
+            let waited = match session.shake_hands(&self.socket)? {
+                Step::Done => return Ok(true),
+                Step::Bytes => {
+                    let wakes = [Some(&self.wakes.stop), None];
+                    wake::wait_readable(&self.socket, wakes, until)?
+                }
+                Step::Space => {
+                    let wakes = [Some(&self.wakes.stop), None];
+                    wake::wait_writable(&self.socket, wakes, until)?
+                }
+            };
+            match waited {
+                Waited::Ready => {}
+                Waited::TimedOut => return Ok(false),
+                // A client that hasn't said anything yet has nothing to lose.
+                Waited::Woken => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
+        }
+    }
+
+    /// Whether it is to be encrypted, and client and server haven't agreed on keys.
+    pub(crate) fn is_shaking_hands(&self) -> bool {
+        self.tls.get().is_some_and(|session| !session.is_open())
+    }
+
+    /// Sends a part of `bytes`, or all of them, as [`send`](Self::send) does.
+    pub(super) fn send_encrypted(
+        &self,
+        session: &Session,
+        sending: &mut Sending,
+        bytes: &[u8],
+        until: impl Fn() -> Option<Instant>,
+    ) -> io::Result<Option<usize>> {
+        // First what waits already. What is encrypted first must be sent first.
+        let go_on = |sending: &Sending| self.check_sending(sending);
+        if !self.send_waiting(session, sending, &until, go_on)? {
+            return Ok(None);
+        }
+        let count = session.encrypt(bytes)?;
+        match self.send_waiting(session, sending, &until, go_on) {
+            Ok(true) => Ok(Some(count)),
+            // It is encrypted, so its rest would go out before all else, some time later.
+            // But its writer hears now that it has failed.
+            result => {
+                sending.is_torn = true;
+                result.map(|_| None)
+            }
+        }
+    }
+
+    /// Sends all that waits, as long as the client reads and `go_on` is fine; `false` when
+    /// it times out.
+    fn send_waiting(
+        &self,
+        session: &Session,
+        sending: &mut Sending,
+        until: impl Fn() -> Option<Instant>,
+        go_on: impl Fn(&Sending) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        let mut end = None;
+        loop {
+            // Looked at again after each wait: it may be what has ended the wait.
+            go_on(sending)?;
+            match session.send(&self.socket) {
+                Ok(0) => return Ok(true),
+                Ok(count) => {
+                    self.note_sent(sending, count);
+                    end = None; // the client reads, so it gets the whole time again
+                }
+                Err(error) if is_no_news(&error) => {
+                    end = end.or_else(&until);
+                    if self.wait_for_space(end)? == Waited::TimedOut {
+                        return Ok(false);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Tells the client that nothing more will come, before the socket does: `close_notify`.
+    /// `false` when that times out.
+    pub(super) fn say_end(
+        &self,
+        sending: &mut Sending,
+        until: impl Fn() -> Option<Instant>,
+    ) -> io::Result<bool> {
+        let Some(session) = self.tls.get().filter(|session| session.is_open()) else {
+            return Ok(true);
+        };
+        session.0.lock().send_close_notify();
+        self.send_waiting(session, sending, until, |_| self.check_cut())
+    }
+}
