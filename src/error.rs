@@ -201,12 +201,6 @@ impl ClientError {
         io::Error::new(io::ErrorKind::TimedOut, Self::TimedOut(words))
     }
 
-    /// The error for a client that can't be talked to any more, which looks like `error`.
-    #[cfg(feature = "tls")]
-    pub(crate) fn gone(error: io::Error) -> io::Error {
-        io::Error::new(error.kind(), Self::Gone(error))
-    }
-
     fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }

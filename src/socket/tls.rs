@@ -112,7 +112,8 @@ fn process(engine: &mut ServerConnection, socket: &Socket) -> io::Result<()> {
         Ok(_) => Ok(()),
         // What the client sent was no TLS, or somebody has changed it on the way.
         Err(error) => {
-            Err(ClientError::gone(io::Error::new(io::ErrorKind::InvalidData, error)))
+            let gone = ClientError::Gone(io::Error::other(error));
+            Err(io::Error::new(io::ErrorKind::InvalidData, gone))
         }
     }
 }
