@@ -157,8 +157,9 @@ impl Connection {
                     until = long; // the client does send
                     continue;
                 }
-                Err(error) if is_no_news(&error) => {}
-                _ => return, // end of file, an error, or a client that never stops sending
+                Err(error) if is_no_news(&error) && Instant::now() < until => {}
+                // End of file, an error, time is up, or a client that never stops sending.
+                _ => return,
             }
             let wakes = [Some(&self.wakes.cut), None];
             let waited = wake::wait_readable(&self.socket, wakes, Some(until));

@@ -127,9 +127,14 @@ impl Registry {
                 now.remove(); // an address without clients needs no memory
             }
         }
+        // In a server that stops, a thread can wait only for the last client to leave. To
+        // wake it for each of a thousand would take a while.
+        let is_awaited = state.stage == Stage::Serving || state.inside == 0;
         drop(state);
         drop(connection); // outside the lock, because closing it takes a while
-        self.changed.notify_all();
+        if is_awaited {
+            self.changed.notify_all();
+        }
     }
 
     /// Accepts no clients from now on. If this call began the stop, returns how many

@@ -145,6 +145,7 @@ impl Shared {
 
     /// Waits until all clients have left, and cuts off those that take too long.
     pub(crate) fn drain(self: &Arc<Self>) {
+        self.threads.dismiss(); // the accept loop has ended, so there are no more jobs
         // The drain begins when the hook has been called. But a hook that blocks must not
         // keep the server from ending.
         self.registry.wait_until_announced(after(Self::GRACE));

@@ -59,7 +59,7 @@ pub(crate) struct Threads {
 #[derive(Default)]
 struct Pool {
     state: Mutex<State>,
-    /// Notified when a thread ends.
+    /// Notified when the last thread has ended.
     ended: Condvar,
     /// A thread can lock `state` while it holds this lock, but never the other way round: a
     /// thread that ends needs both.
@@ -180,9 +180,14 @@ impl Threads {
         self.pool.lock().alive
     }
 
-    /// Ends idle threads, and the others as soon as they have done their job. Waits for
-    /// them until `until`. Waits for threads that have nothing left to do until they are
-    /// gone.
+    /// There will be no more jobs: ends idle threads, and the others as soon as they have
+    /// done their job.
+    pub(crate) fn dismiss(&self) {
+        drop(self.pool.close());
+    }
+
+    /// The same, and waits for the threads until `until`. Waits for threads that have nothing
+    /// left to do until they are gone.
     pub(crate) fn close(&self, until: Option<Instant>) {
         let mut state = self.pool.close();
         while state.alive > 0 {
@@ -217,9 +222,8 @@ fn max_threads() -> usize {
 }
 
 impl Drop for Threads {
-    /// There will be no more jobs, so the threads that wait for one can end.
     fn drop(&mut self) {
-        drop(self.pool.close());
+        self.dismiss();
     }
 }
 
@@ -334,6 +338,8 @@ impl Drop for Worker {
         let mut state = self.pool.lock();
         state.alive -= 1;
         state.free_numbers.push(self.number);
-        self.pool.ended.notify_all();
+        if state.alive == 0 {
+            self.pool.ended.notify_all();
+        }
     }
 }
