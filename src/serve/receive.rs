@@ -9,8 +9,8 @@
 //!   gives up the lead when a datagram comes, and takes it again after handling it. If
 //!   another thread has the lead by then, this one ends.
 //! - The serving thread supervises. While there is traffic, it checks once a millisecond. If
-//!   a datagram waits, no thread has the lead, and none has received anything since the last
-//!   check, then all receivers are busy. So it doubles their number.
+//!   a datagram waits, no thread has the lead, and since the last check only new receivers
+//!   have received anything, then all receivers are busy. So it doubles their number.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -105,29 +105,30 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
     /// Checks once a millisecond whether more receivers are needed, until there has been no
     /// traffic for a while or the server stops.
     fn supervise(&mut self) {
-        let (mut seen, mut quiet) = (self.group.received(), 0);
+        let (mut seen, mut added, mut quiet) = (self.group.received(), 0, 0);
         while quiet < QUIET_LOOKS && self.group.is_serving() {
             self.ticker.tick();
             self.group.wakes.stop.pause_or_sleep(LOOK);
             let now = self.group.received();
-            // A datagram waits, no thread leads, and none was received: all are busy. With
-            // twice as many each time, even hundreds of slow handlers are outnumbered soon.
-            let is_stuck = now == seen && self.group.is_stuck(&self.socket);
-            let has_grown =
-                is_stuck && self.add_receivers(self.group.receivers().max(1));
-            quiet = if now != seen || has_grown { 0 } else { quiet + 1 };
+            // A datagram waits, no thread leads, and the only ones to receive anything since
+            // the last check were those that it added: all are busy. With twice as many each
+            // time, even hundreds of slow handlers are outnumbered soon.
+            let is_stuck = now - seen <= added && self.group.is_stuck(&self.socket);
+            let most = self.group.receivers().max(1);
+            added = if is_stuck { self.add_receivers(most) } else { 0 };
+            quiet = if now != seen || added > 0 { 0 } else { quiet + 1 };
             seen = now;
         }
     }
 
-    /// Adds up to `count` receivers, as many as are allowed. Returns whether it added any.
-    fn add_receivers(&mut self, count: usize) -> bool {
+    /// Adds up to `count` receivers, as many as are allowed. Returns how many it added.
+    fn add_receivers(&mut self, count: usize) -> u64 {
         let shared = self.group.server.shared();
         // Count the receivers, not the datagrams that are being handled: a receiver that was
         // just added might not have begun.
         let space =
             shared.options.max_connections.saturating_sub(self.group.receivers());
-        let mut has_grown = false;
+        let mut added = 0;
         for _ in 0..count.min(space) {
             // Each receiver has its own prototype, because handlers don't have to be `Sync`.
             let prototype = match HandlerError::catch(|| self.prototype.clone()) {
@@ -146,9 +147,9 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
                 break;
             }
             self.back_off.reset();
-            has_grown = true;
+            added += 1;
         }
-        has_grown
+        added
     }
 }
 
@@ -248,7 +249,7 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> Service
 {
     fn serve(&mut self) -> io::Result<()> {
         // (After an error it waits, so this loop doesn't spin.)
-        while self.group.is_serving() && !self.add_receivers(1) {}
+        while self.group.is_serving() && self.add_receivers(1) == 0 {}
         while self.group.is_serving() {
             let tick = self.ticker.tick();
             let wakes = [Some(&self.group.wakes.stop), None];
