@@ -55,7 +55,7 @@ fn lock_held_for_one_line_stops_nobody() -> Outcome {
 }
 
 #[test]
-fn an_error_in_pythons_original_keeps_the_lock_for_ever() -> Outcome {
+fn an_error_in_pythons_original_keeps_the_lock_forever() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
     let mut command = Command::new(python);
     command.arg("lessons/python/10_print_lock.py");

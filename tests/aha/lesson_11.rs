@@ -153,7 +153,7 @@ fn one_byte_at_a_time_is_answered_byte_by_byte() -> Outcome {
 }
 
 #[test]
-fn a_client_may_close_its_half_and_read() -> Outcome {
+fn a_client_can_close_its_half_and_read() -> Outcome {
     let (_server, addr) = server(LESSON)?;
     let mut half = connect(addr)?;
     half.write_all(b"\xff\xfe\x00 not UTF-8")?;

@@ -191,7 +191,7 @@ for data in (b'hello udp\\n', b' \\t\\x0b\\n'):
 }
 
 #[test]
-fn python_cuts_a_long_datagram_in_silence() -> Outcome {
+fn python_truncates_a_long_datagram_silently() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
     let program = "
 import socket, socketserver
@@ -211,7 +211,7 @@ with socketserver.UDPServer(('127.0.0.1', 0), Handler) as server:
 }
 
 #[test]
-fn one_type_may_serve_tcp_and_udp_on_one_port() -> Outcome {
+fn one_type_can_serve_tcp_and_udp_on_one_port() -> Outcome {
     use socketserver::TcpRequest;
 
     #[derive(Clone)]

@@ -36,7 +36,7 @@ fn talking(addr: SocketAddr, sentence: &str) -> io::Result<BufReader<TcpStream>>
 // ---- Threads that wait ------------------------------------------------------------------
 
 #[test]
-fn closing_a_clone_wakes_nobody_in_accept() -> Outcome {
+fn closing_a_clone_wakes_no_thread_in_accept() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let (addr, clone) = (listener.local_addr()?, listener.try_clone()?);
     let (accepted, news) = mpsc::channel();
@@ -80,7 +80,7 @@ fn shutting_the_read_half_wakes_a_read() -> Outcome {
 
 #[cfg(unix)]
 #[test]
-fn a_wake_socket_wakes_everybody_now_and_later() -> Outcome {
+fn a_wake_socket_wakes_every_thread_now_and_later() -> Outcome {
     use rustix::event::{PollFd, PollFlags, poll};
     use std::sync::Arc;
 
@@ -114,7 +114,7 @@ fn a_wake_socket_wakes_everybody_now_and_later() -> Outcome {
 // ---- The drain --------------------------------------------------------------------------
 
 #[test]
-fn whoever_waits_in_a_read_leaves_at_once() -> Outcome {
+fn a_handler_that_waits_in_a_read_ends_at_once() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "60000"])?;
     let mut silent = talking(addr, "hello")?;
     server.interrupt()?;
@@ -124,7 +124,7 @@ fn whoever_waits_in_a_read_leaves_at_once() -> Outcome {
 }
 
 #[test]
-fn whoever_talks_may_finish() -> Outcome {
+fn a_busy_client_can_finish() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "60000"])?;
     let talks = talking(addr, "one two three four")?;
     server.interrupt()?;
@@ -185,7 +185,7 @@ fn what_has_arrived_is_still_read() -> Outcome {
 }
 
 #[test]
-fn nobody_is_let_in_while_the_server_drains() -> Outcome {
+fn no_client_is_accepted_while_the_server_drains() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "60000"])?;
     let _talks = talking(addr, &"word ".repeat(1000))?;
     server.interrupt()?;
@@ -201,7 +201,7 @@ fn nobody_is_let_in_while_the_server_drains() -> Outcome {
 }
 
 #[test]
-fn whoever_does_not_come_to_an_end_is_cut_off() -> Outcome {
+fn a_client_still_busy_at_the_deadline_is_cut_off() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "300"])?;
     let talks = talking(addr, &"word ".repeat(1000))?;
     server.interrupt()?;
@@ -232,7 +232,7 @@ fn a_client_that_does_not_read_is_cut_off() -> Outcome {
 }
 
 #[test]
-fn a_second_ctrl_c_cuts_everybody_off() -> Outcome {
+fn a_second_ctrl_c_cuts_every_client_off() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "60000"])?;
     let _talks = talking(addr, &"word ".repeat(1000))?;
     server.interrupt()?;

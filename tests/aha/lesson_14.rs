@@ -126,7 +126,7 @@ fn writing_under_the_lock_freezes_the_room() -> Outcome {
 }
 
 #[test]
-fn who_does_not_read_is_disconnected_and_fifty_others_hear_everything() -> Outcome {
+fn a_stalled_client_is_disconnected_and_fifty_others_hear_everything() -> Outcome {
     const LINES: usize = 300;
     let (_server, addr) = server("14_chat")?;
     let mut deaf = Guest::arrives_deaf(addr)?;
@@ -187,7 +187,7 @@ fn who_does_not_read_is_disconnected_and_fifty_others_hear_everything() -> Outco
 }
 
 #[test]
-fn others_talk_while_somebody_waits_for_a_full_mailbox() -> Outcome {
+fn others_talk_while_a_speaker_waits_for_a_full_mailbox() -> Outcome {
     let (_server, addr) = server("14_chat")?;
     let deaf = Guest::arrives_deaf(addr)?;
     let mut bob = Guest::arrives(addr)?;
@@ -322,7 +322,7 @@ fn an_odd_client_costs_the_room_nothing() -> Outcome {
 }
 
 #[test]
-fn at_ctrl_c_everybody_gets_a_farewell() -> Outcome {
+fn at_ctrl_c_every_client_gets_a_farewell() -> Outcome {
     let (mut server, addr) = server("14_chat")?;
     let mut crowd =
         (0..50).map(|_| Guest::arrives(addr)).collect::<io::Result<Vec<_>>>()?;
