@@ -61,9 +61,7 @@ fn listen(room: BufReader<TcpStream>) -> io::Result<()> {
             Ok(line) if line.starts_with("-- ") => say!("{line}"),
             Ok(_) => heard += 1,
             Err(_) => {
-                say!(
-                    "I heard {heard} of {LINES} lines, then nothing for {PATIENCE:?}"
-                );
+                say!("I heard {heard} of {LINES} lines, then nothing for {PATIENCE:?}");
                 return Ok(());
             }
         }

@@ -1,4 +1,4 @@
-"""Lesson 16: an HTTP client that writes its GET by hand and works out the throughput."""
+"""Lesson 16: an HTTP client that writes its GET by hand and measures the throughput."""
 
 import argparse
 import collections
@@ -12,21 +12,21 @@ import sys
 import time
 
 WELCOME = b"""Hello from lesson 16.
-/bytes/1000000  so many bytes
+/bytes/1000000  1000000 bytes
 /chunked        a body in pieces
 /until-close    a body without a length
 """
 
-WHITE = " \t"  # in HTTP, white space is the space and the tab, and no other
+WHITE = " \t"  # in HTTP, only the space and the tab are white space
 
 TEXT = "Content-Type: text/plain; charset=utf-8"
 
 MAX_LINE = 8 * 1024  # bytes of a first line
 MAX_HEAD = 64 * 1024  # bytes of all headers together
 MAX_HEADERS = 100
-MAX_BYTES = 10_000_000_000  # that /bytes/.. sends
-MAX_BODY = 1_000_000  # that may come with a request
-MAX_DROPPING = 60  # seconds that a body may go on coming that nobody reads
+MAX_BYTES = 10_000_000_000  # that /bytes/.. sends at most
+MAX_BODY = 1_000_000  # bytes that can come with a request
+MAX_DROPPING = 60  # seconds for an unwanted body to come
 
 TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 HOST = re.compile(
@@ -38,7 +38,7 @@ Url = collections.namedtuple("Url", "host name port target")
 
 
 class Refused(ValueError):
-    """The other side sends what is not HTTP, or more than we take."""
+    """The other side sent something that isn't HTTP, or too much."""
 
     def __init__(self, why, status="400 Bad Request"):
         super().__init__(why)
@@ -60,7 +60,7 @@ def ask(url):
 
 
 def parse(text):
-    """What a URL says. The part behind `#` is not sent, and neither is a password."""
+    """Takes a URL apart. The part after `#` isn't sent, and neither is a password."""
     match = re.fullmatch(r"(?i:http)://([^/?#]*)([^#]*)(?:#.*)?", text, re.DOTALL)
     if not match:
         sys.exit("This client speaks plain HTTP only: write a URL with http://")
@@ -68,15 +68,15 @@ def parse(text):
     name, port = split_host(host) or ("", None)
     port = number("80" if port is None else port)
     if port is None or port > 65535 or not name:
-        sys.exit("Write host, colon, port, as in http://127.0.0.1:9016/, and no password.")
+        sys.exit("Write host and port, as in http://127.0.0.1:9016/, and no password.")
     if not TARGET.fullmatch(target):
-        sys.exit("A URL has %20 for a space, and the like for all that is not ASCII.")
+        sys.exit("In a URL, write %20 for a space, and do the same for non-ASCII bytes.")
     target = target if target.startswith("/") else f"/{target}"
     return Url(host, name.strip("[]"), port, target)
 
 
 def split_host(text):
-    """Host and port, as in `localhost:80`, `[::1]:80` or `localhost`; or else None."""
+    """Host and port of `localhost:80`, `[::1]:80` or `localhost`; None if it's wrong."""
     match = HOST.fullmatch(text)
     if match and match[1].startswith("["):
         try:
@@ -116,14 +116,14 @@ def read_headers(reader):
         if len(headers) == MAX_HEADERS:
             status = "431 Request Header Fields Too Large"
             raise Refused(f"the head has more than {MAX_HEADERS} headers", status)
-        if line[0] in WHITE and headers:  # it goes on with the header before it
+        if line[0] in WHITE and headers:  # it continues the header before it
             name, before = headers.pop()
             headers.append((name, f"{before} {line}".strip(WHITE)))
         elif colon and TOKEN.fullmatch(name):
             headers.append((name, value.strip(WHITE)))
         else:
             raise Refused("this is not a header")
-    return headers  # the blank line: here the head ends
+    return headers  # the blank line ends the head
 # [/head]
 
 
@@ -144,7 +144,7 @@ def read_response(reader):
 
 # [body]
 def announced(headers, version):
-    """How the end of a body is known: by its length, by "chunks", or not at all: None."""
+    """How a body ends: by a length, by chunks, or at end of file (None)."""
     codings = members(headers, "transfer-encoding")
     if codings is not None:
         codings = [coding.lower() for coding in codings]
@@ -183,7 +183,7 @@ def read_body(body, reader):
             raise Refused("a piece is longer than it says")
     left = MAX_HEAD
     while line := read_line(reader, max(left, 0)):
-        left -= len(line) + 2  # headers behind the body are not believed
+        left -= len(line) + 2  # we ignore headers after the body
 # [/body]
 
 
@@ -229,13 +229,13 @@ def show(url):
 
 def throughput(count, begin):
     ms = (time.perf_counter() - begin) * 1000
-    speed = count / 1000 / ms  # millions of bytes in a second
+    speed = count / 1000 / ms  # millions of bytes a second
     return f"{count} bytes in {ms:.1f} ms: {speed:.2f} MB/s, {speed * 8:.2f} Mbit/s"
 # [/show]
 
 
 def printable(text):
-    """What comes from outside must not command the terminal."""
+    """Removes what could control the terminal."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text.replace("\r", ""))
 
 
@@ -265,7 +265,7 @@ class Pages(socketserver.StreamRequestHandler):
                 self.is_head = first.startswith(b"HEAD ")
                 self.answer(first)
         except (ConnectionError, EOFError, socket.timeout):
-            pass  # the client has gone, or says nothing: browsers do that
+            pass  # the client left, or sent nothing, as browsers do
 
     def answer(self, first):
         self.is_1_1 = True
@@ -324,8 +324,8 @@ class Pages(socketserver.StreamRequestHandler):
             self.wfile.write(part)
 
     def finish(self):
-        """Says the end, and drops what still comes: if it were left unread, closing would
-        reset the connection, and the client might lose the answer."""
+        """Ends the response, and drops what still comes: with unread bytes, closing would
+        reset the connection, and the client might lose the response."""
         super().finish()
         end = time.monotonic() + MAX_DROPPING
         try:
@@ -337,11 +337,11 @@ class Pages(socketserver.StreamRequestHandler):
 
 
 def read_first_line(reader):
-    """The first line with its end, if it is not too long. Empty lines do not count."""
+    """The first line with its newline, if it isn't too long. Skips empty lines."""
     left = MAX_LINE
     while line := reader.peek(1)[:1]:
         if not b"!" <= line <= b"~" and line not in b"\r\n":
-            return line  # https: it has no lines
+            return line  # https, which has no lines
         line = reader.readline(left)
         left -= len(line)
         if line not in [b"\r\n", b"\n"] or left == 0:
@@ -352,7 +352,7 @@ def read_first_line(reader):
 
 
 def read_request(first, reader):
-    """Method, path, whether it is HTTP/1.1, how its body ends, and its headers."""
+    """Method, path, whether it's HTTP/1.1, how its body ends, and its headers."""
     words = first.decode("latin-1").split(" ")
     if not first.endswith(b"\n"):
         if len(words) > 1 and TOKEN.fullmatch(words[0]):
@@ -383,7 +383,7 @@ def read_request(first, reader):
 
 
 def path_of(method, target):
-    """Which page a request's target names."""
+    """The page that a request's target names."""
     if "#" in target:
         raise Refused("this is not a target")
     if method == "CONNECT":

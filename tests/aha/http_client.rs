@@ -3,44 +3,44 @@
 //! and the test that holds it.
 //!
 //! - 9110 2.4: take what it gets as the RFC means it, with its extensions:
-//!   `odd_answers_are_read`
+//!   `odd_responses_are_read`
 //! - 9110 4.2.1: not ask a host without a name: `what_is_not_asked_for_is_not_sent`
 //! - 9110 4.2.2: not fetch `https://` without encryption:
 //!   `what_is_not_asked_for_is_not_sent`
 //! - 9110 4.2.4: not send the name and the password of a URL:
 //!   `what_is_not_asked_for_is_not_sent`
 //! - 9110 5.5: leave out white space around a value; refuse or replace CR, LF and NUL:
-//!   `odd_answers_are_read`, `wrong_answers_are_refused`
+//!   `odd_responses_are_read`, `wrong_responses_are_rejected`
 //! - 9110 5.6.1, 5.6.3: accept empty members of a list, and bad white space:
-//!   `odd_answers_are_read`
+//!   `odd_responses_are_read`
 //! - 9110 6.2: not send a version that it does not speak:
 //!   `the_request_says_what_is_asked_for`
-//! - 9110 6.5: not merge trailers into the headers: `odd_answers_are_read`
+//! - 9110 6.5: not merge trailers into the headers: `odd_responses_are_read`
 //! - 9110 7.2: send `Host`: `the_request_says_what_is_asked_for`
-//! - 9110 8.6: expect lengths of any size: `wrong_answers_are_refused`
+//! - 9110 8.6: expect lengths of any size: `wrong_responses_are_rejected`
 //! - 9110 10.1.1, 10.1.3, 12.5.4: not expect 100-continue, nor send `Referer` or
 //!   `Accept-Language`, unasked: `the_request_says_what_is_asked_for`
 //! - 9110 15: understand the class of a status that it does not know:
-//!   `odd_answers_are_read`
-//! - 9110 15.2: read 1xx before the answer, expected or not: `odd_answers_are_read`
+//!   `odd_responses_are_read`
+//! - 9110 15.2: read 1xx before the answer, expected or not: `odd_responses_are_read`
 //! - 9112 2.2: read bytes, not letters; refuse or replace a bare CR:
-//!   `odd_answers_are_read`, `wrong_answers_are_refused`
+//!   `odd_responses_are_read`, `wrong_responses_are_rejected`
 //! - 9112 2.2: not send an empty line before or after the request, nor white space
 //!   after its first line: `the_request_says_what_is_asked_for`
 //! - 9112 2.2: refuse or skip white space after the first line:
-//!   `wrong_answers_are_refused`
+//!   `wrong_responses_are_rejected`
 //! - 9112 3.2, 3.2.1: send path and query, `/` for no path; `Host` as in the URL:
 //!   `the_request_says_what_is_asked_for`
-//! - 9112 5.2: unfold a folded header; send none: `odd_answers_are_read`,
+//! - 9112 5.2: unfold a folded header; send none: `odd_responses_are_read`,
 //!   `the_request_says_what_is_asked_for`
-//! - 9112 6.1: understand chunks, but not in HTTP/1.0: `odd_answers_are_read`,
-//!   `wrong_answers_are_refused`
+//! - 9112 6.1: understand chunks, but not in HTTP/1.0: `odd_responses_are_read`,
+//!   `wrong_responses_are_rejected`
 //! - 9112 6.3: refuse a length that is none, or two; not take what follows for an
-//!   answer: `wrong_answers_are_refused`, `odd_answers_are_read`
+//!   answer: `wrong_responses_are_rejected`, `odd_responses_are_read`
 //! - 9112 6.3, 8: notice that an answer is not complete:
 //!   `answers_that_break_off_are_not_complete`
-//! - 9112 7.1: expect chunks of any size: `wrong_answers_are_refused`
-//! - 9112 7.1.1: ignore the extensions of chunks: `odd_answers_are_read`
+//! - 9112 7.1: expect chunks of any size: `wrong_responses_are_rejected`
+//! - 9112 7.1.1: ignore the extensions of chunks: `odd_responses_are_read`
 //! - 9112 7.4: not send `TE: chunked`: `the_request_says_what_is_asked_for`
 //! - 9112 9.3: send `close` with every request: `the_request_says_what_is_asked_for`
 //! - 9112 9.6: ask once, and close after the answer:
@@ -148,7 +148,7 @@ fn shown(answer: &[u8]) -> String {
 }
 
 #[test]
-fn odd_answers_are_read() -> Outcome {
+fn odd_responses_are_read() -> Outcome {
     let ok = "HTTP/1.1 200 OK\r\n";
     let chunked = "Transfer-Encoding: chunked\r\n\r\n";
     let answers = [
@@ -229,7 +229,7 @@ fn a_folded_header_is_shown_as_one() -> Outcome {
 }
 
 #[test]
-fn wrong_answers_are_refused() -> Outcome {
+fn wrong_responses_are_rejected() -> Outcome {
     let ok = "HTTP/1.1 200 OK\r\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut answers = Vec::new();

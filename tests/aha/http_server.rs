@@ -61,7 +61,7 @@
 //! - 9112 6.2: not send a length with chunks: `head_is_get_without_the_body`
 //! - 9112 6.3: answer 400 to a length that is none, or to two: `a_body_has_one_length`
 //! - 9112 9.3: send `close`, and close; read a body or close:
-//!   `one_answer_for_each_connection`, `a_body_that_nobody_wants_is_read_to_its_end`
+//!   `one_answer_for_each_connection`, `an_unwanted_body_is_read_to_its_end`
 //! - 9112 9.6: answer nothing that comes after `close`:
 //!   `one_answer_for_each_connection`
 //!
@@ -317,7 +317,7 @@ fn one_answer_for_each_connection() -> Outcome {
 
 /// The server has answered before the client sends the second of its ten pieces.
 #[test]
-fn a_body_that_nobody_wants_is_read_to_its_end() -> Outcome {
+fn an_unwanted_body_is_read_to_its_end() -> Outcome {
     each_server(|addr| {
         for (first, status) in [("POST / HTTP/1.1", 405), ("GET / HTTP/1.1", 200)] {
             for (header, piece, end) in [
@@ -443,7 +443,7 @@ fn a_range_is_ignored() -> Outcome {
 
 /// A browser opens a second connection ahead of need. It costs nobody a line.
 #[test]
-fn a_connection_without_a_word_is_no_error() -> Outcome {
+fn a_connection_without_a_word_is_not_an_error() -> Outcome {
     each_server(|addr| {
         let (mut silent, mut lines) = (connect(addr)?, connect(addr)?);
         lines.write_all(b"\r\n")?; // an empty line is no request either

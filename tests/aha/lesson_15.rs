@@ -35,45 +35,52 @@ fn a_byte_order_mark_begins_a_dialogue_like_any_other() {
 }
 
 #[test]
-fn a_mistake_in_the_tree_is_told_with_its_line() {
+fn a_mistake_in_the_tree_is_reported_with_its_line() {
     let step = "[a]\nA?\n";
     for (text, expected) in [
-        ("", "line 1: there is no step: begin one with [name]"),
-        ("# only this\n", "line 1: there is no step: begin one with [name]"),
-        ("Hello\n[a]\nA.", "line 1: before any text, begin a step: [name]"),
-        ("- yes: a", "line 1: before any text, begin a step: [name]"),
+        ("", "line 1: there is no step; begin one with [name]"),
+        ("# only this\n", "line 1: there is no step; begin one with [name]"),
+        ("Hello\n[a]\nA.", "line 1: before any text, begin a step with [name]"),
+        ("- yes: a", "line 1: before any text, begin a step with [name]"),
         ("[a\nA.", "line 1: a step's name ends with ]"),
         ("[]\nA.", "line 1: []: a name has letters, digits, - or _"),
         ("[a b]\nA.", "line 1: [a b]: a name has letters, digits, - or _"),
         (
             "[ticket]\nA.",
-            "line 1: [ticket]: {ticket} is the number; choose another name",
+            "line 1: [ticket]: {ticket} means the number; choose another name",
         ),
-        ("[a]\nA?\n- *: b\n[b]\nB\n[a]\nC", "line 6: [a] stands in line 1 already"),
+        ("[a]\nA?\n- *: b\n[b]\nB\n[a]\nC", "line 6: [a] is already in line 1"),
         ("\n[a]\n", "line 2: [a] says nothing"),
-        ("[a]\nA\u{1b}[2J", "line 2: '\\u{1b}' is a control character: leave it out"),
+        ("[a]\nA\u{1b}[2J", "line 2: '\\u{1b}' is a control character; leave it out"),
         ("[\u{3164}]\nA", "line 1: [\u{3164}]: a name has letters, digits, - or _"),
-        ("[a]\nA {b}.", "line 1: [a] says {b}, and there is no such step"),
+        ("[a]\nA {b}.", "line 1: [a] says {b}, but there is no such step"),
         (&format!("{step}- yes a"), "line 3: an answer looks like this: - yes, y: step"),
-        (&format!("{step}- yes, : a"), "line 3: `` is not one word, and not *"),
-        (&format!("{step}- oh yes: a"), "line 3: `oh yes` is not one word, and not *"),
+        (&format!("{step}- yes, : a"), "line 3: `` is neither a single word nor *"),
+        (
+            &format!("{step}- oh yes: a"),
+            "line 3: `oh yes` is neither a single word nor *",
+        ),
         (&format!("{step}- yes, Yes: a"), "line 3: [a] has the answer yes twice"),
         (&format!("{step}- *, *: a"), "line 3: [a] has * twice"),
-        (&format!("{step}- *: a\nB"), "line 4: [a]: the text stands before the answers"),
+        (
+            &format!("{step}- *: a\nB"),
+            "line 4: [a]: the text must come before the answers",
+        ),
         (
             &format!("{step}- yes: a\n- no: bb\n[b]\nB."),
-            "line 4: [a] leads to [bb], and there is no such step. There are: a, b",
+            "line 4: [a] leads to [bb], but there is no such step. The steps are: a, b",
         ),
         (&format!("{step}- yes: b\n[b]\nB.\n[c]\nC."), "line 6: no answer leads to [c]"),
         (
             &format!(
                 "{step}- yes: b\n- no: c\n[b]\nB.\n[c]\nC?\n- *: d\n[d]\nD?\n- *: c"
             ),
-            "line 7: from [c], no answers lead to an end: the dialogue goes round forever",
+            "line 7: from [c], no answers lead to an end, so the dialogue goes round \
+             forever",
         ),
         (
             &format!("[a]\n{}", "x".repeat(LONGEST + 1)),
-            "line 1: [a] says more than 1000 bytes, and it must fit into one datagram",
+            "line 1: [a] says more than 1000 bytes, but it must fit into one datagram",
         ),
     ] {
         assert_eq!(complaint(text), expected, "{text}");
@@ -186,7 +193,7 @@ impl Chance {
 }
 
 #[test]
-fn every_text_is_refused_or_can_be_walked_to_an_end() {
+fn every_text_is_rejected_or_can_be_walked_to_an_end() {
     let mut chance = Chance(15);
     let mut walked = 0;
     for _ in 0..200_000 {
@@ -214,7 +221,7 @@ fn every_text_is_refused_or_can_be_walked_to_an_end() {
 }
 
 #[test]
-fn a_memory_forgets_the_old_and_holds_no_more_than_its_most() {
+fn a_memory_forgets_the_old_and_holds_no_more_than_its_limit() {
     let tree = Tree::parse("[a]\nA?\n- *: b\n[b]\nB.").expect("no mistake");
     let dialogue = || tree.turn(None, "", |_| 0).0;
     let (begin, minute) = (Instant::now(), Duration::from_secs(60));

@@ -37,14 +37,14 @@ fn would_block_is_an_answer() -> Outcome {
     let mut data = [0; 10];
     assert!(not_now(&server.read(&mut data)), "nothing has come");
     client.write_all(b"Hello")?;
-    let mut in_vain = 0;
+    let mut wasted = 0;
     let end = Instant::now() + DEADLINE;
     let count = loop {
         match server.read(&mut data) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => in_vain += 1,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wasted += 1,
             result => break result?,
         }
-        assert!(Instant::now() < end, "{in_vain} reads in vain");
+        assert!(Instant::now() < end, "{wasted} reads did nothing");
     };
     assert_eq!(&data[..count], b"Hello");
     assert!(not_now(&server.read(&mut data)), "and nothing more");
@@ -113,13 +113,13 @@ fn a_busy_loop_burns_a_processor_and_a_blocking_read_does_not() -> Outcome {
 
     server.set_nonblocking(true)?;
     let before = processor_time();
-    let (mut in_vain, end) = (0, Instant::now() + DEADLINE);
+    let (mut wasted, end) = (0, Instant::now() + DEADLINE);
     while processor_time() - before < some {
         assert!(not_now(&server.read(&mut data)));
-        in_vain += 1;
+        wasted += 1;
         assert!(Instant::now() < end, "the loop got no processor");
     }
-    assert!(in_vain > 100, "{in_vain} reads for nothing in 50 ms of processor time");
+    assert!(wasted > 100, "{wasted} reads for nothing in 50 ms of processor time");
     Ok(())
 }
 
@@ -196,15 +196,15 @@ fn an_odd_client_costs_the_counting_server_nothing() -> Outcome {
 }
 
 #[test]
-fn the_reads_in_vain_are_counted() -> Outcome {
+fn reads_that_did_nothing_are_counted() -> Outcome {
     let (mut program, addr) = server("17_nonblocking")?;
     let mut client = connect(addr)?;
     client.write_all(b"Hello")?;
-    // While nothing comes, the server reads in vain: more often than any note could say.
+    // While nothing comes, the server reads again and again.
     thread::sleep(Duration::from_millis(100));
     drop(client);
-    let line = line_with(&mut program, " in vain")?;
-    let count = line.split(", ").find_map(|part| part.strip_suffix(" in vain"));
+    let line = line_with(&mut program, " did nothing")?;
+    let count = line.split(", ").find_map(|part| part.strip_suffix(" did nothing"));
     let count: u32 = count.ok_or("no number")?.parse()?;
     assert!(count > 10, "{line}");
     Ok(())
