@@ -22,7 +22,7 @@ fn soon(socket: &TcpStream, asked: PollFlags) -> io::Result<PollFlags> {
 }
 
 #[test]
-fn a_timeout_is_zero_or_something_or_for_ever() -> Outcome {
+fn a_timeout_is_zero_or_something_or_forever() -> Outcome {
     let (mut client, server) = connected()?;
     assert!(ready(&server, PollFlags::IN, 0)?.is_empty(), "zero: look, and do not wait");
     let begin = Instant::now();
@@ -106,7 +106,7 @@ fn a_silent_client_stops_nobody() -> Outcome {
 }
 
 #[test]
-fn who_does_not_read_stops_nobody_and_gets_all_in_the_end() -> Outcome {
+fn a_stalled_client_delays_no_other_and_gets_everything_later() -> Outcome {
     let (_server, addr) = server("18_select")?;
     let slow = connect(addr)?;
     let message: Vec<u8> = (0..20_000_000_u32).map(|n| (n % 251) as u8).collect();
@@ -168,7 +168,7 @@ fn the_client_that_is_too_many_waits_until_one_leaves() -> Outcome {
 
 #[cfg(target_os = "linux")] // `ulimit` is a shell's
 #[test]
-fn who_has_no_descriptor_left_does_not_spin() -> Outcome {
+fn a_server_out_of_descriptors_does_not_spin() -> Outcome {
     // Three descriptors are the terminal's, one is the listener's: four clients may come.
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 8; exec \"$@\"", "sh"]).arg(example("18_select"));
