@@ -50,7 +50,7 @@ impl RequestHandler for Store {
                 Ok(0) => return Ok(()), // the client is done, or the server stops
                 Ok(_) => self.answer(&line),
                 Err(error) => match LineError::of(&error) {
-                    Some(wrong) => format!("ERROR {wrong}"), // the next one might be good
+                    Some(wrong) => format!("ERROR {wrong}"), // read the next one then
                     None => return Err(error),
                 },
             };
