@@ -1,4 +1,4 @@
-//! The support bot: a dialogue that is data, on a stream and on datagrams.
+//! The support bot: a dialogue as data, over TCP and UDP.
 
 use std::io::{BufRead, BufReader};
 
@@ -19,12 +19,12 @@ const FIRST: &str =
 
 // ---- The tree -------------------------------------------------------------------------
 
-/// The complaint about a dialogue.
+/// The error for a dialogue with a mistake.
 fn complaint(text: &str) -> String {
     Tree::parse(text).map(drop).expect_err("a mistake")
 }
 
-/// Some editors begin a file with a mark for the order of bytes. UTF-8 needs none.
+/// Some editors begin a file with a byte order mark, which UTF-8 doesn't need.
 #[test]
 fn a_byte_order_mark_begins_a_dialogue_like_any_other() {
     let tree = Tree::parse("\u{feff}[a]\r\nA?\r\n- हाँ: b\r\n[b]\r\nB").expect("a tree");
@@ -88,7 +88,7 @@ fn a_mistake_in_the_tree_is_reported_with_its_line() {
 }
 
 #[test]
-fn a_way_round_is_no_mistake_if_a_way_leads_out() {
+fn a_loop_is_not_a_mistake_if_there_is_a_way_out() {
     let text = "[a]\nNow?\n- yes: b\n- no: a\n[b]\nGood.";
     let tree = Tree::parse(text).expect("no mistake");
     let (mut dialogue, said) = tree.turn(None, "", |_| 0);
@@ -155,11 +155,11 @@ fn an_answer_is_understood_by_its_words_or_asked_again() {
     }
     let (_, said, _) = walk(&[&"x".repeat(100_000)]);
     assert!(said.len() < 200, "{} bytes", said.len());
-    let (_, again, _) = walk(&["maybe", ""]); // no answer: the question once more
+    let (_, again, _) = walk(&["maybe", ""]); // an empty answer: the question again
     assert!(again.ends_with(FIRST), "{again}");
 }
 
-/// Numbers that look like chance and are the same in each run.
+/// Numbers that look random, but are the same in each run.
 struct Chance(u64);
 
 impl Chance {
@@ -168,7 +168,7 @@ impl Chance {
         (self.0 >> 33) as usize % below
     }
 
-    /// A text made of what dialogues are made of.
+    /// A text made of parts of dialogues.
     fn text(&mut self) -> String {
         const PARTS: [&str; 16] = [
             "[a]\n",
@@ -242,7 +242,7 @@ fn a_memory_forgets_the_old_and_holds_no_more_than_its_limit() {
             begin + minute * u32::try_from(number).unwrap_or(0),
         );
     }
-    // Full: those that have been silent for longest are forgotten.
+    // The memory is full, so it forgets those that were silent for longest.
     let mut known = |who| memory.recall(who, begin + 5 * minute).is_some();
     assert_eq!(
         ["ada", "bob", "cara", "dan", "eve"].map(&mut known),
@@ -252,7 +252,7 @@ fn a_memory_forgets_the_old_and_holds_no_more_than_its_limit() {
 
 // ---- The wire -------------------------------------------------------------------------
 
-/// What the bot says next on a connection: up to its prompt, or to the end of file.
+/// What the bot says next on a connection, up to its prompt or to end of file.
 fn heard(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut text = Vec::new();
     while !text.ends_with(PROMPT.as_bytes()) {
@@ -263,13 +263,13 @@ fn heard(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     String::from_utf8(text).map_err(io::Error::other)
 }
 
-/// Says a line and hears the answer.
+/// Sends a line and receives the reply.
 fn answer(stream: &mut BufReader<TcpStream>, line: &str) -> io::Result<String> {
     stream.get_mut().write_all(format!("{line}\n").as_bytes())?;
     heard(stream)
 }
 
-/// Sends a datagram and hears the answer.
+/// Sends a datagram and receives the reply.
 fn exchange(socket: &UdpSocket, bot: SocketAddr, text: &[u8]) -> io::Result<String> {
     socket.send_to(text, bot)?;
     let mut data = [0; 65_535];
@@ -355,7 +355,7 @@ fn an_odd_customer_costs_the_bot_nothing() -> Outcome {
     assert!(exchange(&socket, bot, b"")?.ends_with(FIRST));
     assert!(exchange(&socket, bot, b"yes\n")?.starts_with("Look at"));
 
-    // Ctrl-C: who is in the middle of something hears that it is over.
+    // At Ctrl-C, a customer in the middle of a dialogue gets a farewell.
     let mut stream = BufReader::new(connect(bot)?);
     heard(&mut stream)?;
     server.interrupt()?;

@@ -1,4 +1,4 @@
-//! Lesson 17: sockets that answer at once.
+//! Lesson 17: sockets that never wait.
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -19,7 +19,7 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
-/// The next line that has `words` in it.
+/// The next line that contains `words`.
 fn line_with(server: &mut Program, words: &str) -> Result<String, String> {
     let end = Instant::now() + DEADLINE;
     while let Some(line) = server.line(end)? {
@@ -52,7 +52,7 @@ fn would_block_is_an_answer() -> Outcome {
     while not_now(&server.read(&mut data)) {
         assert!(Instant::now() < end, "no end of file");
     }
-    assert_eq!(server.read(&mut data)?, 0, "end of file is another answer");
+    assert_eq!(server.read(&mut data)?, 0, "end of file is another result");
     Ok(())
 }
 
@@ -69,7 +69,7 @@ fn a_large_write_takes_a_part_and_leaves_the_rest() -> Outcome {
         rest = &rest[count..];
     }
     assert!(not_now(&(&client).write(rest)), "there is no room");
-    // As soon as the other end reads, there is room again.
+    // As soon as the other end reads, there is space again.
     thread::scope(|scope| {
         let reader = scope.spawn(|| io::copy(&mut &server, &mut io::sink()));
         let end = Instant::now() + DEADLINE;
@@ -92,7 +92,7 @@ fn a_large_write_takes_a_part_and_leaves_the_rest() -> Outcome {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_blocking_write_takes_all() -> Outcome {
-    let (mut client, server) = connected()?; // with a timeout, and blocking all the same
+    let (mut client, server) = connected()?; // with a timeout, but still blocking
     let reader = thread::spawn(move || io::copy(&mut &server, &mut io::sink()));
     assert_eq!(client.write(&vec![7; MUCH])?, MUCH);
     drop(client);
