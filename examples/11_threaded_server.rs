@@ -80,7 +80,7 @@ fn ask(address: &str, message: &str) -> io::Result<BufReader<TcpStream>> {
     stream.get_mut().write_all(format!("{message}\n").as_bytes())?;
     let mut answer = String::new();
     if stream.read_line(&mut answer)? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into()); // closed without an answer
+        return Err(io::ErrorKind::UnexpectedEof.into()); // closed without a reply
     }
     say!("received {}", answer.trim_end());
     Ok(stream)

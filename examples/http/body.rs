@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, ErrorKind, Write};
 
-use super::error::{bad, broken, refused};
+use super::error::{bad, broken, rejected};
 use super::head::{Head, MAX_HEAD, read_line};
 use super::text::{number, shortened};
 
@@ -48,14 +48,14 @@ fn chunked(head: &Head, version: &str) -> io::Result<()> {
     match codings[..] {
         [coding] if is_chunked(&coding) => Ok(()),
         [ref first @ .., last] if is_chunked(&last) && !first.iter().any(is_chunked) => {
-            Err(refused("501 Not Implemented", unknown(&codings)))
+            Err(rejected("501 Not Implemented", unknown(&codings)))
         }
         _ => Err(bad(unknown(&codings))),
     }
 }
 
 fn unknown(codings: &[&str]) -> String {
-    format!("the body is packed in a way unknown: {}", shortened(&codings.join(", ")))
+    format!("the body has an unknown encoding: {}", shortened(&codings.join(", ")))
 }
 
 /// The number in `Content-Length`, which can be there several times if it's the same.
@@ -64,7 +64,7 @@ fn length(head: &Head) -> io::Result<u64> {
     let first = lengths.first().copied().unwrap_or_default();
     let Some(length) = number(first, 10) else {
         return Err(bad(format!(
-            "the body's length is no number: {}",
+            "the body's length isn't a number: {}",
             shortened(first)
         )));
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
 
-use super::error::{bad, broken, refused};
+use super::error::{bad, broken, rejected};
 use super::text::{is_token, printable, shortened, trimmed};
 
 /// The longest first line, in bytes.
@@ -91,7 +91,7 @@ pub(crate) fn read_headers(
         left = left.saturating_sub(line.len() + 2);
         if headers.len() == MAX_HEADERS {
             let why = format!("the head has more than {MAX_HEADERS} headers");
-            return Err(refused(TOO_LARGE, why));
+            return Err(rejected(TOO_LARGE, why));
         }
         match (line.split_once(':'), headers.last_mut()) {
             // A line that begins with a space continues the header before it.
@@ -121,7 +121,7 @@ pub(crate) fn read_line(reader: &mut impl BufRead, most: usize) -> io::Result<St
     let Some(text) = line.strip_suffix(b"\n") else {
         return Err(match line.len() < most {
             true => broken("the connection ended in the middle of the head"),
-            false => refused(TOO_LARGE, "a line, or the head, is too long"),
+            false => rejected(TOO_LARGE, "a line, or the head, is too long"),
         });
     };
     let text = text.strip_suffix(b"\r").unwrap_or(text);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::body::{Body, read_body};
 use super::date::date;
-use super::error::Refusal;
+use super::error::Rejection;
 use super::request::{Request, read_first_line};
 use super::text::number;
 
@@ -62,8 +62,8 @@ pub(crate) fn answer<C: BufRead + Write>(client: &mut C) -> io::Result<()> {
             }
             Ok(())
         }
-        Err(error) => match Refusal::within(&error) {
-            Some(Refusal { status, why }) => {
+        Err(error) => match Rejection::within(&error) {
+            Some(Rejection { status, why }) => {
                 let why = format!("{why}\n");
                 send(client, status, &Content::Text(&why), is_head, true)
             }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use super::body::Body;
-use super::error::{bad, broken, refused};
+use super::error::{bad, broken, rejected};
 use super::head::{Head, MAX_FIRST_LINE, peek, read_headers, read_line};
 use super::text::{host_and_port, is_token, number, shortened};
 
@@ -63,8 +63,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`](super::error::Refusal), if it doesn't; or the head ends too early,
-    /// or can't be read.
+    /// A [`Rejection`](super::error::Rejection), if it doesn't; or the head ends too
+    /// early, or can't be read.
     // [request]
     pub(crate) fn read(first: &[u8], reader: &mut impl BufRead) -> io::Result<Self> {
         if !first.ends_with(b"\n") {
@@ -77,7 +77,7 @@ impl Request {
             return Err(malformed());
         }
         if !version.starts_with("HTTP/1.") {
-            return Err(refused("505 HTTP Version Not Supported", "this is HTTP/1.1"));
+            return Err(rejected("505 HTTP Version Not Supported", "this is HTTP/1.1"));
         }
         let path = path_of(method, target)?;
         let headers = read_headers(reader)?;
@@ -121,7 +121,7 @@ fn path_of(method: &str, target: &str) -> io::Result<String> {
 /// The page in a whole URL, which clients send to a proxy.
 fn absolute(scheme: &str, rest: &str) -> io::Result<String> {
     if !scheme.eq_ignore_ascii_case("http") {
-        return Err(refused(
+        return Err(rejected(
             "421 Misdirected Request",
             "this server is for http:// only",
         ));
@@ -169,7 +169,7 @@ fn waits_for_100(head: &Head) -> io::Result<bool> {
     let expected = head.list("Expect");
     match expected.iter().all(|what| what.eq_ignore_ascii_case("100-continue")) {
         true => Ok(!expected.is_empty()),
-        false => Err(refused("417 Expectation Failed", "this cannot be expected here")),
+        false => Err(rejected("417 Expectation Failed", "this cannot be expected here")),
     }
 }
 
@@ -178,7 +178,7 @@ fn too_long(first: &[u8]) -> io::Error {
     let first = String::from_utf8_lossy(first);
     match first.split_once(' ') {
         Some((method, _)) if is_token(method) => {
-            refused("414 URI Too Long", format!("more than {MAX_FIRST_LINE} bytes"))
+            rejected("414 URI Too Long", format!("more than {MAX_FIRST_LINE} bytes"))
         }
         _ => malformed(),
     }
@@ -190,13 +190,13 @@ fn malformed() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::Refusal;
+    use super::super::error::Rejection;
     use super::*;
 
-    /// The request, or the status with which it is refused.
+    /// The request, or the status of its rejection.
     fn read(mut bytes: &[u8]) -> Result<Request, String> {
-        let told = |error: io::Error| match Refusal::within(&error) {
-            Some(refusal) => refusal.status[..3].to_owned(),
+        let told = |error: io::Error| match Rejection::within(&error) {
+            Some(rejection) => rejection.status[..3].to_owned(),
             None => error.to_string(),
         };
         let first = read_first_line(&mut bytes).map_err(told)?.ok_or("nothing")?;

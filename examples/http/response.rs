@@ -31,7 +31,7 @@ impl Response {
     pub(crate) fn read(reader: &mut impl BufRead) -> io::Result<Self> {
         for _ in 0..MAX_INTERIM {
             if peek(reader)?.is_none() {
-                return Err(broken("the connection ended without an answer"));
+                return Err(broken("the connection ended without a response"));
             }
             let first = read_line(reader, MAX_FIRST_LINE)?;
             let (version, status) = status_line(&first)?;
@@ -46,7 +46,7 @@ impl Response {
                 }
             }
         }
-        Err(bad(format!("{MAX_INTERIM} answers that only say: wait")))
+        Err(bad(format!("{MAX_INTERIM} responses that only say: wait")))
     }
 }
 
@@ -63,7 +63,7 @@ fn status_line(line: &str) -> io::Result<(&str, u16)> {
         }
         _ => {
             let line = shortened(line);
-            Err(bad(format!("this is not an answer in HTTP/1.1: {line}")))
+            Err(bad(format!("this is not a response in HTTP/1.1: {line}")))
         }
     }
 }

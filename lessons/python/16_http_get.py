@@ -37,7 +37,7 @@ TARGET = re.compile(r"(?:[-._~!$&'()*+,;=:@/?0-9A-Za-z]|%[0-9A-Fa-f]{2})*")
 Url = collections.namedtuple("Url", "host name port target")
 
 
-class Refused(ValueError):
+class Rejected(ValueError):
     """The other side sent something that isn't HTTP, or too much."""
 
     def __init__(self, why, status="400 Bad Request"):
@@ -100,11 +100,11 @@ def read_line(reader, most):
     if not line.endswith(b"\n"):
         if len(line) == most:
             status = "431 Request Header Fields Too Large"
-            raise Refused("a line, or the head, is too long", status)
+            raise Rejected("a line, or the head, is too long", status)
         raise EOFError("the connection ended in the middle of the head")
     line = line[:-2] if line.endswith(b"\r\n") else line[:-1]
     if b"\r" in line or b"\0" in line:
-        raise Refused("a line of the head has a \\r or a \\0 in it")
+        raise Rejected("a line of the head has a \\r or a \\0 in it")
     return line.decode("latin-1")
 
 
@@ -115,14 +115,14 @@ def read_headers(reader):
         name, colon, value = line.partition(":")
         if len(headers) == MAX_HEADERS:
             status = "431 Request Header Fields Too Large"
-            raise Refused(f"the head has more than {MAX_HEADERS} headers", status)
+            raise Rejected(f"the head has more than {MAX_HEADERS} headers", status)
         if line[0] in WHITE and headers:  # it continues the header before it
             name, before = headers.pop()
             headers.append((name, f"{before} {line}".strip(WHITE)))
         elif colon and TOKEN.fullmatch(name):
             headers.append((name, value.strip(WHITE)))
         else:
-            raise Refused("this is not a header")
+            raise Rejected("this is not a header")
     return headers  # the blank line ends the head
 # [/head]
 
@@ -132,14 +132,14 @@ def read_response(reader):
         first = read_line(reader, MAX_LINE)
         match = re.fullmatch(r"(HTTP/1\.[0-9]) ([1-9][0-9][0-9])( .*)?", first)
         if not match:
-            raise Refused("this is not an answer in HTTP/1.1")
+            raise Rejected("this is not a response in HTTP/1.1")
         headers, status = read_headers(reader), int(match[2])
         if status == 101:
-            raise Refused("the server changes to another protocol")
+            raise Rejected("the server changes to another protocol")
         if status >= 200:
             body = 0 if status in (204, 304) else announced(headers, match[1])
             return first, headers, body
-    raise Refused("10 answers that only say: wait")
+    raise Rejected("10 responses that only say: wait")
 
 
 # [body]
@@ -149,16 +149,16 @@ def announced(headers, version):
     if codings is not None:
         codings = [coding.lower() for coding in codings]
         if version == "HTTP/1.0" or codings[-1:] != ["chunked"] or "chunked" in codings[:-1]:
-            raise Refused("the body is packed in a way unknown")
+            raise Rejected("the body has an unknown encoding")
         if len(codings) > 1:
-            raise Refused("the body is packed in a way unknown", "501 Not Implemented")
+            raise Rejected("the body has an unknown encoding", "501 Not Implemented")
         return "chunks"
     lengths = members(headers, "content-length")
     if lengths is None:
         return None
     length = number(lengths[0]) if lengths else None
     if length is None or any(number(other) != length for other in lengths):
-        raise Refused("the body has no length that is a number, or two of them")
+        raise Rejected("the body's length isn't a number, or there are two")
     return length
 
 
@@ -175,12 +175,12 @@ def read_body(body, reader):
         line, extension, _ = read_line(reader, 1024).partition(";")
         length = number(line.rstrip(WHITE) if extension else line, 16)
         if length is None:
-            raise Refused("this is not a length")
+            raise Rejected("this is not a length")
         if length == 0:
             break
         yield from read_exactly(reader, length)
         if read_line(reader, 1024):
-            raise Refused("a piece is longer than it says")
+            raise Rejected("a piece is longer than it says")
     left = MAX_HEAD
     while line := read_line(reader, max(left, 0)):
         left -= len(line) + 2  # we ignore headers after the body
@@ -271,8 +271,8 @@ class Pages(socketserver.StreamRequestHandler):
         self.is_1_1 = True
         try:
             method, path, self.is_1_1, body, headers = read_request(first, self.rfile)
-        except Refused as refused:
-            return self.text(refused.status, f"{refused}\n".encode())
+        except Rejected as rejected:
+            return self.text(rejected.status, f"{rejected}\n".encode())
         if method in ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]:
             words = b"only GET and HEAD are answered\n"
             return self.text("405 Method Not Allowed", words, "Allow: GET, HEAD")
@@ -356,28 +356,28 @@ def read_request(first, reader):
     words = first.decode("latin-1").split(" ")
     if not first.endswith(b"\n"):
         if len(words) > 1 and TOKEN.fullmatch(words[0]):
-            raise Refused(f"more than {MAX_LINE} bytes", "414 URI Too Long")
-        raise Refused("this is not a request in HTTP/1.1")
+            raise Rejected(f"more than {MAX_LINE} bytes", "414 URI Too Long")
+        raise Rejected("this is not a request in HTTP/1.1")
     first = re.sub("\r?\n$", "", first.decode("latin-1"))
     match = re.fullmatch(r"([^ ]+) ([!-~]+) (HTTP/[0-9]\.[0-9])", first)
     if not match or not TOKEN.fullmatch(match[1]):
-        raise Refused("this is not a request in HTTP/1.1")
+        raise Rejected("this is not a request in HTTP/1.1")
     method, target, version = match.groups()
     if not version.startswith("HTTP/1."):
-        raise Refused("this is HTTP/1.1", "505 HTTP Version Not Supported")
+        raise Rejected("this is HTTP/1.1", "505 HTTP Version Not Supported")
     path = path_of(method, target)
     headers = read_headers(reader)
     hosts = [value for name, value in headers if name.lower() == "host"]
     if len(hosts) > 1 or not hosts and version != "HTTP/1.0":
-        raise Refused("there is no Host, or more than one")
+        raise Rejected("there is no Host, or more than one")
     if hosts and not split_host(hosts[0]):
-        raise Refused("this is not a host")
+        raise Rejected("this is not a host")
     body = announced(headers, version)
     if body == "chunks" and members(headers, "content-length") is not None:
-        raise Refused("a body has a Content-Length or a Transfer-Encoding, not both")
+        raise Rejected("a body has a Content-Length or a Transfer-Encoding, not both")
     expects = members(headers, "expect") or []
     if version != "HTTP/1.0" and any(e.lower() != "100-continue" for e in expects):
-        raise Refused("this cannot be expected here", "417 Expectation Failed")
+        raise Rejected("this cannot be expected here", "417 Expectation Failed")
     named = {name.lower(): value for name, value in headers}
     return method, path, version != "HTTP/1.0", body, named
 
@@ -385,22 +385,22 @@ def read_request(first, reader):
 def path_of(method, target):
     """The page that a request's target names."""
     if "#" in target:
-        raise Refused("this is not a target")
+        raise Rejected("this is not a target")
     if method == "CONNECT":
         name, port = split_host(target) or ("", "")
         if not name or not 0 < (number(port or "") or 0) < 65536:
-            raise Refused("this is not a host and a port")
+            raise Rejected("this is not a host and a port")
         return "*"
     if target == "*" and method == "OPTIONS" or target.startswith("/"):
         return target.partition("?")[0]
     match = re.fullmatch(r"([^/?]+)://([^/?]*)([^?]*).*", target)
     if not match or not TOKEN.fullmatch(match[1]):
-        raise Refused("this is not a target")
+        raise Rejected("this is not a target")
     scheme, host, path = match.groups()
     if scheme.lower() != "http":
-        raise Refused("this server is for http:// only", "421 Misdirected Request")
+        raise Rejected("this server is for http:// only", "421 Misdirected Request")
     if not (split_host(host) or [""])[0]:
-        raise Refused("this is not a host")
+        raise Rejected("this is not a host")
     return path or "/"
 
 
@@ -417,7 +417,7 @@ def client(host, port, words, parallel):
     try:
         show(url)
         table(url, parallel)
-    except (OSError, EOFError, Refused) as error:
+    except (OSError, EOFError, Rejected) as error:
         sys.exit(f"error: {error}")
 
 

@@ -15,7 +15,7 @@ USAGE = "ERROR write SET KEY VALUE, GET KEY, DEL KEY, COUNT or QUIT"
 
 # [handler]
 class Handler(socketserver.StreamRequestHandler):
-    timeout = 60  # seconds that a client may be silent
+    timeout = 60  # seconds that a client can be silent
 
     def handle(self):
         try:

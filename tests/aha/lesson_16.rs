@@ -92,7 +92,7 @@ fn a_length_that_is_too_large_is_an_early_end() -> Outcome {
     assert!(printed.contains("in the middle of the head"), "{printed}");
     assert_eq!(status, Some(2));
     let (printed, status) = answered(b"")?;
-    assert!(printed.contains("ended without an answer"), "{printed}");
+    assert!(printed.contains("ended without a response"), "{printed}");
     assert_eq!(status, Some(2));
     Ok(())
 }
@@ -101,7 +101,7 @@ fn a_length_that_is_too_large_is_an_early_end() -> Outcome {
 fn a_server_that_is_not_a_web_server_is_noticed() -> Outcome {
     let (printed, status) = answered(b"SSH-2.0-OpenSSH\r\n\r\n")?;
     assert!(
-        printed.contains("not an answer in HTTP/1.1: `SSH-2.0-OpenSSH`"),
+        printed.contains("not a response in HTTP/1.1: `SSH-2.0-OpenSSH`"),
         "{printed}"
     );
     assert_eq!(status, Some(1));

@@ -123,7 +123,7 @@ fn pace(program: &Program) -> Result<(), Broken> {
 fn try_pace(program: &Program) -> Result<(), Broken> {
     let heard = one_sentence(program)?;
     let after = heard.text.split_once(NOTICE).map_or("", |(_, after)| after);
-    // The first of these words may come at once; before each other one is a pause.
+    // The first of these words can come at once; before each other one, there is a pause.
     let pauses = after.lines().count().saturating_sub(1) as u32;
     if heard.took >= Duration::from_millis(90) * pauses {
         return Ok(());
