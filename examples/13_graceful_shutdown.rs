@@ -10,7 +10,7 @@ use support::{Args, Lesson, PATIENCE, actor, events::tell, say};
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("a server that stops well", demonstration)
+    Lesson::new("a server that stops gracefully", demonstration)
         .ends("127.0.0.1:9013", serve, client)
         .words("[WORDS...]")
         .number_to("deadline", 3_600_000, 1000, "server: ms for clients to finish")

@@ -165,7 +165,7 @@ impl Room {
 
     /// Removes a member, with a reason. Does nothing if it has left already.
     pub(crate) fn leave(&self, seat: &Seat, why: Leaving) {
-        self.turn_out(&[seat.number], why);
+        self.remove(&[seat.number], why);
     }
 
     // [post]
@@ -189,12 +189,12 @@ impl Room {
             mailbox.send_deadline(line.clone(), until).is_err_and(|e| e.is_timeout())
         });
         let late: Vec<usize> = full.into_iter().map(|(number, _)| number).collect();
-        self.turn_out(&late, Leaving::NotReading);
+        self.remove(&late, Leaving::NotReading);
     }
     // [/post]
 
     /// Removes members and tells the others.
-    fn turn_out(&self, numbers: &[usize], why: Leaving) {
+    fn remove(&self, numbers: &[usize], why: Leaving) {
         let mut members = self.members.lock();
         let gone: Vec<Member> =
             numbers.iter().filter_map(|number| members.here.remove(number)).collect();

@@ -1,4 +1,4 @@
-"""Lesson 13: stop a server, as well as Python's own socketserver can.
+"""Lesson 13: stop a server, as far as Python's own socketserver can.
 
 At the first Ctrl-C, the server accepts no more clients, and waits for those that are
 connected. But it can't wake a handler that waits in a read, so it might wait forever; it
