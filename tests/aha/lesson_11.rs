@@ -14,7 +14,7 @@ const LESSON: &str = "11_threaded_server";
 // ---- The life of a handler --------------------------------------------------------------
 
 #[test]
-fn a_panic_costs_one_connection() -> Outcome {
+fn a_panic_ends_only_its_own_connection() -> Outcome {
     let mut command = Command::new(example(LESSON));
     let (mut server, addr) =
         Program::server(command.args(["serve", "--addr", "127.0.0.1:0", "--fragile"]))?;

@@ -134,7 +134,7 @@ fn a_reply_is_sent_only_when_the_handler_sends_one() -> Outcome {
 }
 
 #[test]
-fn a_panic_costs_one_datagram() -> Outcome {
+fn a_panic_loses_only_one_datagram() -> Outcome {
     let handler = |request: &mut UdpRequest| {
         if request.data() == b"bad" {
             resume_unwind(Box::new("told to")); // a panic that prints nothing

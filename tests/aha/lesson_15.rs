@@ -316,7 +316,7 @@ fn each_address_has_its_own_dialogue() -> Outcome {
 }
 
 #[test]
-fn an_odd_customer_costs_the_bot_nothing() -> Outcome {
+fn an_odd_customer_does_not_disturb_the_bot() -> Outcome {
     let (mut server, bot) = server("15_support_bot")?;
     let mut odd = BufReader::new(connect(bot)?);
     heard(&mut odd)?;
