@@ -1,5 +1,5 @@
 //! The plots: a group of bars for each kind of work, and a line over each bar from the
-//! least to the most of all rounds.
+//! smallest to the largest value of all rounds.
 
 use std::error::Error;
 
@@ -22,7 +22,7 @@ struct Plot {
     groups: Vec<(String, Work)>,
 }
 
-/// The bars' colours, which those who do not see all colours can tell apart.
+/// The bars' colours. Even people who don't see all colours can tell them apart.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0x9a, 0x9a, 0x9a),
     RGBColor(0x00, 0x72, 0xb2),
@@ -87,7 +87,7 @@ pub fn svg(results: &Results) -> Result<String, Box<dyn Error>> {
     }
     root.present()?;
     drop(root);
-    // Markdown, which it stands in on the documentation site, ends it at an empty line.
+    // On the documentation site it's inside Markdown, where an empty line would end it.
     Ok(svg.replace("\n\n", "\n"))
 }
 

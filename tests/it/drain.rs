@@ -102,7 +102,7 @@ fn a_reply_larger_than_all_buffers_goes_out_while_the_server_stops() {
 /// Two clients of a handler that wants to write more than they read: these are cut off.
 /// The others end well, and the statistics tell how many were which.
 #[test]
-fn who_takes_too_long_is_cut_off_and_counted() {
+fn a_handler_that_takes_too_long_is_cut_off_and_counted() {
     let errors = Notes::new();
     let events = Notes::new();
     let (note, note_event) = (errors.clone(), events.clone());

@@ -24,7 +24,7 @@ fn listening() -> (ServerBuilder, Notes<Event>) {
 
 /// It came while the server stopped: between the accept and the registry.
 #[test]
-fn who_comes_as_the_server_stops_is_rejected_and_the_hook_hears_of_it() {
+fn a_client_that_comes_as_the_server_stops_is_rejected_and_the_hook_is_called() {
     let (key, gate) = gate();
     let asked = Notes::new();
     let note = asked.clone();

@@ -236,7 +236,7 @@ fn a_panic_disturbs_nobody_who_is_being_served() {
 }
 
 #[test]
-fn a_panic_in_verify_request_is_a_refusal_and_is_reported_once() {
+fn a_panic_in_verify_request_rejects_and_is_reported_once() {
     let (options, errors) = listening();
     let ahead = AtomicBool::new(true);
     let options = options.verify_request(move |_| {
@@ -254,7 +254,7 @@ fn a_panic_in_verify_request_is_a_refusal_and_is_reported_once() {
 
 /// These hooks panic every time, and the server does all its work.
 #[test]
-fn a_panic_in_any_other_hook_costs_nobody_anything() {
+fn a_panic_in_any_other_hook_affects_no_client() {
     for kind in ["tcp", "udp"] {
         let calls = Notes::new();
         let (in_error, in_event, in_actions) =

@@ -48,7 +48,7 @@ fn with_room_for_two_the_other_clients_wait_in_the_queue() {
 }
 
 #[test]
-fn never_are_more_clients_served_at_once_than_allowed() {
+fn no_more_clients_are_served_at_once_than_allowed() {
     let inside = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
     let (count, max) = (inside.clone(), most.clone());
@@ -86,7 +86,7 @@ fn a_server_without_room_can_be_stopped() {
 }
 
 #[test]
-fn a_silent_client_is_sent_away_after_the_read_timeout() {
+fn a_silent_client_is_disconnected_after_the_read_timeout() {
     let (server, errors) = with_limit(options().read_timeout(SHORT), |request| {
         request.read(&mut [0]).map(drop)
     });

@@ -164,8 +164,9 @@ fn use_up_descriptors(
 /// A client that is there goes on, one that comes waits, and is served when there is a
 /// descriptor again.
 #[test]
-fn without_descriptors_the_server_waits_and_then_serves_again() {
-    let test = "resources::without_descriptors_the_server_waits_and_then_serves_again";
+fn without_file_descriptors_the_server_waits_and_then_serves_again() {
+    let test =
+        "resources::without_file_descriptors_the_server_waits_and_then_serves_again";
     in_own_process(test, || {
         let (options, exhausted, errors) = listening();
         let server = options.tcp("127.0.0.1:0", Echo).unwrap();
@@ -230,7 +231,7 @@ const TOO_LARGE: usize = 1 << 46;
 /// Each client is told so by the end of its connection, and `handle_error` hears of
 /// each one once.
 #[test]
-fn without_threads_clients_are_turned_away_one_by_one() {
+fn without_threads_clients_are_rejected_one_by_one() {
     let (options, exhausted, errors) = listening();
     let server = options.stack_size(TOO_LARGE).tcp("127.0.0.1:0", Echo).unwrap();
     let handle = server.handle();

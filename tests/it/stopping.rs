@@ -159,7 +159,7 @@ fn sleeps_of(thread: &Path) -> u64 {
 /// A server that looks twice a second whether it shall stop needs a quarter of a second
 /// for each of these on average.
 #[test]
-fn stopping_a_hundred_servers_takes_no_time_worth_mentioning() {
+fn stopping_a_hundred_servers_takes_hardly_any_time() {
     in_time("a hundred servers", || {
         for _ in 0..100 {
             let server = tcp(options(), Echo);
