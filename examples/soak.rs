@@ -29,7 +29,7 @@ use socketserver::{
 /// How long anything can take before we say that it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// No more memory than this may be left over, in bytes. It's no leak if an allocator
+/// No more memory than this may be left over, in bytes. It isn't a leak if an allocator
 /// keeps a little for later, but it's a leak if the memory grows with time.
 const MEMORY: usize = 8 << 20;
 

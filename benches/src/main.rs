@@ -3,13 +3,15 @@
 //! ```text
 //! cargo run --release -p socketserver-benches [-- OPTIONS]
 //!
-//!   --quick three short rounds of most work, under two minutes (the default) --full nine
-//!   rounds of all, under thirty minutes; writes benches/RESULTS.md and
-//!   lessons/performance.svg --only WORK only the work whose name contains this; may be
-//!   repeated --peer SERVER only the servers whose name contains this; may be repeated
-//!   --rounds N run N rounds --patience N repeats a run that somebody else disturbed up
-//!   to N times (3) --other PATH another build of this program: its socketserver takes
-//!   part too --again prints the last run's report once more; with --full, writes it
+//!   --quick        three short rounds of most work, under two minutes (the default)
+//!   --full         nine rounds of all, under thirty minutes; writes benches/RESULTS.md
+//!                  and lessons/performance.svg
+//!   --only WORK    only the work whose name contains this; may be repeated
+//!   --peer SERVER  only the servers whose name contains this; may be repeated
+//!   --rounds N     N rounds
+//!   --patience N   repeats a run that another program disturbed up to N times (3)
+//!   --other PATH   another build of this program: its socketserver takes part too
+//!   --again        prints the last run's report once more; with --full, writes it
 //! ```
 //!
 //! # Method

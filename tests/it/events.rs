@@ -129,7 +129,7 @@ fn one_address_may_have_so_many_connections_and_no_more() {
     let [first, second] = mine;
     drop(first);
     wait_until("there is space again", || server.stats().active == 2);
-    wait_until("another one is let in", || {
+    wait_until("another one is accepted", || {
         let mut client = connect_from([127, 0, 0, 1], address);
         client.write_all(b"x").is_ok() && client.read_exact(&mut [0]).is_ok()
     });

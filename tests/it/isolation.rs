@@ -1,6 +1,6 @@
-//! Promises 8, 9 and 10: what goes wrong with one client, or in a hook, is nobody
-//! else's trouble; a client that goes away is no error; one that is refused is never
-//! served.
+//! Promises 8, 9 and 10: if something goes wrong with one client, or in a hook, the
+//! others don't notice. A client that leaves isn't an error, and a client that is
+//! rejected is never served.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -93,8 +93,8 @@ const TROUBLES: [(&str, bool, &[&str]); 8] = [
     ("drop", true, &["clone", "setup", "handle", "finish", "drop"]),
 ];
 
-/// `finish` runs whenever `setup` succeeded, `handle_error` hears of the trouble once,
-/// and the next client is served.
+/// `finish` runs whenever `setup` succeeded, `handle_error` is called once, and the next
+/// client is served.
 #[test]
 fn trouble_in_a_handler_ends_its_connection_and_no_other() {
     for (place, panics, expected) in TROUBLES {
