@@ -48,25 +48,25 @@ fn plots() -> [Plot; 4] {
     };
     [
         Plot {
-            title: "Requests a second, on so many connections that stay open",
+            title: "Requests a second, by number of connections that stay open",
             metric: Metric::Rate,
             servers: TCP,
             groups: [1, 16, 64, 256, 1000].map(request_response).into(),
         },
         Plot {
-            title: "Connections a second, of so many clients: connect, echo, close",
+            title: "Connections a second, by number of clients: connect, echo, close",
             metric: Metric::Rate,
             servers: TCP,
             groups: [1, 8, 32].map(churn).into(),
         },
         Plot {
-            title: "Memory of one of so many idle connections, in KiB",
+            title: "Memory of each idle connection in KiB, by number of connections",
             metric: Metric::Memory,
             servers: TCP,
             groups: [1000, 10_000].map(idle).into(),
         },
         Plot {
-            title: "Datagrams a second, of so many clients × so many in flight",
+            title: "Datagrams a second, by number of clients × datagrams in flight",
             metric: Metric::Rate,
             servers: UDP,
             groups: [(1, 1), (16, 1), (16, 16)].map(udp).into(),
