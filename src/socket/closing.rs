@@ -144,7 +144,8 @@ impl Connection {
             (sending.last, sending.lately)
         };
         let long = last.map_or(now, |last| last + LINGER);
-        let mut until = if lately > AT_ONCE { long } else { now };
+        // (A client whose bytes nobody has read may send more of them.)
+        let mut until = if lately > AT_ONCE || self.has_more() { long } else { now };
         // Bytes that have come already are discarded in any case, but not for any length of
         // time.
         let at_most = long.max(now + MOMENT);

@@ -222,7 +222,7 @@ impl Connection {
     }
 
     /// Whether there is something to read that isn't in the socket any more.
-    fn has_more(&self) -> bool {
+    pub(super) fn has_more(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.get().is_some_and(|session| session.has_more());
         #[cfg(not(feature = "tls"))]

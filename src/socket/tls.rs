@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rustls::ServerConnection;
 use socket2::Socket;
 
-use super::connection::{Connection, NO_SIGNAL, Sending};
+use super::connection::{Connection, LINGER, NO_SIGNAL, Sending};
 use super::wake::{self, Waited, is_no_news};
 use crate::certificate::Certificate;
 use crate::error::ClientError;
@@ -40,8 +40,9 @@ impl Session {
         Ok(Self(Mutex::new(engine)))
     }
 
-    /// Does as much of the handshake as can be done without waiting.
-    fn shake_hands(&self, socket: &Socket) -> io::Result<Step> {
+    /// Does as much of the handshake as can be done without waiting. Sets `has_begun` when
+    /// the client has.
+    fn shake_hands(&self, socket: &Socket, has_begun: &mut bool) -> io::Result<Step> {
         let mut engine = self.0.lock();
         loop {
             match send_all(&mut engine, socket) {
@@ -56,6 +57,7 @@ impl Session {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 read => drop(read?),
             }
+            *has_begun = true;
             process(&mut engine, socket)?;
         }
     }
@@ -160,22 +162,24 @@ impl Connection {
     ) -> io::Result<bool> {
         let session = Session::new(certificate)?;
         let session = self.tls.get_or_init(|| Box::new(session));
+        let (mut until, mut wake, mut has_begun) = (until, &self.wakes.stop, false);
         loop {
-            let waited = match session.shake_hands(&self.socket)? {
+            let wakes = [Some(wake), None];
+            let waited = match session.shake_hands(&self.socket, &mut has_begun)? {
                 Step::Done => return Ok(true),
-                Step::Bytes => {
-                    let wakes = [Some(&self.wakes.stop), None];
-                    wake::wait_readable(&self.socket, wakes, until)?
-                }
-                Step::Space => {
-                    let wakes = [Some(&self.wakes.stop), None];
-                    wake::wait_writable(&self.socket, wakes, until)?
-                }
+                Step::Bytes => wake::wait_readable(&self.socket, wakes, until)?,
+                Step::Space => wake::wait_writable(&self.socket, wakes, until)?,
             };
             match waited {
                 Waited::Ready => {}
                 Waited::TimedOut => return Ok(false),
-                // A client that hasn't said anything yet has nothing to lose.
+                // The server stops. A client in the middle of its handshake may have sent its
+                // request behind it, so it gets a moment to finish.
+                Waited::Woken if has_begun && !self.is_cut() => {
+                    wake = &self.wakes.cut;
+                    let moment = wake::after(LINGER);
+                    until = until.into_iter().chain(moment).min();
+                }
                 Waited::Woken => return Err(io::ErrorKind::ConnectionAborted.into()),
             }
         }

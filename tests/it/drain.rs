@@ -2,7 +2,7 @@
 //! next read, replies still go out, and who takes too long is cut off and counted.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -12,8 +12,8 @@ use crossbeam_channel::unbounded;
 use socketserver::{Event, TcpRequest};
 
 use crate::support::{
-    Echo, Notes, PATIENCE, assert_echo, connect, ended, gate, has_ended, options,
-    read_all, stop, tcp, wait_until,
+    Client, Echo, Notes, PATIENCE, assert_echo, connect, ended, gate, has_ended,
+    options, read_all, stop, tcp, wait_until,
 };
 
 /// Far more than the system buffers for one connection.
@@ -242,7 +242,7 @@ fn clients_in_the_middle_of_a_conversation_lose_nothing() {
 
 /// Asks again and again until the server ends the connection. Returns how many whole
 /// replies have come, and fails when one was not whole or the end was not clean.
-fn converse(mut client: &TcpStream, size: usize) -> u64 {
+fn converse(mut client: &Client, size: usize) -> u64 {
     let mut replies = 0;
     let mut reply = Vec::new();
     loop {

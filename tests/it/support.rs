@@ -85,6 +85,17 @@ pub(crate) fn udp(
     run(options.udp("127.0.0.1:0", handler).unwrap())
 }
 
+/// A client as these tests have it. (Through TLS, it's another type.)
+pub(crate) type Client = TcpStream;
+
+/// A client from a connection that was made by hand.
+pub(crate) fn client(socket: TcpStream) -> Client {
+    socket
+}
+
+/// Whether connections are as they come: not through TLS, where there are no datagrams.
+pub(crate) const IS_PLAIN: bool = true;
+
 /// A TCP client that waits for nothing longer than [`PATIENCE`].
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let client = TcpStream::connect_timeout(&address, PATIENCE).unwrap();

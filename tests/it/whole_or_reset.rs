@@ -11,8 +11,8 @@ use socket2::{Domain, Socket, Type};
 use socketserver::{RequestHandler, Stats, TcpRequest, TcpWriter};
 
 use crate::support::{
-    Notes, PATIENCE, Server, connect, ended, gate, in_time, options, read_all, stop,
-    tcp, wait_until,
+    Client, Notes, PATIENCE, Server, client, connect, ended, gate, in_time, options,
+    read_all, stop, tcp, wait_until,
 };
 
 /// Far more than the system buffers for one connection.
@@ -23,7 +23,7 @@ fn numbered(length: usize) -> Vec<u8> {
 }
 
 /// Goes on sending until it can't any more.
-fn keep_talking(client: &TcpStream) -> thread::JoinHandle<()> {
+fn keep_talking(client: &Client) -> thread::JoinHandle<()> {
     let mut client = client.try_clone().unwrap();
     thread::spawn(move || {
         let until = Instant::now() + PATIENCE;
@@ -35,7 +35,7 @@ fn keep_talking(client: &TcpStream) -> thread::JoinHandle<()> {
 }
 
 /// Reads to a clean end, so many bytes in each millisecond.
-fn read_slowly(mut client: &TcpStream, pace: usize) -> Vec<u8> {
+fn read_slowly(mut client: &Client, pace: usize) -> Vec<u8> {
     let (mut bytes, mut piece) = (Vec::new(), vec![0; pace]);
     loop {
         match client.read(&mut piece).expect("a clean end") {
@@ -150,7 +150,7 @@ fn a_client_that_says_goodbye_and_types_on_gets_everything() {
 }
 
 /// Reads a little at a time.
-struct Slow<'a>(&'a TcpStream);
+struct Slow<'a>(&'a Client);
 
 impl Read for Slow<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -197,7 +197,7 @@ fn the_lines_of_twenty_threads_are_not_torn() {
 }
 
 /// Reads to the end. A clean one must come behind a whole line.
-fn assert_ends_with_a_line(client: &TcpStream, length: usize) {
+fn assert_ends_with_a_line(client: &Client, length: usize) {
     let mut bytes = Vec::new();
     let end = Slow(client).read_to_end(&mut bytes);
     let rest = bytes.len() % (length + 1);
@@ -344,13 +344,13 @@ fn a_client_that_is_cut_off_finds_a_reset() {
 
 /// A client whose system buffers little for it. By itself a system may find that a client
 /// deserves many megabytes.
-fn connect_narrowly(address: SocketAddr) -> TcpStream {
+fn connect_narrowly(address: SocketAddr) -> Client {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(64 * 1024).unwrap();
     socket.connect(&address.into()).unwrap();
-    let client = TcpStream::from(socket);
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    client
+    let narrow = TcpStream::from(socket);
+    narrow.set_read_timeout(Some(PATIENCE)).unwrap();
+    client(narrow)
 }
 
 /// The handler has ended, but the client hasn't read its reply when the drain ends.
@@ -377,7 +377,7 @@ fn a_reply_that_was_not_read_before_the_drains_end_breaks_off_visibly() {
 /// A server that has sent all it can to a client that doesn't read, and such a client. All
 /// of the reply fits into the server's buffer (where the system allows one so large), or
 /// it doesn't.
-fn unread(size: usize, has_ended: bool) -> (TcpStream, Stats) {
+fn unread(size: usize, has_ended: bool) -> (Client, Stats) {
     let options =
         options().send_buffer(2 << 20).write_timeout(Duration::from_millis(200));
     let server = tcp(options, move |request: &mut TcpRequest| {
@@ -571,7 +571,7 @@ const WAYS: [(&str, ReadLine); 7] = [
 fn second_line(
     read_line: ReadLine,
     sent: &[u8],
-    before_the_second: impl FnOnce(&Server, &TcpStream),
+    before_the_second: impl FnOnce(&Server, &Client),
 ) -> Option<String> {
     let (key, gate) = gate();
     let notes = Notes::new();

@@ -1,5 +1,37 @@
 //! Encrypted connections: what is special about them, and the promises about streams once
 //! more, through TLS.
+//!
+//! The modules of `tests/it` that are about streams are here as they stand. Only `support`
+//! is another one: its servers encrypt, and so do its clients. (`one_request` isn't here: its
+//! clients connect before the server is asked to serve one, and wait for it on its thread.)
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
+#![allow(dead_code, reason = "the plain tests use the rest")]
+
+#[path = "../support.rs"]
+mod plain;
+mod support;
 
 mod certificates;
+
+#[path = "../drain.rs"]
+mod drain;
+#[path = "../events.rs"]
+mod events;
+#[path = "../isolation.rs"]
+mod isolation;
+#[path = "../limits.rs"]
+mod limits;
+#[path = "../line_errors.rs"]
+mod line_errors;
+#[path = "../lines.rs"]
+mod lines;
+#[path = "../requests.rs"]
+mod requests;
+#[path = "../stats.rs"]
+mod stats;
+#[path = "../stopping.rs"]
+mod stopping;
+#[path = "../timeouts.rs"]
+mod timeouts;
+#[path = "../whole_or_reset.rs"]
+mod whole_or_reset;
