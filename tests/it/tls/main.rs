@@ -12,6 +12,7 @@ mod plain;
 mod support;
 
 mod certificates;
+mod special;
 
 #[path = "../drain.rs"]
 mod drain;

@@ -30,11 +30,18 @@ static CLIENTS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| Arc::new(config()
 
 /// What a client trusts.
 pub(crate) fn config() -> ClientConfig {
+    config_for(rustls::DEFAULT_VERSIONS)
+}
+
+/// The same for a client that speaks these versions.
+pub(crate) fn config_for(
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(PEM.0.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = config.with_protocol_versions(versions).unwrap();
     config.with_root_certificates(roots).with_no_client_auth()
 }
 
@@ -145,6 +152,33 @@ impl Client {
             self.0.send()?;
         }
         self.0.socket.shutdown(how)
+    }
+
+    /// A client in the middle of its handshake: it has said hello, and read the reply.
+    pub(crate) fn half(socket: TcpStream) -> Self {
+        let name = ServerName::try_from("localhost").unwrap();
+        let tls = ClientConnection::new(Arc::clone(&CLIENTS), name).unwrap();
+        let line = Line { socket, tls: Mutex::new(tls), reading: Mutex::new(()) };
+        line.send().unwrap();
+        line.socket.peek(&mut [0]).unwrap(); // the reply is here, and not looked at
+        Self(Arc::new(line))
+    }
+
+    /// Sends this in one packet with the end of the handshake.
+    pub(crate) fn send_with_handshake(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.tls.lock().writer().write_all(bytes)?;
+        self.0.shake_hands()
+    }
+
+    /// Sends this and the end in one packet.
+    pub(crate) fn send_last(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.shake_hands()?;
+        {
+            let mut tls = self.0.tls.lock();
+            tls.writer().write_all(bytes)?;
+            tls.send_close_notify();
+        }
+        self.0.send()
     }
 
     /// The next thing that this client sends comes with new keys.

@@ -1,0 +1,360 @@
+//! What only encrypted connections have: a handshake, records, `close_notify`.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socketserver::{ServerBuilder, TcpRequest};
+
+use crate::support::*;
+
+/// A builder, and the errors that its server reports.
+fn listening() -> (ServerBuilder, Notes<String>) {
+    let errors = Notes::new();
+    let note = errors.clone();
+    (options().handle_error(move |_, error| note.add(error.to_string())), errors)
+}
+
+/// Stands between a client and a server, and passes on what `change` makes of it.
+fn relay(
+    server: SocketAddr,
+    change: impl Fn(&mut Vec<u8>) + Clone + Send + 'static,
+    at_once: usize,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let client = listener.accept().unwrap().0;
+        let server = TcpStream::connect(server).unwrap();
+        for stream in [&client, &server] {
+            stream.set_nodelay(true).unwrap();
+        }
+        let pass = move |mut from: TcpStream,
+                         mut to: TcpStream,
+                         change: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = [0; 65_536];
+            while let Ok(count @ 1..) = from.read(&mut bytes) {
+                let mut some = bytes[..count].to_vec();
+                change(&mut some);
+                if some.chunks(at_once).any(|part| to.write_all(part).is_err()) {
+                    break;
+                }
+            }
+            let _ = to.shutdown(Shutdown::Write);
+        };
+        let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        let way_back = thread::spawn(move || pass(back.0, back.1, &|_| ()));
+        pass(client, server, &change);
+        let _ = way_back.join();
+    });
+    address
+}
+
+#[test]
+fn a_client_that_is_silent_in_its_handshake_delays_no_other_and_times_out() {
+    let (options, errors) = listening();
+    let server = tcp(options.handshake_timeout(Duration::from_millis(300)), Echo);
+    let mut silent = crate::plain::connect(server.local_addr());
+    assert_echo(connect(server.local_addr()), b"hello");
+    assert_eq!(silent.read(&mut [0; 100]).unwrap(), 0);
+    wait_until("it is counted", || server.stats().timed_out == 1);
+    let stats = stop(server);
+    assert_eq!((stats.finished, stats.failed), (1, 0));
+    assert_eq!(errors.len(), 0, "{:?}", errors.all());
+}
+
+/// Each byte comes within the time, and all of them don't.
+#[test]
+fn a_client_that_trickles_its_handshake_times_out() {
+    let server = tcp(options().handshake_timeout(Duration::from_millis(500)), Echo);
+    let mut client = crate::plain::connect(server.local_addr());
+    let begin = Instant::now();
+    // A record of 512 bytes begins: a ClientHello.
+    let mut hello = [22, 3, 1, 2, 0, 1].into_iter().chain(std::iter::repeat(0));
+    while begin.elapsed() < PATIENCE
+        && client.write_all(&[hello.next().unwrap_or_default()]).is_ok()
+        && server.stats().timed_out + server.stats().disconnected == 0
+    {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let stats = stop(server);
+    assert_eq!(stats.timed_out, 1, "{stats}");
+}
+
+#[test]
+fn what_is_not_tls_is_answered_with_an_alert_and_counted_not_reported() {
+    let (options, errors) = listening();
+    let server = tcp(options, Echo);
+    let address = server.local_addr();
+    let noise: [&[u8]; 4] = [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"\xff\xfe\n",
+        &[0; 3000],
+        b"hello\n",
+    ];
+    for bytes in noise {
+        let mut client = crate::plain::connect(address);
+        client.write_all(bytes).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let reply = read_all(client);
+        // (Three bytes are no record yet: the client has gone in the middle of one.)
+        assert!(
+            reply.is_empty() || reply[0] == 21,
+            "{bytes:?} is answered by {reply:?}"
+        );
+    }
+    let mut client = crate::plain::connect(address);
+    client.write_all(noise[0]).unwrap();
+    assert_eq!(read_all(client)[0], 21, "an alert, though the client waits");
+    wait_until("they are counted", || server.stats().disconnected == 5);
+    assert_echo(connect(address), b"hello");
+    let stats = stop(server);
+    assert_eq!((stats.finished, stats.failed, stats.disconnected), (1, 0, 5));
+    assert_eq!(errors.len(), 0, "{:?}", errors.all());
+}
+
+#[test]
+fn five_hundred_failed_handshakes_leave_nothing_behind() {
+    let server = tcp(options().max_connections(8), Echo);
+    for number in 0..500 {
+        let mut client = crate::plain::connect(server.local_addr());
+        let _ = client.write_all(&[22, 3, 1, 0, number as u8, 9]);
+    }
+    wait_until("they have left", || server.stats().active == 0);
+    assert_echo(connect(server.local_addr()), b"hello");
+    let stats = stop(server);
+    assert_eq!((stats.accepted, stats.finished, stats.disconnected), (501, 1, 500));
+}
+
+#[test]
+fn byte_by_byte_is_as_good_as_any_other_way() {
+    let server = tcp(options(), Echo);
+    let relay = relay(server.local_addr(), |_| (), 1);
+    let client = connect(relay);
+    let text: Vec<u8> = (0..5000_u32).map(|number| number as u8).collect();
+    assert_echo(&client, &text);
+    for byte in &text[..50] {
+        assert_echo(&client, &[*byte]);
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    assert!(read_all(&client).is_empty());
+    assert_eq!(stop(server).finished, 1);
+}
+
+#[test]
+fn a_changed_byte_ends_the_connection_and_is_counted_not_reported() {
+    let (options, errors) = listening();
+    let (asking, kinds) = crossbeam_channel::unbounded();
+    let server = tcp(options, move |request: &mut TcpRequest| {
+        let mut line = String::new();
+        loop {
+            match request.read_line(&mut line) {
+                Ok(0) => return Ok(()),
+                Ok(_) => request.write_all(b"yes\n")?,
+                Err(error) => {
+                    asking.send(error.kind()).unwrap();
+                    return Err(error);
+                }
+            }
+        }
+    });
+    let change = |bytes: &mut Vec<u8>| {
+        // What comes after the handshake has records of type 23, and this length.
+        if bytes.len() == 5 + 13 + 1 + 16 {
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+        }
+    };
+    let mut client = connect(relay(server.local_addr(), change, 65_536));
+    client.write_all(b"hello\n").unwrap();
+    assert_eq!((&client).read(&mut [0; 4]).unwrap(), 4);
+    client.write_all(b"hello, world\n").unwrap();
+    assert!(client.read_to_end(&mut Vec::new()).is_err());
+    assert_eq!(kinds.recv_timeout(PATIENCE), Ok(ErrorKind::InvalidData));
+    wait_until("it is counted", || server.stats().disconnected == 1);
+    assert_eq!((stop(server).failed, errors.len()), (0, 0));
+}
+
+#[test]
+fn an_end_that_was_not_announced_is_a_disconnect() {
+    let (asking, kinds) = crossbeam_channel::unbounded();
+    let server = tcp(options(), move |request: &mut TcpRequest| {
+        let result = request.read_to_end(&mut Vec::new());
+        asking.send(result.as_ref().map_err(io::Error::kind).copied()).unwrap();
+        result.map(drop)
+    });
+    let mut announced = connect(server.local_addr());
+    announced.write_all(b"whole").unwrap();
+    announced.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(kinds.recv_timeout(PATIENCE), Ok(Ok(5)));
+    assert!(read_all(announced).is_empty());
+
+    let mut cut = connect(server.local_addr());
+    cut.write_all(b"who").unwrap();
+    TcpStream::shutdown(&cut, Shutdown::Write).unwrap();
+    assert_eq!(kinds.recv_timeout(PATIENCE), Ok(Err(ErrorKind::UnexpectedEof)));
+    assert!(
+        cut.read_to_end(&mut Vec::new()).is_err(),
+        "it ends badly for the client, too"
+    );
+    wait_until("they have left", || server.stats().active == 0);
+    let stats = stop(server);
+    assert_eq!((stats.finished, stats.disconnected), (1, 1));
+}
+
+/// The last words and the end in one packet: the socket tells the server only once.
+#[test]
+fn last_words_and_end_may_come_at_once() {
+    let server = tcp(options(), |request: &mut TcpRequest| {
+        let mut small = [0; 3];
+        request.read_exact(&mut small)?;
+        while request.read(&mut small)? > 0 {}
+        request.write_all(b"that was all")
+    });
+    for size in [3, 4, 5000] {
+        let client = connect(server.local_addr());
+        client.send_last(&vec![b'x'; size]).unwrap();
+        assert_eq!(read_all(client), b"that was all", "{size} bytes");
+    }
+    assert_eq!(stop(server).finished, 3);
+}
+
+#[test]
+fn new_keys_may_come_while_both_sides_write() {
+    let server = tcp(options(), Echo);
+    let client = connect(server.local_addr());
+    for round in 0..20 {
+        client.refresh_keys();
+        assert_echo(&client, format!("round {round}").as_bytes());
+    }
+    drop(client);
+    assert_eq!(stop(server).finished, 1);
+}
+
+#[test]
+fn old_clients_with_tls_1_2_are_served() {
+    let server = tcp(options(), Echo);
+    let config = config_for(&[&rustls::version::TLS12]);
+    let stream = crate::plain::connect(server.local_addr());
+    let client = Client::with(stream, Arc::new(config));
+    assert_echo(&client, &[b'x'; 40_000]);
+    client.shutdown(Shutdown::Write).unwrap();
+    assert!(read_all(client).is_empty());
+    assert_eq!(stop(server).finished, 1);
+}
+
+/// In both directions at once, from several threads on each side.
+#[test]
+fn sixty_four_megabytes_each_way_arrive_unharmed() {
+    const PIECE: usize = 64 * 1024;
+    const PIECES: usize = 256;
+    let server = tcp(options(), |request: &mut TcpRequest| {
+        let writers: Vec<_> = (0..4_u8)
+            .map(|number| {
+                let mut writer = request.writer();
+                thread::spawn(move || {
+                    (0..PIECES).try_for_each(|_| writer.write_all(&[number; PIECE]))
+                })
+            })
+            .collect();
+        let mut sums = [0_u64; 4];
+        let mut piece = vec![0; PIECE];
+        for _ in 0..4 * PIECES {
+            request.read_exact(&mut piece)?;
+            assert!(
+                piece.iter().all(|byte| *byte == piece[0]),
+                "a piece is in one piece"
+            );
+            sums[usize::from(piece[0])] += 1;
+        }
+        for writer in writers {
+            writer.join().unwrap()?;
+        }
+        assert_eq!(sums, [PIECES as u64; 4]);
+        request.write_all(b"well")
+    });
+    let client = connect(server.local_addr());
+    let whole = Arc::new(parking_lot::Mutex::new(())); // our client has no such lock
+    let writers: Vec<_> = (0..4_u8)
+        .map(|number| {
+            let (mut client, whole) = (client.clone(), Arc::clone(&whole));
+            thread::spawn(move || {
+                for _ in 0..PIECES {
+                    let _whole = whole.lock();
+                    client.write_all(&[number; PIECE]).unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut sums = [0; 4];
+    let mut piece = vec![0; PIECE];
+    for _ in 0..4 * PIECES {
+        (&client).read_exact(&mut piece).unwrap();
+        assert!(piece.iter().all(|byte| *byte == piece[0]), "a piece is in one piece");
+        sums[usize::from(piece[0])] += 1;
+    }
+    assert_eq!(sums, [PIECES; 4]);
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    assert_eq!(read_all(client), b"well");
+    assert_eq!(stop(server).finished, 1);
+}
+
+#[test]
+fn a_server_that_stops_does_not_wait_for_a_client_that_never_began() {
+    let server = tcp(options().drain_timeout(PATIENCE).handshake_timeout(None), Echo);
+    let mut silent = crate::plain::connect(server.local_addr());
+    wait_until("it is there", || server.stats().active == 1);
+    let stats = stop(server);
+    assert_eq!((stats.disconnected, stats.cut_off), (1, 0), "{stats}");
+    let _ = silent.read(&mut [0]); // an end, or a reset
+}
+
+/// A client that was in the middle of its handshake when the server stopped gets its reply.
+#[test]
+fn a_handshake_that_has_begun_may_end_though_the_server_stops() {
+    let server = tcp(options(), |request: &mut TcpRequest| {
+        let line = request.next_line()?.unwrap_or_default();
+        request.write_all(line.to_uppercase().as_bytes())
+    });
+    let stream = crate::plain::connect(server.local_addr());
+    let half = Client::half(stream); // has sent its hello, and read the server's
+    server.shutdown();
+    wait_until("it stops", || server.is_shutting_down());
+    half.send_with_handshake(b"hello\n").unwrap();
+    assert_eq!(read_all(half), b"HELLO");
+    assert_eq!(ended(server).finished, 1);
+}
+
+/// A Unix socket knows no reset. But here the client can tell.
+#[cfg(unix)]
+#[test]
+fn a_reply_that_breaks_off_on_a_unix_socket_is_seen_to_break_off() {
+    use rustls::pki_types::ServerName;
+    use socketserver::UnixRequest;
+    use std::os::unix::net::UnixStream;
+
+    let dir = TempDir::new();
+    for fails in [true, false] {
+        let path = dir.path("socket");
+        let server = options().handle_error(|_, _| ());
+        let server = server.unix(&path, move |request: &mut UnixRequest| {
+            request.write_all(b"half a re")?;
+            if fails {
+                Err(io::Error::other("no more"))
+            } else {
+                request.write_all(b"ply")
+            }
+        });
+        let server = run(server.unwrap());
+        let mut stream = UnixStream::connect(&path).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut tls = rustls::ClientConnection::new(Arc::new(config()), name).unwrap();
+        let mut reply = Vec::new();
+        let read = rustls::Stream::new(&mut tls, &mut stream).read_to_end(&mut reply);
+        assert_eq!(read.is_err(), fails, "{read:?}");
+        assert_eq!(stop(server).finished, u64::from(!fails));
+    }
+}
