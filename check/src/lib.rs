@@ -8,6 +8,7 @@
 //! - `program`: a solution: built, started, stopped
 //! - `client`: somebody who talks to it, on TCP or UDP, and waits for a limited time only
 //! - `server`: what a client that is judged talks to
+//! - `websocket`: the same for lesson 19
 //! - `broken`: what was seen, and a thought that helps
 //! - `learner`: where a solution goes, and how far one is
 //! - `exercises`: a file for each exercise that can be judged
@@ -25,6 +26,7 @@ mod exercises;
 mod learner;
 mod program;
 mod server;
+mod websocket;
 
 /// What is asked of a solution.
 #[derive(Debug)]

@@ -88,20 +88,27 @@ pub(crate) fn python() -> Option<&'static str> {
 }
 
 /// Python 3 for the Python version of this lesson: `None` where a package that it needs
-/// isn't installed. Says so, once for each lesson.
+/// isn't installed.
 pub(crate) fn python_for(lesson: &str) -> Option<&'static str> {
+    match package(lesson) {
+        Some(package) => python_with(&package),
+        None => python(),
+    }
+}
+
+/// Python 3, if it has this package. Says so, once for each package, if it hasn't.
+pub(crate) fn python_with(package: &str) -> Option<&'static str> {
     static FOUND: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
     let python = python()?;
-    let Some(package) = package(lesson) else { return Some(python) };
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_there = *found.entry(lesson.to_owned()).or_insert_with(|| {
+    let is_there = *found.entry(package.to_owned()).or_insert_with(|| {
         let import = ["-c".to_owned(), format!("import {package}")];
         let answer = Command::new(python).args(import).output();
         let is_there = answer.is_ok_and(|answer| answer.status.success());
         if !is_there {
             announce(&format!(
-                "SKIPPED: no {package} here, so nothing was tested against the Python \
-                 version of {lesson}. This installs it: python3 -m pip install {package}"
+                "SKIPPED: Python has no {package} here, so nothing was tested with it. \
+                 This installs it: python3 -m pip install {package}"
             ));
         }
         is_there
@@ -120,7 +127,7 @@ pub(crate) fn package(lesson: &str) -> Option<String> {
 }
 
 /// Writes a line past the test harness, which hides what a passing test prints.
-fn announce(line: &str) {
+pub(crate) fn announce(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
