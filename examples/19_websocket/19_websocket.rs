@@ -13,6 +13,7 @@ mod client;
 mod earlier;
 mod frames;
 mod guest;
+mod lines;
 mod meeting;
 #[path = "../support/mod.rs"]
 mod support;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     Lesson::new("the chat room in a browser", demonstration)
         .ends("127.0.0.1:5000", serve, client::client)
         .number("ping", 20, "server: seconds of silence until a ping")
+        .text("lines", "HOST:PORT", "serve: let lesson 14's clients in, here")
         .run()
 }
 
@@ -60,25 +62,28 @@ impl<A: Address> RequestHandler<StreamRequest<A>> for WebChat {
 }
 // [/handler]
 
-// [room]
-fn room(addr: &str, args: &Args) -> io::Result<ThreadedServer> {
+// [server]
+fn server(addr: &str, args: &Args, room: Arc<Room>) -> io::Result<ThreadedServer> {
     let ping = Duration::from_secs(args.number("ping").max(1) as u64);
     ThreadedServer::builder()
         .write_timeout(Duration::from_secs(5)) // who doesn't read may not stay
         .thread_name("handler")
         .on_event(come_and_go)
-        .tcp(addr, WebChat { room: Arc::default(), guest: None, ping })
+        .tcp(addr, WebChat { room, guest: None, ping })
 }
-// [/room]
 
 fn serve(args: &Args) -> io::Result<()> {
-    let server = room(args.addr(), args)?;
+    let room = Arc::default();
+    let server = server(args.addr(), args, Arc::clone(&room))?;
+    let lines = args.text("lines").map(|addr| lines::spawn(addr, &room));
+    let _lines = lines.transpose()?; // it stops when this function ends
     server.handle().shutdown_on_ctrl_c()?;
     args.listening(server.local_addr());
     say!("in a browser: http://{}/", reachable(server.local_addr()));
     server.serve_forever()
 }
+// [/server]
 
 fn demonstration(args: &Args) -> io::Result<()> {
-    meeting::meet(room("127.0.0.1:0", args)?)
+    meeting::meet(server("127.0.0.1:0", args, Arc::default())?)
 }

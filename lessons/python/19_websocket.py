@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import pathlib
 import signal
 import socket
@@ -117,7 +118,9 @@ async def serve(host, port):
     print("listening on {}:{}".format(*listener.getsockname()), flush=True)
 
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C just ends it
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
     server.stop()  # accepts no more clients; the open connections stay
     for member in list(WebChat.members.values()):

@@ -448,6 +448,32 @@ fn pongs_do_not_get_into_the_middle_of_a_line() -> Outcome {
 }
 
 #[test]
+fn clients_of_lesson_14_are_in_the_same_room() -> Outcome {
+    // Somebody else might get this port before the server does.
+    let started = (0..5).find_map(|_| {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let lines = port.ok()?;
+        Some((server_with(&["--lines", &lines.to_string()]).ok()?, lines))
+    });
+    let ((mut server, addr), lines) = started.ok_or("no port")?;
+    let mut ada = witness(addr)?;
+    let mut bob =
+        Program::example("14_chat", &["client", "--addr", &lines.to_string()])?;
+    let end = Instant::now() + DEADLINE;
+    assert!(bob.line(end)?.is_some_and(|line| line.starts_with("-- you are guest-2")));
+    ada.says("h\u{e9}llo\nyou")?;
+    assert_eq!(bob.line(end)?.as_deref(), Some("ada: h\u{e9}llo\u{fffd}you"));
+    bob.type_line("Hello, ada")?;
+    ada.hears("guest-2: Hello, ada")?;
+    server.interrupt()?;
+    assert_eq!(bob.line(end)?.as_deref(), Some("-- the server stops: goodbye"));
+    assert_eq!(ada.hears_the_end()?.0, 1001);
+    drop(ada);
+    assert!(server.status(end)?.success());
+    Ok(())
+}
+
+#[test]
 fn at_ctrl_c_fifty_clients_get_1001() -> Outcome {
     let (mut server, addr) = server()?;
     let crowd = (0..50).map(|_| Client::enters(addr));
