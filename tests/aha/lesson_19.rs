@@ -13,7 +13,9 @@ use course::programs::{
 };
 use parking_lot::Mutex;
 use socket2::{Domain, SockRef, Socket, Type};
-use websocket_client::{BINARY, CLOSE, Client, PING, PONG, TEXT, UPGRADE, close, frame};
+use websocket_client::{
+    BINARY, CLOSE, Client, PING, PONG, TEXT, UPGRADE, close, frame, in_time,
+};
 
 #[path = "../course/mod.rs"]
 mod course;
@@ -144,12 +146,18 @@ fn only_our_own_page_may_come_in() -> Outcome {
     Ok(())
 }
 
-/// A byte now and then keeps every timeout of reading from running out. A deadline holds.
+/// A byte now and then keeps every timeout of reading from running out. A deadline holds,
+/// and it holds for the head only.
 #[test]
 fn a_head_that_trickles_in_is_not_waited_for_forever() -> Outcome {
     let (_server, addr) = server()?;
+    let mut ada = witness(addr)?;
+    let mut bob = Client::enters(addr)?;
+    let brief = Some(Duration::from_millis(500));
+    bob.stream.set_read_timeout(brief)?;
+    assert!(bob.frame().is_err()); // so bob has been there for half a second longer
     let mut stream = TcpStream::connect(addr)?;
-    stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+    stream.set_read_timeout(brief)?;
     stream.write_all(UPGRADE.as_bytes())?;
     let begin = Instant::now();
     let end = loop {
@@ -163,6 +171,8 @@ fn a_head_that_trickles_in_is_not_waited_for_forever() -> Outcome {
     };
     assert!(!end.is_ok_and(|count| count > 0), "an answer to half a head");
     assert!(begin.elapsed() > Duration::from_secs(5), "{:?}", begin.elapsed());
+    bob.says("I have been here for longer than that")?;
+    ada.hears("guest-2: I have been here for longer than that")?;
     Ok(())
 }
 
@@ -343,7 +353,9 @@ fn a_silent_client_gets_a_ping_and_who_answers_may_stay() -> Outcome {
     here.sends(&frame(PONG, b""))?;
     assert_eq!(gone.frame()?.0, PING); // does not answer
     assert_eq!(gone.hears_the_end()?, (1002, "no pong".to_owned()));
+    let end = Instant::now() + DEADLINE;
     loop {
+        in_time(end)?;
         match here.frame()? {
             (PING, _) => here.sends(&frame(PONG, b""))?,
             (TEXT, line) if line == b"-- guest-2 left" => break,
@@ -352,6 +364,7 @@ fn a_silent_client_gets_a_ping_and_who_answers_may_stay() -> Outcome {
     }
     here.says("/who")?;
     loop {
+        in_time(end)?;
         match here.frame()? {
             (PING, _) => here.sends(&frame(PONG, b""))?,
             (_, line) => break assert_eq!(line, b"-- here: guest-1"),
@@ -411,6 +424,28 @@ fn who_does_not_read_is_turned_out_and_the_others_hear_everything() -> Outcome {
             is_turned_out |= line == "-- guest-1 was disconnected: does not read";
         }
         talk.join().map_err(|_| "ada panicked")??;
+        Ok(())
+    })
+}
+
+#[test]
+fn who_is_turned_out_and_then_reads_is_told_why() -> Outcome {
+    let (_server, addr) = server()?;
+    let mut deaf = Client::opens(soon_full(addr)?)?;
+    deaf.text()?;
+    let mut ada = Client::enters(addr)?;
+    let mut bob = Client::enters(addr)?;
+    let stop = ada.stream.try_clone()?;
+    thread::scope(|scope| -> Outcome {
+        scope.spawn(|| while ada.says(&"bla ".repeat(900)).is_ok() {});
+        let end = Instant::now() + DEADLINE;
+        while bob.text()? != "-- guest-1 was disconnected: does not read" {
+            in_time(end)?;
+        }
+        stop.shutdown(Shutdown::Both)?; // ada's last word
+        SockRef::from(&deaf.stream).set_recv_buffer_size(1024 * 1024)?;
+        assert_eq!(deaf.hears_the_end()?, (1008, "you do not read".to_owned()));
+        assert!(deaf.is_over()?);
         Ok(())
     })
 }

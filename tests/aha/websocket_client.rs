@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use super::course::programs::DEADLINE;
 
@@ -98,13 +99,18 @@ impl Client {
 
     /// Reads until this text comes.
     pub(crate) fn hears(&mut self, wanted: &str) -> io::Result<()> {
-        while self.text()? != wanted {}
+        let end = Instant::now() + DEADLINE;
+        while self.text()? != wanted {
+            in_time(end)?;
+        }
         Ok(())
     }
 
     /// Reads to the close frame: gives its code (0, if it has none) and its reason.
     pub(crate) fn hears_the_end(&mut self) -> io::Result<(u16, String)> {
+        let end = Instant::now() + DEADLINE;
         loop {
+            in_time(end)?;
             let (first, data) = self.frame()?;
             if first != CLOSE {
                 continue;
@@ -125,6 +131,14 @@ impl Client {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Nothing goes on forever, whatever comes.
+pub(crate) fn in_time(end: Instant) -> io::Result<()> {
+    if Instant::now() > end {
+        return Err(io::Error::other("other frames come, and not the right one"));
+    }
+    Ok(())
 }
 
 /// A frame with a mask, as a client's must have one.
