@@ -18,13 +18,17 @@ pub(crate) fn meet(server: ThreadedServer) -> io::Result<()> {
     let at = addr.clone();
     actor("page", move || look(&at))?.end()?;
 
-    let (ada_is_here, at) = (Arc::new(Signal::default()), addr.clone());
-    let here = Arc::clone(&ada_is_here);
+    let at = addr.clone();
+    let [ada_is_here, bob_has_left] = [(); 2].map(|()| Arc::new(Signal::default()));
+    let (here, left) = (Arc::clone(&ada_is_here), Arc::clone(&bob_has_left));
     let ada = actor("ada", move || {
         let (reader, writer) = open(&at)?;
         listen(reader, &writer, |line| {
             say!("{line}");
             here.give();
+            if line.ends_with(" left") {
+                left.give();
+            }
         })
     })?;
     ada_is_here.wait()?;
@@ -35,6 +39,7 @@ pub(crate) fn meet(server: ThreadedServer) -> io::Result<()> {
         listen(reader, &writer, |line| say!("{line}"))
     })?;
     bob.end()?;
+    bob_has_left.wait()?; // ada has read it
     server.shutdown();
     ada.end()
 }
