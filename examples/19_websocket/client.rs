@@ -10,6 +10,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role};
 
 use super::earlier::http::head::{Head, MAX_FIRST_LINE, read_headers, read_line};
+use super::earlier::http::text::shortened;
 use super::earlier::screen;
 use super::frames::{Heard, Reader, Writer, frame};
 use super::support::{Args, PATIENCE, mistake};
@@ -36,16 +37,18 @@ pub(crate) fn open(addr: &str) -> io::Result<Halves> {
 
     let mut reader = BufReader::new(stream.try_clone()?);
     let first = read_line(&mut reader, MAX_FIRST_LINE)?;
+    let other = mistake(format!(
+        "The server at {addr} has no chat room: it answers {}.\n\
+         Is it the one of lesson 19?",
+        shortened(&first)
+    ));
+    if !first.starts_with("HTTP/1.1 101 ") {
+        return Err(other);
+    }
     let head = Head { first, headers: read_headers(&mut reader)? };
-    let accept = head.values("Sec-WebSocket-Accept").next().unwrap_or_default();
-    if !head.first.starts_with("HTTP/1.1 101 ")
-        || accept != derive_accept_key(key.as_bytes())
-    {
-        return Err(mistake(format!(
-            "The server at {addr} has no chat room: it answers `{}`.\n\
-             Is it the one of lesson 19?",
-            head.first
-        )));
+    let accept: Vec<&str> = head.values("Sec-WebSocket-Accept").collect();
+    if accept != [derive_accept_key(key.as_bytes())] {
+        return Err(other); // it doesn't know what it has said
     }
     stream.set_read_timeout(None)?; // in a room, it may be quiet for hours
     Ok((Reader::new(reader, Role::Client), Writer::new(stream, Role::Client)))
@@ -96,7 +99,9 @@ pub(crate) fn listen(
 /// A close frame in words.
 fn told(frame: Option<&CloseFrame>) -> String {
     match frame {
-        Some(CloseFrame { code, reason }) => format!("{code} {reason}"),
+        Some(CloseFrame { code, reason }) => {
+            format!("{code} {reason}").trim_end().to_owned()
+        }
         None => "without a code".to_owned(),
     }
 }

@@ -139,7 +139,8 @@ async def client(host, port):
     if room.close_code is None:
         print("(the connection ended without a close frame)", flush=True)
     else:
-        print(f"(closed: {room.close_code} {room.close_reason or ''})", flush=True)
+        end = f"{room.close_code} {room.close_reason or ''}".rstrip()
+        print(f"(closed: {shown(end)})", flush=True)
 
 
 def type_into(room, loop):
