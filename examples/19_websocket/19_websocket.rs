@@ -66,7 +66,7 @@ impl<A: Address> RequestHandler<StreamRequest<A>> for WebChat {
 fn server(addr: &str, args: &Args, room: Arc<Room>) -> io::Result<ThreadedServer> {
     let ping = Duration::from_secs(args.number("ping").max(1) as u64);
     ThreadedServer::builder()
-        .write_timeout(Duration::from_secs(5)) // who doesn't read may not stay
+        .write_timeout(Duration::from_secs(5)) // a client that doesn't read can't stay
         .thread_name("handler")
         .on_event(come_and_go)
         .tcp(addr, WebChat { room, guest: None, ping })

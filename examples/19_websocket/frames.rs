@@ -50,12 +50,12 @@ impl<R: Read> Reader<R> {
         Self(WebSocket::from_raw_socket(OnlyReads(stream), role, Some(config(4096))))
     }
 
-    // [hear]
     /// Waits for what comes next.
     ///
     /// # Errors
     ///
     /// It can't be read.
+    // [hear]
     pub(crate) fn hear(&mut self) -> io::Result<Heard> {
         Ok(match self.0.read() {
             Ok(Message::Text(text)) => Heard::Text(text.to_string()),
@@ -121,7 +121,7 @@ impl<W: Write> Writer<W> {
     }
 
     // [send]
-    /// Sends one message. Who comes meanwhile waits, so no frame gets into another one.
+    /// Sends one message. Other threads wait meanwhile, so no frame gets into another one.
     fn send(&self, message: Message) -> io::Result<()> {
         self.0.lock().send(message).map_err(|error| match error {
             Error::Io(error) => error,

@@ -41,12 +41,12 @@ impl Guest {
         Ok(guest)
     }
 
-    // [listen]
     /// Hears what the client says, up to the end.
     ///
     /// # Errors
     ///
     /// It can't be read, or an answer can't be written.
+    // [listen]
     pub(crate) fn listen<A: Address>(
         &self,
         request: &mut StreamRequest<A>,
@@ -91,7 +91,7 @@ impl Guest {
                 break;
             }
         }
-        // If the handler hasn't parted from the client, the room has: it does not read.
+        // If the handler hasn't parted from the client, the room has: it doesn't read.
         let turned_out = || frame(CloseCode::Policy, "you do not read");
         let parting = self.parting.get().cloned().unwrap_or_else(turned_out);
         let _ = self.client.close(parting);

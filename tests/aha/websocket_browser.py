@@ -95,6 +95,13 @@ class Tab:
         sys.exit(f"no {words!r} in {text!r}")
 
 
+def eventually(tab, script, wanted):
+    end = time.monotonic() + PATIENCE
+    while (found := tab.run(script)) != wanted:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+
+
 def look(browser, command, shots):
     server = Server(command, "127.0.0.1:0")
     url = f"http://{server.addr}/"
@@ -132,6 +139,18 @@ def look(browser, command, shots):
                 browser.shot(shots / f"page_{scheme}_{width}.png")
     print("everything has a name, and contrast enough, light and dark")
 
+    other = Server(command, "127.0.0.1:0")
+    stranger = Tab(browser, f"http://{other.addr}/", False)
+    stranger.run(f"""
+        window.ends = [];
+        const room = new WebSocket("ws://{server.addr}/chat");
+        room.onclose = ({{code}}) => window.ends.push(code);
+        room.onopen = () => window.ends.push("open");
+    """)
+    eventually(stranger, "return window.ends", [1006])
+    other.ctrl_c()
+    print("another page isn't let in, and can't see why")
+
     bob.type("/quit" + ENTER)
     bob.shows("closed: 1000 goodbye", "#state")
     ada.shows("guest-2 left", "#lines")
@@ -149,11 +168,7 @@ def look(browser, command, shots):
     server.ctrl_c()
     ada.shows("lost: 1001 the server stops", "#state")
     ada.type("typed meanwhile" + ENTER)
-    end = time.monotonic() + PATIENCE
-    while len(ada.run("return window.ends")) < 50 and time.monotonic() < end:
-        time.sleep(0.05)
-    ends = ada.run("return window.ends")
-    assert ends == [[1001, True]] * 50, ends
+    eventually(ada, "return window.ends", [[1001, True]] * 50)
     print("Ctrl-C closes fifty-one clients with 1001")
 
     server = Server(command, server.addr)
