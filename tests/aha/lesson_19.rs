@@ -482,6 +482,7 @@ fn pongs_do_not_get_into_the_middle_of_a_line() -> Outcome {
     })
 }
 
+#[cfg(unix)]
 #[test]
 fn clients_of_lesson_14_are_in_the_same_room() -> Outcome {
     // Somebody else might get this port before the server does.
@@ -508,6 +509,7 @@ fn clients_of_lesson_14_are_in_the_same_room() -> Outcome {
     Ok(())
 }
 
+#[cfg(unix)]
 #[test]
 fn at_ctrl_c_fifty_clients_get_1001() -> Outcome {
     let (mut server, addr) = server()?;
@@ -608,6 +610,7 @@ fn a_lock_around_it_all_lets_nobody_write() -> Outcome {
 
 // ---- Clients that nobody here has written ---------------------------------------------
 
+#[cfg(unix)] // elsewhere, nobody can press Ctrl-C for a program
 #[test]
 fn a_browser_chats_and_comes_back() -> Outcome {
     for program in ["chromium", "chromedriver"] {
@@ -628,6 +631,7 @@ fn a_browser_chats_and_comes_back() -> Outcome {
     Ok(())
 }
 
+#[cfg(unix)]
 #[test]
 fn the_library_websockets_chats() -> Outcome {
     let Some(python) = python_with("websockets") else { return Ok(()) };
@@ -668,6 +672,7 @@ fn curl_shows_the_answer_and_the_first_frame() -> Outcome {
 }
 
 /// What each client shows of the same visit, whichever server it talks to.
+#[cfg(unix)]
 #[test]
 fn python_and_rust_show_the_same() -> Outcome {
     let typed =
