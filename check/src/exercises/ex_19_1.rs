@@ -22,8 +22,8 @@ pub(super) const EXERCISE: Exercise = Exercise {
         },
         Promise { name: "nobody in the room hears of it", test: unheard },
         Promise { name: "the page is served, and takes nobody's place", test: page },
-        Promise { name: "who leaves makes room, however that happens", test: leaves },
         Promise { name: "who is sent away makes no room", test: sent_away },
+        Promise { name: "who leaves makes room, however that happens", test: leaves },
         Promise { name: "of eight who come at once, two get in", test: at_once },
     ],
 };
