@@ -28,11 +28,10 @@ pub(crate) fn answer(client: &mut (impl BufRead + Write)) -> io::Result<bool> {
             Ok(key) => switch(client, &key),
             Err(error) => refuse(client, error),
         },
-        ("GET" | "HEAD", "/") => {
-            let page = if request.method == "HEAD" { "" } else { PAGE };
-            respond(client, "200 OK", "text/html", PAGE.len(), page)
-        }
-        ("GET" | "HEAD", _) => refuse(client, refused("404 Not Found", "no such page")),
+        ("GET", "/") => respond(client, "200 OK", "text/html", PAGE.len(), PAGE),
+        ("HEAD", "/") => respond(client, "200 OK", "text/html", PAGE.len(), ""),
+        ("GET", _) => refuse(client, refused("404 Not Found", "no such page")),
+        ("HEAD", _) => respond(client, "404 Not Found", "text/plain", 0, ""),
         _ => refuse(client, refused("405 Method Not Allowed", "only GET and HEAD")),
     }
 }
@@ -49,7 +48,10 @@ fn accept_key(Request { head, is_1_1, .. }: &Request) -> io::Result<String> {
         |name, word| head.list(name).iter().any(|it| it.eq_ignore_ascii_case(word));
     let only = |name| head.values(name).collect::<Vec<_>>();
     if !is_1_1 || !has("Connection", "upgrade") || !has("Upgrade", "websocket") {
-        return Err(refused("426 Upgrade Required", "here is a WebSocket"));
+        return Err(refused(
+            "426 Upgrade Required",
+            "this is for WebSockets; the page is at /",
+        ));
     }
     if only("Sec-WebSocket-Version") != ["13"] {
         return Err(refused("426 Upgrade Required", "only version 13"));

@@ -68,6 +68,8 @@ fn one_port_serves_the_page_and_the_socket() -> Outcome {
     assert!(body.ends_with("</script>\n"));
     let only_head = asked(addr, b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")?;
     assert_eq!(only_head, format!("{head}\r\n\r\n"));
+    let nothing = asked(addr, b"HEAD /nothing HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    assert!(nothing.starts_with("HTTP/1.1 404 ") && nothing.ends_with("\r\n\r\n"));
     Client::enters(addr)?;
     Ok(())
 }
@@ -580,6 +582,29 @@ fn tornado_keeps_what_a_client_does_not_read() -> Outcome {
     })?;
     let more = memory(&server)? - before;
     assert!(more > 6000, "{more} KiB"); // 9 MB were said
+    Ok(())
+}
+
+#[test]
+fn tornado_keeps_the_same_rules() -> Outcome {
+    let Some(python) = programs::python_for(LESSON) else { return Ok(()) };
+    let mut command = Command::new(python);
+    command.arg(format!("lessons/python/{LESSON}.py"));
+    let (_server, addr) =
+        Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]))?;
+    let stranger = format!("{UPGRADE}Origin: http://evil.example\r\n\r\n");
+    let mut client = Client { stream: TcpStream::connect(addr)? };
+    client.sends(stranger.as_bytes())?;
+    assert!(client.head()?.starts_with("HTTP/1.1 403 "));
+
+    let mut client = Client::enters(addr)?;
+    client.sends(&frame(PING, b"Hello"))?;
+    assert_eq!(client.frame()?, (PONG, b"Hello".to_vec()));
+    client.says(&"x".repeat(4001))?;
+    assert_eq!(client.hears_the_end()?.0, 1009);
+    let mut client = Client::enters(addr)?;
+    client.sends(&frame(BINARY, b"Hello"))?;
+    assert_eq!(client.hears_the_end()?.0, 1003);
     Ok(())
 }
 
