@@ -608,6 +608,42 @@ fn tornado_keeps_the_same_rules() -> Outcome {
     Ok(())
 }
 
+/// The Python version, with a handler that waits until something is typed.
+const WAITS: &str = "
+import runpy, sys
+sys.path.insert(0, 'lessons/python')
+program = runpy.run_path('lessons/python/19_websocket.py')
+WebChat = program['WebChat']
+hear = WebChat.hear
+def waits(self, line):
+    if line == 'wait':
+        print('waiting', flush=True)
+        sys.stdin.readline()
+    hear(self, line)
+WebChat.hear = waits
+program['main']()
+";
+
+#[test]
+fn a_tornado_handler_that_waits_stops_everybody() -> Outcome {
+    let Some(python) = programs::python_for(LESSON) else { return Ok(()) };
+    let mut command = Command::new(python);
+    command.args(["-c", WAITS, "serve", "--addr", "127.0.0.1:0"]);
+    let (mut server, addr) = Program::server(&mut command)?;
+    let mut ada = Client::enters(addr)?;
+    let mut bob = Client::enters(addr)?;
+    ada.says("wait")?;
+    assert_eq!(server.line(Instant::now() + DEADLINE)?.as_deref(), Some("waiting"));
+    bob.sends(&frame(PING, b"Is anybody here?"))?;
+    bob.stream.set_read_timeout(Some(Duration::from_millis(300)))?;
+    let silence = bob.frame().expect_err("somebody answers");
+    assert_eq!(silence.kind(), ErrorKind::WouldBlock);
+    server.type_line("go on")?;
+    bob.stream.set_read_timeout(Some(DEADLINE))?;
+    while bob.frame()?.0 != PONG {}
+    Ok(())
+}
+
 /// Who reads holds the lock until something comes.
 #[test]
 fn a_lock_around_it_all_lets_nobody_write() -> Outcome {
