@@ -10,6 +10,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 
+mod websocket;
+
 /// Makes each answer a module, and finds it by its name.
 macro_rules! answers {
     ($($name:ident)*) => {
@@ -183,6 +185,26 @@ answers! {
     ex_18_2_wrong_never_woken
     ex_18_2_wrong_since_it_came
     ex_18_2_wrong_waits_for_its_bytes
+    ex_19_1_right
+    ex_19_1_wrong_503
+    ex_19_1_wrong_code
+    ex_19_1_wrong_counts_connections
+    ex_19_1_wrong_counts_down_for_all
+    ex_19_1_wrong_is_told_of
+    ex_19_1_wrong_looks_first
+    ex_19_1_wrong_stays_counted
+    ex_19_2_right
+    ex_19_2_wrong_as_in_rust
+    ex_19_2_wrong_contains
+    ex_19_2_wrong_dashes
+    ex_19_2_wrong_json_for_all
+    ex_19_2_wrong_last_colon
+    ex_19_2_wrong_last_one_counts
+    ex_19_2_wrong_names_them_all
+    ex_19_2_wrong_no_backslash
+    ex_19_2_wrong_no_tab
+    ex_19_2_wrong_only_one_name
+    ex_19_2_wrong_says_nothing
     ex_23_1_right
     ex_23_1_wrong_a_read_is_a_message
     ex_23_1_wrong_empty_ends_it

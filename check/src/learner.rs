@@ -147,6 +147,12 @@ fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<Stri
         let mine = root.join(package).join("examples").join(&mine);
         copy(&examples.join(exercise.lesson), &mine)?;
         fs::remove_file(mine.join(format!("{}.rs", exercise.lesson)))?; // becomes `main.rs`
+        for part in fs::read_dir(&mine)? {
+            let part = part?.path();
+            if part.extension().is_some_and(|it| it == "rs") {
+                fs::write(&part, with_paths(&fs::read_to_string(&part)?))?;
+            }
+        }
     }
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -166,9 +172,14 @@ fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<Stri
             }
             lines.push(format!("#[path = \"{mine}/{module}/mod.rs\"]"));
         }
-        lines.push(line.replace("#[path = \"../", "#[path = \"../../../../examples/"));
+        lines.push(line.to_owned());
     }
-    Ok(lines.join("\n") + "\n")
+    Ok(with_paths(&(lines.join("\n") + "\n")))
+}
+
+/// The text with the paths that lead from a folder in `more` to what the lessons share.
+fn with_paths(text: &str) -> String {
+    text.replace("#[path = \"../", "#[path = \"../../../../examples/")
 }
 
 /// Copies a folder of files.

@@ -9,6 +9,7 @@
 //! - `program`: builds, starts and stops a solution
 //! - `client`: clients that talk to it over TCP or UDP, and wait only for a limited time
 //! - `server`: servers for solutions that are clients
+//! - `websocket`: the same for lesson 19
 //! - `broken`: what a check saw, and a helpful thought
 //! - `learner`: where a solution goes, and how far a learner has got
 //! - `exercises`: a file for each exercise that can be judged
@@ -26,6 +27,7 @@ mod exercises;
 mod learner;
 mod program;
 mod server;
+mod websocket;
 
 /// What a solution must do.
 #[derive(Debug)]

@@ -99,6 +99,9 @@ impl Course {
 fn start_copies_the_lesson_with_the_parts_that_only_it_has() {
     let course = Course::new("start");
     for exercise in EXERCISES.iter().filter(|it| matches!(it.begin, Begin::Lesson)) {
+        if course.0.join("examples").join(exercise.lesson).is_dir() {
+            continue; // see the next test
+        }
         let name = format!("my_{}", exercise.id.replace('.', "_"));
         assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true), "{name}");
         let mine = course.read(&format!("examples/{name}.rs"));
@@ -123,6 +126,40 @@ fn start_copies_the_lesson_with_the_parts_that_only_it_has() {
                 let file = format!("{module}/mod.rs");
                 let copy = course.read(&format!("examples/{name}/{file}"));
                 assert_eq!(copy, course.read(&format!("examples/{file}")), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn start_copies_a_lesson_in_a_folder_into_the_package_that_builds_it() {
+    let course = Course::new("folders");
+    for exercise in EXERCISES.iter().filter(|it| matches!(it.begin, Begin::Lesson)) {
+        let lesson = exercise.lesson;
+        let from = course.0.join("examples").join(lesson);
+        if !from.is_dir() {
+            continue;
+        }
+        let id = exercise.id;
+        assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true), "{id}");
+        let (package, name) = (&lesson[3..], id.replace('.', "_"));
+        let mine = format!("more/{package}/examples/my_{name}");
+        for part in fs::read_dir(&from).expect("its parts") {
+            let part = part.expect("a part").file_name();
+            let part = part.to_string_lossy();
+            let is_main = part == format!("{lesson}.rs");
+            let copy = if is_main { "main.rs" } else { &*part };
+            let copy = course.read(&format!("{mine}/{copy}"));
+            let text = course.read(&format!("examples/{lesson}/{part}"));
+            let (up, home) = ("#[path = \"../", "#[path = \"../../../../examples/");
+            let text = text.replace(up, home);
+            let first = |text: &str| text.lines().next().map(str::to_owned);
+            assert_eq!(first(&copy), first(&text), "{part}");
+            assert!(copy == text || is_main && copy.lines().count() > 10, "{part}");
+            for path in copy.lines().filter_map(|line| line.strip_prefix(up)) {
+                let path = path.trim_end_matches("\"]");
+                let file = course.0.join(&mine).join("..").join(path);
+                assert!(file.is_file(), "{part} leads to {}", file.display());
             }
         }
     }

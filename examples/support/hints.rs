@@ -110,7 +110,7 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
         }
         _ if addr.to_socket_addrs().is_err() => {
             let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
-            let like = if elsewhere.is_some() {
+            let like = if elsewhere.is_some() && !serves {
                 "http://127.0.0.1:9016/"
             } else {
                 "--addr 127.0.0.1:1234"

@@ -54,5 +54,6 @@ lessons! {
     lesson_16 "16_http_get";
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";
+    lesson_19 "19_websocket" in "19_websocket/";
     lesson_23 "23_your_own";
 }

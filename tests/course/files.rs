@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// This project's root.
 pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")); // may be one of those in `more`
+    let has_lessons = |dir: &&Path| dir.join("lessons").is_dir();
+    package.ancestors().find(has_lessons).unwrap_or(package).to_owned()
 }
 
 /// The names of all files `NN_name.ext` in `dir`, without the extension, sorted.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::programs::{self, DEADLINE, Program, python};
+use super::programs::{self, DEADLINE, Program, python_for};
 
 /// One conversation, and the bytes that it must send.
 pub(crate) struct Talk {
@@ -52,10 +52,11 @@ enum Language {
 /// What went each way: from the client, and from the server.
 type Record = Arc<Mutex<(Vec<u8>, Vec<u8>)>>;
 
-/// Runs one conversation in all pairs of languages; without Python, in Rust only.
+/// Runs one conversation in all pairs of languages; without Python, or a package that it
+/// needs, in Rust only.
 pub(crate) fn talk(talk: &Talk) -> Vec<String> {
     let mut languages = vec![Language::Rust];
-    languages.extend(python().map(Language::Python));
+    languages.extend(python_for(talk.lesson).map(Language::Python));
     let mut complaints = Vec::new();
     for server in &languages {
         for client in &languages {

@@ -1,6 +1,7 @@
 //! Programs under test: start them, read what they print, type into them, stop them.
 //! Every wait has a limit, and no program outlives its test.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -86,8 +87,47 @@ pub(crate) fn python() -> Option<&'static str> {
     found.as_deref()
 }
 
+/// Python 3 for the Python version of this lesson: `None` where a package that it needs
+/// isn't installed.
+pub(crate) fn python_for(lesson: &str) -> Option<&'static str> {
+    match package(lesson) {
+        Some(package) => python_with(&package),
+        None => python(),
+    }
+}
+
+/// Python 3, if it has this package. Says so, once for each package, if it hasn't.
+pub(crate) fn python_with(package: &str) -> Option<&'static str> {
+    static FOUND: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
+    let python = python()?;
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_there = *found.entry(package.to_owned()).or_insert_with(|| {
+        let import = ["-c".to_owned(), format!("import {package}")];
+        let answer = Command::new(python).args(import).output();
+        let is_there = answer.is_ok_and(|answer| answer.status.success());
+        if !is_there {
+            announce(&format!(
+                "SKIPPED: Python has no {package} here, so nothing was tested with it. \
+                 This installs it: python3 -m pip install {package}"
+            ));
+        }
+        is_there
+    });
+    is_there.then_some(python)
+}
+
+/// The package that the Python version of this lesson needs. Where it's missing, the program
+/// says in a sentence how to install it, and that sentence names it.
+pub(crate) fn package(lesson: &str) -> Option<String> {
+    let file = root().join(format!("lessons/python/{lesson}.py"));
+    let text = super::files::read(&file).ok()?;
+    let (_, rest) = text.split_once("python3 -m pip install ")?;
+    let is_part = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+    Some(rest.chars().take_while(is_part).collect())
+}
+
 /// Writes a line around the test harness, which hides what a passing test prints.
-fn announce(line: &str) {
+pub(crate) fn announce(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 

@@ -279,8 +279,8 @@ fn play(root: &Path, block: &Block) -> Result<(), String> {
 }
 
 impl Stage<'_> {
-    /// Starts a program. Returns `false` if it needs Python, or another package of this
-    /// workspace, that isn't here.
+    /// Starts a program. Returns `false` if it needs Python, one of Python's packages, or
+    /// another package of this workspace, that isn't here.
     fn start(&mut self, name: &str, line: &str) -> Result<bool, String> {
         let words = split_words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -299,11 +299,14 @@ impl Stage<'_> {
             ["python3", script, ref args @ ..]
                 if script.starts_with("lessons/python/") =>
             {
-                let Some(python) = programs::python() else { return Ok(false) };
                 let lesson = script.trim_start_matches("lessons/python/");
+                let lesson = lesson.trim_end_matches(".py");
+                let Some(python) = programs::python_for(lesson) else {
+                    return Ok(false);
+                };
                 let mut command = Command::new(python);
                 command.arg(script);
-                (command, lesson.trim_end_matches(".py"), args)
+                (command, lesson, args)
             }
             _ => {
                 return Err(format!(

@@ -294,12 +294,34 @@ fn python_and_rust_say_the_same_bytes() {
 
 #[test]
 fn every_python_version_explains_itself() -> Result<(), String> {
-    let Some(python) = programs::python() else { return Ok(()) };
     for name in files::numbered(&files::root().join("lessons/python"), "py") {
+        let Some(python) = programs::python_for(&name) else { continue };
         let mut command = Command::new(python);
         command.arg(format!("lessons/python/{name}.py")).arg("--help");
         let (output, _) = run(&mut command, Instant::now() + DEADLINE)?;
         assert!(output.status.success(), "{name}.py --help: {output:?}");
+    }
+    Ok(())
+}
+
+/// Runs a program of Python as if a package weren't installed.
+const WITHOUT: &str = "import runpy, sys; sys.path.insert(0, 'lessons/python'); \
+    sys.modules[sys.argv.pop(1)] = None; sys.argv.pop(0); \
+    runpy.run_path(sys.argv[0], run_name='__main__')";
+
+#[test]
+fn a_python_version_says_which_package_it_needs() -> Result<(), String> {
+    let Some(python) = programs::python() else { return Ok(()) };
+    for name in files::numbered(&files::root().join("lessons/python"), "py") {
+        let Some(package) = programs::package(&name) else { continue };
+        let mut command = Command::new(python);
+        command.args(["-c", WITHOUT, &package, &format!("lessons/python/{name}.py")]);
+        let (output, _) = run(command.arg("serve"), Instant::now() + DEADLINE)?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{name}.py: {printed}");
+        let install = format!("python3 -m pip install {package}");
+        assert!(printed.contains(&install), "{name}.py: {printed}");
+        assert_eq!(printed.lines().count(), 1, "{name}.py: {printed}");
     }
     Ok(())
 }
