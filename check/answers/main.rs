@@ -183,6 +183,17 @@ answers! {
     ex_18_2_wrong_never_woken
     ex_18_2_wrong_since_it_came
     ex_18_2_wrong_waits_for_its_bytes
+    ex_20_2_right
+    ex_20_2_wrong_any_path
+    ex_20_2_wrong_any_space
+    ex_20_2_wrong_both_plain
+    ex_20_2_wrong_each_line
+    ex_20_2_wrong_nothing_for_bytes
+    ex_20_2_wrong_one_at_a_time
+    ex_20_2_wrong_one_read
+    ex_20_2_wrong_until_end_of_file
+    ex_20_2_wrong_usual_port
+    ex_20_2_wrong_without_the_query
     ex_23_1_right
     ex_23_1_wrong_a_read_is_a_message
     ex_23_1_wrong_empty_ends_it

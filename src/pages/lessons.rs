@@ -53,5 +53,6 @@ lessons! {
     lesson_16 "16_http_get";
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";
+    lesson_20 "20_tls" in "20_tls/";
     lesson_23 "23_your_own";
 }

@@ -60,6 +60,9 @@ fn build(dir: &Path) {
     if profile.ends_with("release") {
         command.arg("--release");
     }
+    if cfg!(feature = "tls") {
+        command.args(["--features", "tls"]);
+    }
     let status = command.current_dir(root()).status();
     assert!(
         status.is_ok_and(|status| status.success()),
@@ -87,7 +90,7 @@ pub(crate) fn python() -> Option<&'static str> {
 }
 
 /// Writes a line past the test harness, which hides what a passing test prints.
-fn announce(line: &str) {
+pub(crate) fn announce(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 

@@ -28,6 +28,7 @@ mod ex_15_3;
 mod ex_16_2;
 mod ex_17_2;
 mod ex_18_2;
+mod ex_20_2;
 mod ex_23_1;
 mod ex_23_2;
 
@@ -70,6 +71,8 @@ pub static EXERCISES: &[Exercise] = &[
     ex_17_2::EXERCISE,
     question("18.1", "18_select", "reading until WouldBlock"),
     ex_18_2::EXERCISE,
+    question("20.1", "20_tls", "a client that checks nothing"),
+    ex_20_2::EXERCISE,
     ex_23_1::EXERCISE,
     ex_23_2::EXERCISE,
 ];
