@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     Lesson::new("a handler for each client", demonstration)
         .ends("127.0.0.1:9999", serve, client)
         .words("[WORDS...]")
-        .flag("fragile", "serve: a handler that panics at a question mark")
+        .flag("fragile", "serve: the handler panics when it reads a question mark")
         .run()
 }
 
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 struct Upper {
     fragile: bool,            // an option: the same in each clone
     bytes: usize,             // this client's own
-    total: Arc<Mutex<usize>>, // everybody's
+    total: Arc<Mutex<usize>>, // shared by all clients
 }
 
 impl RequestHandler for Upper {
@@ -39,7 +39,7 @@ impl RequestHandler for Upper {
         loop {
             let count = request.read(&mut data)?;
             if count == 0 {
-                return Ok(()); // the client has nothing more to say, or the server stops
+                return Ok(()); // the client is done sending, or the server is stopping
             }
             self.bytes += count;
             *self.total.lock() += count; // locked for this line, not for longer
@@ -62,7 +62,7 @@ fn serve(args: &Args) -> io::Result<()> {
     let server = ThreadedServer::tcp(args.addr(), upper)?; // binds and listens
     server.handle().shutdown_on_ctrl_c()?;
     args.listening(server.local_addr());
-    server.serve_forever() // until Ctrl-C, and until everybody has left
+    server.serve_forever() // until Ctrl-C, and then until every client has left
 }
 // [/serve]
 
@@ -71,7 +71,7 @@ fn client(args: &Args) -> io::Result<()> {
 }
 
 // [client]
-/// Says a line and prints the line that answers it; the connection stays open.
+/// Sends a line and prints the reply; the connection stays open.
 fn ask(address: &str, message: &str) -> io::Result<BufReader<TcpStream>> {
     let mut stream = BufReader::new(TcpStream::connect(address)?);
     stream.get_ref().set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -80,7 +80,7 @@ fn ask(address: &str, message: &str) -> io::Result<BufReader<TcpStream>> {
     stream.get_mut().write_all(format!("{message}\n").as_bytes())?;
     let mut answer = String::new();
     if stream.read_line(&mut answer)? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into()); // closed without an answer
+        return Err(io::ErrorKind::UnexpectedEof.into()); // closed without a reply
     }
     say!("received {}", answer.trim_end());
     Ok(stream)
@@ -94,8 +94,8 @@ fn demonstration(_: &Args) -> io::Result<()> {
     let address = server.local_addr().to_string();
     let clients = move || {
         let _ada = ask(&address, "Hello, this is Ada")?; // she stays connected
-        ask(&address, "And this is Bob").map(drop) // and yet Bob is answered
+        ask(&address, "And this is Bob").map(drop) // but Bob still gets his reply
     };
     actor("client", clients)?.end()
-} // `server` ends here: that stops it, and waits for the clients that are left
+} // `server` is dropped here: that stops it, and waits for the remaining clients
 // [/demonstration]

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     Lesson::new("a handler for each datagram", demonstration)
         .ends("127.0.0.1:9999", serve, client)
         .words("[WORDS...]")
-        .number_to("nap", 60_000, 0, "serve: sleep N ms over what begins with `slow`")
+        .number_to("nap", 60_000, 0, "serve: sleep N ms for each `slow` datagram")
         .run()
 }
 
@@ -63,11 +63,11 @@ fn client(args: &Args) -> io::Result<()> {
 }
 
 // [client]
-/// Sends a datagram; gives the socket on which the answer comes, and when that was.
+/// Sends a datagram; returns the socket for the reply, and the time of sending.
 fn send(server: SocketAddr, message: &str) -> io::Result<(UdpSocket, Instant)> {
     let any_port = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any_port)?;
-    socket.connect(server)?; // sends nothing: it notes where `send` sends to
+    socket.connect(server)?; // sends nothing, but sets where `send` will send to
     say!("sends    {message:?}");
     let begin = Instant::now();
     socket.send(message.as_bytes())?;
@@ -99,5 +99,5 @@ fn demonstration(_: &Args) -> io::Result<()> {
         receive(&slow)
     };
     actor("client", clients)?.end()
-} // `server` ends here: that stops it, and waits for the handlers that are left
+} // `server` is dropped here: that stops it, and waits for the remaining handlers
 // [/demonstration]

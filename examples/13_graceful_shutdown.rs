@@ -1,4 +1,4 @@
-//! Lesson 13: a server that stops well: who talks may finish, but not forever.
+//! Lesson 13: stop a server: busy clients can finish, up to a deadline.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -10,17 +10,17 @@ use support::{Args, Lesson, PATIENCE, actor, events::tell, say};
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("a server that stops well", demonstration)
+    Lesson::new("a server that stops gracefully", demonstration)
         .ends("127.0.0.1:9013", serve, client)
         .words("[WORDS...]")
-        .number_to("deadline", 3_600_000, 1000, "server: ms to wait in the end")
-        .flag("careless", "serve: do not catch Ctrl-C")
+        .number_to("deadline", 3_600_000, 1000, "server: ms for clients to finish")
+        .flag("careless", "serve: don't catch Ctrl-C")
         .server_timeline()
         .run()
 }
 
 // [handler]
-/// Says each line back, word by word. (A function is a handler, too.)
+/// Sends each line back, word by word. (A function is a handler, too.)
 fn slowly(request: &mut TcpRequest) -> io::Result<()> {
     while let Some(line) = request.next_line()? {
         for word in line.split_whitespace() {
@@ -28,7 +28,7 @@ fn slowly(request: &mut TcpRequest) -> io::Result<()> {
             writeln!(request, "{word}")?;
         }
     }
-    Ok(()) // the client has nothing more to say, or the server stops
+    Ok(()) // the client is done sending, or the server is stopping
 }
 // [/handler]
 
@@ -37,12 +37,12 @@ fn serve(args: &Args) -> io::Result<()> {
     let server = builder(args).tcp(args.addr(), slowly)?;
     let handle = server.handle();
     if !args.flag("careless") {
-        handle.shutdown_on_ctrl_c()?; // a second Ctrl-C cuts everybody off
+        handle.shutdown_on_ctrl_c()?; // a second Ctrl-C cuts every client off
     }
     let mut log = BufWriter::new(io::stdout()); // written when it is dropped
     writeln!(log, "the log of {}", handle.local_addr())?;
     args.listening(handle.local_addr());
-    server.serve_forever()?; // until Ctrl-C, and until everybody has left
+    server.serve_forever()?; // until Ctrl-C, and then until every client has left
     say!("{}", handle.stats());
     Ok(())
 }
@@ -75,17 +75,17 @@ fn begin(at: impl ToSocketAddrs, sentence: &str) -> io::Result<BufReader<TcpStre
 
 // [demonstration]
 fn demonstration(args: &Args) -> io::Result<()> {
-    static BEGUN: Barrier = Barrier::new(4); // three clients, and who stops the server
+    static BEGUN: Barrier = Barrier::new(4); // three clients, and this thread
     let server = builder(args).tcp("127.0.0.1:0", slowly)?.spawn()?;
     let (handle, address) = (server.handle(), server.local_addr());
     let clients = [("silent", 1), ("short", 5), ("long", 1000)].map(|(name, count)| {
         actor(name, move || {
             let mut words = begin(address, &"word ".repeat(count))?.lines();
-            words.next(); // the first one: our handler is at work
+            words.next(); // the first one has come: the handler is at work
             BEGUN.wait();
-            let (heard, broken): (Vec<_>, Vec<_>) = words.partition(Result::is_ok);
+            let (received, broken): (Vec<_>, Vec<_>) = words.partition(Result::is_ok);
             let end = if broken.is_empty() { "end of file" } else { "a reset" };
-            say!("heard {} of {count} words, then {end}", 1 + heard.len());
+            say!("received {} of {count} words, then {end}", 1 + received.len());
             Ok(())
         })
     });

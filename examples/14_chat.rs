@@ -15,7 +15,7 @@ mod support;
 fn main() -> ExitCode {
     Lesson::new("a chat room for many clients", demonstration)
         .ends("127.0.0.1:8000", serve, client)
-        .flag("naive", "server: the room as one writes it first")
+        .flag("naive", "server: the room as a first try")
         .server_timeline()
         .run()
 }
@@ -23,8 +23,8 @@ fn main() -> ExitCode {
 // [handler]
 #[derive(Clone, Default)]
 struct Chat {
-    room: Arc<Room>, // everybody's
-    seat: Seat,      // this client's
+    room: Arc<Room>, // shared by all clients
+    seat: Seat,      // this client's own
 }
 
 impl RequestHandler for Chat {
@@ -72,8 +72,8 @@ fn deliver(room: &Room, seat: &Seat, mail: Mail, mut client: StreamWriter) {
 fn room(addr: &str, naive: bool) -> io::Result<ThreadedServer> {
     let server = ThreadedServer::builder()
         .max_line(4000)
-        .read_timeout(Duration::from_secs(3600)) // who only listens may stay
-        .write_timeout(Duration::from_secs(5)) // who does not read may not
+        .read_timeout(Duration::from_secs(3600)) // a client that only listens can stay
+        .write_timeout(Duration::from_secs(5)) // one that doesn't read can't
         .thread_name("handler")
         .on_event(come_and_go);
     match naive {

@@ -27,9 +27,9 @@ fn main() -> ExitCode {
 // [bot]
 #[derive(Clone)]
 struct Bot {
-    desk: Arc<Desk>,            // everybody's: the dialogue, the tickets
-    dialogue: Option<Dialogue>, // TCP: this connection's
-    memory: Arc<Mutex<Memory<SocketAddr>>>, // UDP: everybody's, by address
+    desk: Arc<Desk>,            // shared by all: the dialogue, the tickets
+    dialogue: Option<Dialogue>, // TCP: this connection's own
+    memory: Arc<Mutex<Memory<SocketAddr>>>, // UDP: shared by all, by address
 }
 // [/bot]
 
@@ -61,7 +61,7 @@ impl RequestHandler<UdpRequest> for Bot {
         let mut memory = self.memory.lock();
         let (dialogue, text) = self.desk.turn(memory.recall(customer, now), &answer);
         memory.keep(customer, dialogue, now);
-        drop(memory); // nothing is sent under the lock
+        drop(memory); // don't send while holding the lock
         request.reply(text.as_bytes())
     }
 }

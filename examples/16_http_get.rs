@@ -1,4 +1,4 @@
-//! Lesson 16: an HTTP client that writes its GET by hand and works out the throughput.
+//! Lesson 16: an HTTP client that writes its GET by hand and measures the throughput.
 
 use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     Lesson::new("a GET by hand, and its throughput", demonstration)
         .ends("127.0.0.1:9016", serve, client)
         .words("[URL]")
-        .number("parallel", 0, "then fetch it on 1, 2, 4 .. N connections at once")
+        .number("parallel", 0, "then fetch the page on 1, 2, 4 .. N connections at once")
         .run()
 }
 
@@ -25,7 +25,7 @@ fn request(Url { target, host, .. }: &Url) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
 }
 
-/// Asks for a page; the head of the answer is read, its body comes next.
+/// Asks for a page, and reads the head of the response; the body comes next.
 fn ask(url: &Url) -> io::Result<(Response, BufReader<TcpStream>)> {
     let mut stream = TcpStream::connect(&url.addr)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -51,7 +51,7 @@ fn show(url: &Url) -> io::Result<()> {
 
 fn throughput(bytes: u64, begin: Instant) -> String {
     let ms = begin.elapsed().as_secs_f64() * 1000.0;
-    let speed = bytes as f64 / 1000.0 / ms; // millions of bytes in a second
+    let speed = bytes as f64 / 1000.0 / ms; // millions of bytes a second
     format!("{bytes} bytes in {ms:.1} ms: {speed:.2} MB/s, {:.2} Mbit/s", speed * 8.0)
 }
 // [/show]

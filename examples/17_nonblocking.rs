@@ -1,4 +1,4 @@
-//! Lesson 17: a socket that answers at once, and says `WouldBlock` when it has nothing.
+//! Lesson 17: a socket that never waits, and returns `WouldBlock` instead.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     Lesson::new("`WouldBlock` is an answer", demonstration)
         .ends("127.0.0.1:9017", serve, client)
         .words("[WORDS...]")
-        .flag("blocking", "ends: wait inside each call, as a socket does by itself")
+        .flag("blocking", "ends: wait inside each call, as ordinary sockets do")
         .run()
 }
 
@@ -27,7 +27,7 @@ fn receive(mut stream: &TcpStream, calls: &mut Calls) -> io::Result<usize> {
             Ok(0) => return Ok(total), // end of file
             Ok(count) => total += count,
             // Nothing has come yet: ask again.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => calls.in_vain()?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => calls.wasted()?,
             Err(error) => return Err(error),
         }
     }
@@ -38,9 +38,9 @@ fn receive(mut stream: &TcpStream, calls: &mut Calls) -> io::Result<usize> {
 fn send(mut stream: &TcpStream, mut rest: &[u8], calls: &mut Calls) -> io::Result<()> {
     while !rest.is_empty() {
         match calls.time(|| stream.write(rest)) {
-            Ok(count) => rest = &rest[count..], // a part was taken, the rest is ours
-            // There is no room: ask again.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => calls.in_vain()?,
+            Ok(count) => rest = &rest[count..], // it took a part; the rest is ours
+            // There is no space now: ask again.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => calls.wasted()?,
             Err(error) => return Err(error),
         }
     }
@@ -51,7 +51,7 @@ fn send(mut stream: &TcpStream, mut rest: &[u8], calls: &mut Calls) -> io::Resul
 // [prepare]
 fn prepare(stream: TcpStream, blocking: bool) -> io::Result<TcpStream> {
     stream.set_nonblocking(!blocking)?;
-    stream.set_read_timeout(Some(PATIENCE))?; // these two are for calls that wait
+    stream.set_read_timeout(Some(PATIENCE))?; // (timeouts are for calls that wait)
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
 }

@@ -1,4 +1,4 @@
-//! Lesson 18: one thread, many sockets: an echo server that waits for all at once.
+//! Lesson 18: an echo server with one thread that waits for many sockets at once.
 
 use std::net::{TcpListener, TcpStream};
 use std::{io, process::ExitCode, time::Duration};
@@ -9,7 +9,7 @@ use support::{Args, BackOff, Lesson, PATIENCE, actor, keep_trying, say, within};
 mod select;
 mod support;
 
-/// At most so many clients at once: each costs a file descriptor.
+/// The most clients at once: each takes a file descriptor.
 const MOST: usize = 240;
 
 fn main() -> ExitCode {
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 struct Server {
     listener: TcpListener,
     clients: Vec<(TcpStream, select::Echo)>,
-    back_off: BackOff, // no file descriptor left: accept nobody for a while
+    back_off: BackOff, // out of file descriptors: accept no client for a while
 }
 
 impl Server {
@@ -33,7 +33,7 @@ impl Server {
     }
 
     // [turn]
-    /// Waits until something can be done, and does it. Returns how many were ready.
+    /// Waits until a socket is ready, and does what can be done. Returns how many were.
     fn turn(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         let pause = self.back_off.left();
         let room = pause.is_none() && self.clients.len() < MOST;
@@ -42,7 +42,7 @@ impl Server {
             sockets.push(PollFd::new(stream, echo.waits_for()));
         }
         let wait = |left| poll(&mut sockets, select::timespec(left).as_ref());
-        let count = within(pause.or(timeout), wait)?; // of a pause, or else of `timeout`
+        let count = within(pause.or(timeout), wait)?; // a pause comes before `timeout`
 
         let ready: Vec<PollFlags> = sockets.iter().map(PollFd::revents).collect();
         for ((stream, echo), ready) in self.clients.iter_mut().zip(&ready[1..]) {
@@ -65,7 +65,7 @@ fn serve(args: &Args) -> io::Result<()> {
     let mut server = Server::new(args.addr())?;
     args.listening(server.listener.local_addr()?);
     loop {
-        keep_trying(|| server.turn(None)); // an error of `poll` ends nobody
+        keep_trying(|| server.turn(None)); // no client is lost if `poll` fails
     }
 }
 

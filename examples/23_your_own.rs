@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 // [handler]
 #[derive(Clone, Default)]
 struct Store {
-    values: Arc<Mutex<HashMap<String, String>>>, // everybody's
+    values: Arc<Mutex<HashMap<String, String>>>, // shared by all clients
 }
 
 impl RequestHandler for Store {
@@ -50,11 +50,11 @@ impl RequestHandler for Store {
                 Ok(0) => return Ok(()), // the client is done, or the server stops
                 Ok(_) => self.answer(&line),
                 Err(error) => match LineError::of(&error) {
-                    Some(wrong) => format!("ERROR {wrong}"), // the next line may be good
+                    Some(wrong) => format!("ERROR {wrong}"), // read the next one then
                     None => return Err(error),
                 },
             };
-            writeln!(request, "{answer}")?; // nobody waits for the lock meanwhile
+            writeln!(request, "{answer}")?; // the lock is free again
             if answer == "BYE" {
                 return Ok(());
             }
@@ -64,14 +64,14 @@ impl RequestHandler for Store {
 // [/handler]
 
 // [answer]
-/// The most keys that the store holds: clients must not be able to fill the memory.
+/// The most keys that the store holds, so that clients can't fill the memory.
 const MAX_KEYS: usize = 10_000;
 
 impl Store {
-    /// Does what a line asks for. The first word of an answer says how it went.
+    /// Does what a line asks for. The first word of the reply says how it went.
     fn answer(&self, line: &str) -> String {
         let Some(command) = line.strip_suffix('\n') else {
-            return "ERROR the line has no end".to_owned(); // it may be half a command
+            return "ERROR the line has no end".to_owned(); // it might be half a command
         };
         let words: Vec<&str> = command.trim_end_matches('\r').splitn(3, ' ').collect();
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,8 +99,8 @@ impl Store {
 fn server(address: &str) -> io::Result<ThreadedServer> {
     ThreadedServer::builder()
         .max_connections(100)
-        .max_connections_per_address(50) // no machine can take all the places
-        .read_timeout(Duration::from_secs(60)) // no client can keep its place in silence
+        .max_connections_per_address(50) // one machine can't use up all of them
+        .read_timeout(Duration::from_secs(60)) // a silent client can't stay
         .max_line(1024)
         .on_event(|event| match event {
             Event::Accepted { number, client } => info!("client {number} is {client}"),
@@ -122,7 +122,7 @@ fn serve(address: &str) -> io::Result<()> {
     let server = server(address)?;
     let handle = server.handle();
     handle.shutdown_on_ctrl_c()?;
-    // (`println!` would panic if nobody could read it.)
+    // (`println!` would panic if standard output is closed.)
     writeln!(io::stdout(), "listening on {} (Ctrl-C stops it)", handle.local_addr())?;
     server.serve_forever()?;
     info!("{}", handle.stats());
@@ -134,7 +134,7 @@ struct Logger;
 
 impl Log for Logger {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true // `set_max_level` has left out what is of no interest
+        true // `set_max_level` has filtered already
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -165,7 +165,7 @@ mod tests {
 
     type Client = BufReader<TcpStream>;
 
-    /// A client that waits five seconds at most: a test that fails must also end.
+    /// A client that waits at most five seconds, because a failing test must end, too.
     fn connect(address: SocketAddr) -> io::Result<Client> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -173,7 +173,7 @@ mod tests {
         Ok(BufReader::new(stream))
     }
 
-    /// Sends some bytes, and reads the line that answers them.
+    /// Sends some bytes, and reads the reply, a line.
     fn ask(client: &mut Client, bytes: &[u8]) -> io::Result<String> {
         client.get_mut().write_all(bytes)?;
         let mut answer = String::new();
@@ -211,9 +211,9 @@ mod tests {
         let server = server("127.0.0.1:0")?.spawn()?;
         let mut ada = connect(server.local_addr())?;
         ask(&mut ada, b"SET price 1299\n")?;
-        ada.get_mut().write_all(b"SET price 12")?; // and here the line breaks
+        ada.get_mut().write_all(b"SET price 12")?; // and here the connection ends
         ada.get_mut().shutdown(Shutdown::Write)?;
-        ada.read_to_string(&mut String::new())?; // ends when the server has seen the end
+        ada.read_to_string(&mut String::new())?; // until the server closes, too
         let mut bob = connect(server.local_addr())?;
         assert_eq!(ask(&mut bob, b"GET price\n")?, "OK 1299\n");
         Ok(())
@@ -221,16 +221,16 @@ mod tests {
     // [/half]
 
     #[test]
-    fn a_client_that_never_reads_holds_up_nobody() -> io::Result<()> {
+    fn a_client_that_never_reads_delays_no_other() -> io::Result<()> {
         let server = server("127.0.0.1:0")?.spawn()?;
-        let mut deaf = connect(server.local_addr())?;
-        ask(&mut deaf, format!("SET k {}\n", "v".repeat(1000)).as_bytes())?;
-        deaf.get_mut().set_write_timeout(Some(Duration::from_millis(200)))?;
-        // Its answers pile up until the server can't write, and so doesn't read.
-        while deaf.get_mut().write_all(&b"GET k\n".repeat(1000)).is_ok() {}
+        let mut stalled = connect(server.local_addr())?;
+        ask(&mut stalled, format!("SET k {}\n", "v".repeat(1000)).as_bytes())?;
+        stalled.get_mut().set_write_timeout(Some(Duration::from_millis(200)))?;
+        // Its replies pile up until the server can't write, and so stops reading.
+        while stalled.get_mut().write_all(&b"GET k\n".repeat(1000)).is_ok() {}
         let mut bob = connect(server.local_addr())?;
         assert_eq!(ask(&mut bob, b"COUNT\n")?, "OK 1\n");
-        server.handle().shutdown_now(); // or the drain would wait for the deaf one
+        server.handle().shutdown_now(); // or the drain would wait for the stalled client
         Ok(())
     }
 }

@@ -26,23 +26,22 @@ use socket2::SockAddr;
 /// }
 /// ```
 ///
-/// The path of a Unix client is empty if the client has no address, as most have none.
-/// It begins with a zero byte if the address is an *abstract* one, which is a name and no
-/// file (on Linux).
+/// Most Unix clients have no address, and then the path is empty. It begins with a zero
+/// byte if the address is *abstract*: a name without a file (on Linux).
 ///
-/// The trait is sealed: there are no other kinds.
+/// The trait is sealed: you can't implement it for other types.
 pub trait Address:
     Sealed + Clone + Eq + Hash + fmt::Debug + Send + Sync + Into<ClientAddress> + 'static
 {
     #[doc(hidden)]
     fn new(address: &SockAddr) -> io::Result<Self>;
 
-    /// What the threads' names begin with, if the user doesn't say.
+    /// The beginning of the threads' names, unless the user chose another.
     #[doc(hidden)]
     fn thread_name(&self, kind: &str) -> String;
 }
 
-/// Nobody outside this crate can name it, so nobody else can have it.
+/// Other crates can't name this trait, so they can't implement what depends on it.
 pub trait Sealed {}
 
 impl Sealed for SocketAddr {}
@@ -70,7 +69,7 @@ impl Address for PathBuf {
     }
 }
 
-/// Who a client is, whatever kind of socket it came by.
+/// A client's address, for any kind of socket.
 ///
 /// The hooks of a [`ServerBuilder`](crate::ServerBuilder) get one. It is the
 /// `client_address` that Python's hooks get.
@@ -151,7 +150,7 @@ fn path(address: &SockAddr) -> PathBuf {
     PathBuf::new()
 }
 
-/// A path as it is shown: with the customary `@` for the zero byte of an abstract one.
+/// A path for display: with the customary `@` for the zero byte of an abstract one.
 pub(crate) fn display(path: &Path) -> String {
     path.to_string_lossy().replace('\0', "@")
 }

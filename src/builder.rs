@@ -1,4 +1,4 @@
-//! How a server is made that differs from the default: an option for everything.
+//! How a server is made with other options than the defaults.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::options::{Hooks, Options, ServiceActions, Setup, SocketOptions};
 ///
 /// Where Python sets class attributes (`request_queue_size = 10`) or overrides a method
 /// (`def verify_request`), set an option here. Every option has a default. The last call
-/// says what kind of server it should be; the server is bound when that returns.
+/// chooses the kind of server; when it returns, the server is bound.
 ///
 /// ```no_run
 /// use std::io::Write;
@@ -32,9 +32,9 @@ use crate::options::{Hooks, Options, ServiceActions, Setup, SocketOptions};
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Debug)]
-#[must_use = "a builder does nothing until you say what kind of server it should be"]
+#[must_use = "a builder does nothing until you choose the kind of server"]
 pub struct ServerBuilder {
-    /// All that was asked for, so far.
+    /// Everything that has been set so far.
     pub(crate) setup: Setup,
 }
 
@@ -95,48 +95,49 @@ impl ServerBuilder {
 
 /// # Limits
 impl ServerBuilder {
-    /// At most how many connections are open at once: 1024 by default.
+    /// How many connections can be open at once: 1024 by default.
     ///
-    /// The next client waits, in the operating system's queue (see
-    /// [`backlog`](Self::backlog)), until one has left. For a UDP server it is the
-    /// number of datagrams that are handled at once. Each costs a thread, of which Linux
-    /// has some 16,000 for one program unless it is told otherwise (`vm.max_map_count`);
-    /// the server stops before that, and turns the client away with an error.
+    /// Further clients wait in the operating system's queue (see
+    /// [`backlog`](Self::backlog)) until another one has left. For a UDP server, it's the
+    /// number of datagrams that are handled at once. Each takes a thread. On Linux, a program
+    /// can have about 16,000 threads, unless you raise the limit (`vm.max_map_count`). The
+    /// server stops short of that: a client for which there is no thread is disconnected, and
+    /// that is reported.
     ///
-    /// Python has no such bound for threads, only `max_children` for forks.
+    /// Python has no such limit for threads, only `max_children` for forks.
     pub fn max_connections(mut self, n: usize) -> Self {
         self.setup.options.max_connections = n;
         self
     }
 
-    /// At most how many connections from one IP address are open at once: no limit of its
-    /// own by default. One more is rejected, as by
+    /// How many connections from one IP address can be open at once: by default there is no
+    /// such limit. Further connections are rejected, as by
     /// [`verify_request`](Self::verify_request). All Unix clients count as one address.
-    /// Other servers call it `limit_conn`; Python has none.
+    /// In nginx it's `limit_conn`; Python has none.
     pub fn max_connections_per_address(mut self, n: usize) -> Self {
         self.setup.options.max_connections_per_address = Some(n);
         self
     }
 
-    /// How many clients may wait to be accepted: 1024 by default; the system may have a
-    /// lower limit (`net.core.somaxconn` on Linux). Python calls it
-    /// `request_queue_size` and has 5.
+    /// How many clients can wait to be accepted: 1024 by default. The system might have a
+    /// lower limit (`net.core.somaxconn` on Linux). Python's `request_queue_size`, which is 5
+    /// by default.
     pub fn backlog(mut self, n: u32) -> Self {
         self.setup.options.backlog = n;
         self
     }
 
-    /// The longest line, in bytes without its end, that the line methods of a request
-    /// read: 64 KiB by default. Both `\n` and `\r\n` are ends. A longer line is an error,
-    /// a [`LineError`](crate::LineError). Python's `readline` takes a limit at each call.
+    /// The longest line that the line methods of a request accept, in bytes without its end:
+    /// 64 KiB by default. Both `\n` and `\r\n` are ends. A longer line is an error, a
+    /// [`LineError`](crate::LineError). Python's `readline` takes a limit in each call.
     pub fn max_line(mut self, bytes: usize) -> Self {
         self.setup.options.max_line = bytes;
         self
     }
 
-    /// The largest datagram in bytes: 65,535 by default, which is all that UDP can
-    /// carry; Unix sockets carry more. A larger one is truncated, and `is_truncated()` says
-    /// so. Python's is 8192, and a handler can't tell.
+    /// The largest datagram in bytes: 65,535 by default. UDP can't carry more, but Unix
+    /// sockets can. A larger datagram is truncated, and `is_truncated()` returns true. In
+    /// Python the limit is 8192, and a handler can't tell.
     pub fn max_packet_size(mut self, bytes: usize) -> Self {
         self.setup.options.max_packet_size = bytes;
         self
@@ -145,13 +146,13 @@ impl ServerBuilder {
 
 /// # Timeouts
 ///
-/// They take a [`Duration`], or `None` for "never". Zero makes sense for `drain_timeout`
-/// (no connection may go on) and `idle_thread_timeout` only.
+/// They take a [`Duration`], or `None` for "never". Zero is allowed only for
+/// `drain_timeout` (the stop cuts off all connections at once) and `idle_thread_timeout`.
 impl ServerBuilder {
     /// How long one read waits for a silent client: five minutes by default. After that
     /// it fails with [`TimedOut`](std::io::ErrorKind::TimedOut). A handler can
-    /// [change it](crate::StreamRequest::set_read_timeout) for its connection. It is the
-    /// `timeout` of Python's `StreamRequestHandler`, which has none by default.
+    /// [change it](crate::StreamRequest::set_read_timeout) for its connection. It's the
+    /// `timeout` of Python's `StreamRequestHandler`, which is off by default.
     pub fn read_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.setup.options.read_timeout = time.into();
         self
@@ -164,7 +165,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a connection may last as a whole: no limit by default.
+    /// How long a connection can last as a whole: there is no limit by default.
     ///
     /// The other two timeouts begin again with each byte. This one doesn't, so it
     /// stops a client that sends a byte a second forever. Reads and writes after it
@@ -174,21 +175,21 @@ impl ServerBuilder {
         self
     }
 
-    /// How long open connections may go on after `shutdown()`: five seconds by default.
+    /// How long open connections can go on after `shutdown()`: five seconds by default.
     /// Then they are cut off. Python waits without a limit (`block_on_close`), or not at
     /// all.
     ///
-    /// What can't be cut off is waited for a little longer, a quarter of a second at
-    /// most each: hooks that are running, and handlers that neither read nor write. But
-    /// the stop can't begin while the serving thread is busy with code of yours: with
-    /// `verify_request`, `service_actions`, or the `clone` of your handler.
+    /// Hooks that are running, and handlers that neither read nor write, can't be cut off.
+    /// The server waits for them a little longer, a quarter of a second at most for each. But
+    /// the stop can't begin while the serving thread runs your code: `verify_request`,
+    /// `service_actions`, or the `clone` of your handler.
     pub fn drain_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.setup.options.drain_timeout = time.into();
         self
     }
 
     /// How long a thread whose connection has ended waits for another one: five seconds
-    /// by default. With zero, nearly every connection gets a fresh thread.
+    /// by default. With zero, nearly every connection gets a new thread.
     pub fn idle_thread_timeout(mut self, time: Duration) -> Self {
         self.setup.options.idle_thread_timeout = time;
         self
@@ -204,71 +205,70 @@ impl ServerBuilder {
         self
     }
 
-    /// After which time of silence the system asks the client's system whether it is still
-    /// there, and ends the connection if no answer comes (`SO_KEEPALIVE`): by default it
-    /// doesn't ask. Go's `KeepAlive`; in Python, `setsockopt` on each connection.
+    /// After this time of silence, the operating system asks the client's system whether it
+    /// is still there, and ends the connection if no answer comes (`SO_KEEPALIVE`). By
+    /// default it doesn't ask. Go's `KeepAlive`; in Python, `setsockopt` on each connection.
     pub fn keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.setup.options.socket.keepalive = time.into();
         self
     }
 
-    /// How many bytes the system buffers for each connection, or for a datagram server as
-    /// a whole, before we read them (`SO_RCVBUF`): by default the system decides. Linux
-    /// doubles it, and has an upper limit (`net.core.rmem_max`). A larger one lets a UDP
-    /// server survive longer bursts. In Python, `setsockopt`; Go's `SetReadBuffer`.
+    /// How many received bytes the system buffers for each connection, or for a datagram
+    /// server as a whole (`SO_RCVBUF`): by default the system decides. Linux doubles the
+    /// number, and has an upper limit (`net.core.rmem_max`). With a larger buffer, a UDP
+    /// server survives longer bursts. In Python, `setsockopt`; Go's `SetReadBuffer`.
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         self.setup.options.socket.receive_buffer = Some(bytes);
         self
     }
 
-    /// How many bytes the system takes from us for each connection before the client has
-    /// got them (`SO_SNDBUF`): by default the system decides. In Python, `setsockopt`;
-    /// Go's `SetWriteBuffer`.
+    /// How many bytes to be sent the system buffers for each connection (`SO_SNDBUF`): by
+    /// default the system decides. In Python, `setsockopt`; Go's `SetWriteBuffer`.
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.setup.options.socket.send_buffer = Some(bytes);
         self
     }
 
-    /// Who may connect to a Unix server: the permissions of its socket's file, `0o600` for
-    /// example. By default they are what the process's `umask` leaves. In Python,
-    /// `os.chmod` after binding.
+    /// Which users can connect to a Unix server: the permissions of its socket's file, for
+    /// example `0o600`. By default the process's `umask` decides. In Python, `os.chmod` after
+    /// binding.
     pub fn file_mode(mut self, mode: u32) -> Self {
         self.setup.options.socket.file_mode = Some(mode);
         self
     }
 
-    /// Whether the port may be bound again right after the last server has gone
-    /// (`SO_REUSEADDR`). By default yes for TCP on Unix, as in Rust's standard library,
-    /// and no for UDP and on Windows, where it means something else: to share the port
-    /// with another program. Python's `allow_reuse_address`, which is off.
+    /// Whether the port can be bound again right after the last server has ended
+    /// (`SO_REUSEADDR`). By default it can for TCP on Unix, as in Rust's standard library.
+    /// It can't for UDP and on Windows, where the option means something else: sharing the
+    /// port with another program. Python's `allow_reuse_address`, which is off by default.
     pub fn reuse_address(mut self, yes: bool) -> Self {
         self.setup.options.socket.reuse_address = Some(yes);
         self
     }
 
-    /// Whether several servers may bind the same port and share its clients
+    /// Whether several servers can bind the same port and share its clients
     /// (`SO_REUSEPORT`, on Unix): no by default. Python's `allow_reuse_port`.
     pub fn reuse_port(mut self, yes: bool) -> Self {
         self.setup.options.socket.reuse_port = yes;
         self
     }
 
-    /// Whether a server on an IPv6 address, such as `[::]:80`, leaves IPv4 clients
-    /// alone. By default the system decides: Linux lets them in, Windows does not.
+    /// Whether a server on an IPv6 address, such as `[::]:80`, accepts only IPv6 clients. By
+    /// default the system decides: Linux accepts IPv4 clients too, Windows doesn't.
     pub fn only_v6(mut self, yes: bool) -> Self {
         self.setup.options.socket.only_v6 = Some(yes);
         self
     }
 
-    /// What threads are called: `prefix-1`, `prefix-2` and so on. By default the prefix
-    /// comes from the address, as in `tcp-9999-1`. Linux shows 15 bytes of it.
+    /// The threads' names: `prefix-1`, `prefix-2` and so on. By default the prefix comes from
+    /// the address, as in `tcp-9999-1`. Linux shows the first 15 bytes of a name.
     pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
         self.setup.options.thread_name = Some(prefix.into());
         self
     }
 
-    /// The size of each thread's stack in bytes. By default the standard library
-    /// decides: 2 MiB, of which only the part that is used costs memory.
+    /// The size of each thread's stack in bytes. By default the standard library decides: 2
+    /// MiB, of which only the part that is used takes memory.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.setup.options.stack_size = Some(bytes);
         self
@@ -304,14 +304,13 @@ impl ServerBuilder {
 
 /// # Hooks
 ///
-/// A hook that panics is reported, and the server goes on. Keep hooks brief: the thread
-/// that calls one waits for it. When the server has ended, its hooks are dropped; so a
-/// hook may own a handle of its own server.
+/// If a hook panics, that is reported, and the server goes on. Keep hooks short, because the
+/// thread that calls a hook waits for it. The server's end drops its hooks, so a hook can own
+/// a handle to its own server.
 impl ServerBuilder {
-    /// Asks `hook` about each client before anything else; `false` turns the client
-    /// away, and the handler never runs. For a UDP server it is asked about each
-    /// datagram. A stream server accepts no other client meanwhile. Python's
-    /// `verify_request`.
+    /// Calls `hook` for each client before anything else. If it returns `false`, the client
+    /// is rejected, and the handler never runs. A UDP server calls it for each datagram. A
+    /// stream server accepts no other client while it runs. Python's `verify_request`.
     pub fn verify_request<F>(mut self, hook: F) -> Self
     where
         F: Fn(&ClientAddress) -> bool + Send + Sync + 'static,
@@ -320,10 +319,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Calls `hook` for each connection that ended with an error or a panic, once. By
-    /// default it goes to the log, or to the terminal if no logger is installed. A
-    /// client that merely went away, or was silent for too long, is counted but not
-    /// reported. Python's `handle_error`.
+    /// Calls `hook` once for each connection that ended with an error or a panic. By default
+    /// the error goes to the log, or to the terminal if your program has no logger. A client
+    /// that merely went away, or was silent for too long, is counted but not reported.
+    /// Python's `handle_error`.
     pub fn handle_error<F>(mut self, hook: F) -> Self
     where
         F: Fn(&ClientAddress, &HandlerError) + Send + Sync + 'static,
@@ -332,8 +331,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Calls `hook` with everything that happens, on the thread where it happens. Python
-    /// has no such hook.
+    /// Calls `hook` with each [`Event`], on the thread where it happens. Python has no such
+    /// hook.
     pub fn on_event<F>(mut self, hook: F) -> Self
     where
         F: Fn(&Event) + Send + Sync + 'static,
@@ -344,7 +343,7 @@ impl ServerBuilder {
 
     /// Calls `hook` on the serving thread once in each `period`, as long as the server
     /// serves; [`handle_request`](crate::ThreadedServer::handle_request) doesn't call it.
-    /// No client is accepted meanwhile. Python's `service_actions`.
+    /// The server accepts no client while it runs. Python's `service_actions`.
     pub fn service_actions<F>(mut self, period: Duration, hook: F) -> Self
     where
         F: FnMut() + Send + 'static,

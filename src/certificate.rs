@@ -1,4 +1,4 @@
-//! What a server needs to be believed: its certificate, and the private key to it.
+//! What a server proves its identity with: its certificate, and the private key to it.
 
 use std::fmt;
 use std::fs;

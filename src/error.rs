@@ -1,4 +1,4 @@
-//! Why a connection ended other than well, and how panics are caught.
+//! Why a connection ended badly, and how panics are caught.
 
 use std::any::Any;
 use std::error::Error;
@@ -7,10 +7,10 @@ use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Why a connection ended other than well.
+/// Why a connection ended badly.
 ///
 /// The hook set with [`ServerBuilder::handle_error`](crate::ServerBuilder::handle_error)
-/// gets one. Python hands over whatever exception was raised.
+/// is called with one. Python's hook gets the exception that was raised.
 ///
 /// ```
 /// use std::io;
@@ -32,8 +32,8 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
-    /// Whether the client merely went away: a broken pipe, a reset, an end in the middle,
-    /// a network that gave up. It happens every day and is counted, not reported.
+    /// Whether the client merely went away: a broken pipe, a reset, an unexpected end of
+    /// file, a network failure. This happens every day, so it is counted but not reported.
     pub fn is_disconnect(&self) -> bool {
         use io::ErrorKind::{
             BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof,
@@ -45,14 +45,14 @@ impl HandlerError {
         ) || matches!(ClientError::of(error), Some(ClientError::Gone(_)))
     }
 
-    /// Whether the client took longer than a limit of its request allows: a timeout or a
-    /// deadline. That too happens every day and is counted, not reported.
+    /// Whether the client took too long: a timeout or a deadline of its request ran out.
+    /// This happens every day too, so it is counted but not reported.
     pub fn is_timeout(&self) -> bool {
         let Self::Io(error) = self else { return false };
         matches!(ClientError::of(error), Some(ClientError::TimedOut(_)))
     }
 
-    /// The first of two results that is an error. The other one is dropped.
+    /// The first error of two results. A second error is dropped.
     pub(crate) fn first(
         one: Result<(), Self>,
         two: Result<(), Self>,
@@ -66,16 +66,16 @@ impl HandlerError {
         }
     }
 
-    /// Drops an error. What a handler's error is made of isn't ours, and may panic.
+    /// Drops an error. A handler's error can contain a value whose `drop` panics.
     pub(crate) fn dispose(self) {
         let _ = Self::catch(|| drop(self));
     }
 
     /// Runs code that isn't ours: a panic in it becomes an error like any other.
     ///
-    /// `AssertUnwindSafe` is our word that what a panic leaves half done does no harm. It
-    /// is true of what is ours: no code that isn't ours ever runs under a lock of the
-    /// library. What belongs to the handler or the hook is the affair of its author.
+    /// `AssertUnwindSafe` is our promise that nothing a panic leaves half done does harm.
+    /// For our own data that's true, because we never run such code under one of our locks.
+    /// The data of a handler or a hook is its author's responsibility.
     pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Self> {
         catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
             let words = payload.downcast_ref::<&str>().copied();
@@ -88,8 +88,8 @@ impl HandlerError {
     }
 }
 
-/// What a panic was raised with isn't ours either: it may panic when it is dropped. What
-/// *that* one was raised with may do the same, and so on, so it is never dropped.
+/// A panic's payload isn't ours either, and dropping it can panic. The payload of *that*
+/// panic could do the same, and so on, so the second one is never dropped.
 fn drop_payload(payload: Box<dyn Any + Send>) {
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
     mem::forget(dropped);
@@ -153,7 +153,7 @@ impl From<HandlerError> for io::Error {
 pub enum LineError {
     /// It is longer than [`max_line`](crate::ServerBuilder::max_line) allows.
     TooLong {
-        /// How many bytes are allowed, the line's end not counted.
+        /// How many bytes are allowed, not counting the line's end.
         limit: usize,
     },
     /// It isn't UTF-8.
@@ -184,14 +184,14 @@ impl From<LineError> for io::Error {
     }
 }
 
-/// A mark on an error of a request's own socket, by which the server knows it again
-/// among a handler's errors. A handler may fail with a `TimedOut` that has nothing to do
+/// Marks an error of the request's own socket, so that the server recognizes it when the
+/// handler returns it. A handler can also fail with a `TimedOut` that has nothing to do
 /// with its client.
 #[derive(Debug)]
 pub(crate) enum ClientError {
-    /// The client took too long; in words.
+    /// The client took too long, with the words to say so.
     TimedOut(String),
-    /// The client, or the way to it, is gone, says the system.
+    /// The operating system reports that the client can't be reached any more.
     Gone(io::Error),
 }
 

@@ -51,8 +51,8 @@ impl From<&Result<(), HandlerError>> for Outcome {
 /// The hook set with [`ServerBuilder::on_event`](crate::ServerBuilder::on_event) gets
 /// each one on the thread where it happens, at the moment it happens.
 ///
-/// The `number` of a client is how many the server had accepted when it came, this one
-/// included. So no two are the same, even where all clients have the same address.
+/// Clients are numbered in the order in which the server accepted them, from 1. So each
+/// `number` is used once, even if all clients have the same address.
 ///
 /// ```
 /// use std::io::Write;
@@ -72,17 +72,17 @@ impl From<&Result<(), HandlerError>> for Outcome {
 pub enum Event {
     /// A client was accepted. Its handler hasn't started yet.
     Accepted {
-        /// How many clients came before it, and one.
+        /// The client's number.
         number: u64,
-        /// Who it is.
+        /// Its address.
         client: ClientAddress,
     },
-    /// A client was turned away: by the `verify_request` hook, by
-    /// `max_connections_per_address`, or because it came as the server stopped.
+    /// A client was rejected: by the `verify_request` hook, by
+    /// `max_connections_per_address`, or because the server was stopping.
     Rejected {
-        /// How many clients came before it, and one.
+        /// The client's number.
         number: u64,
-        /// Who it is.
+        /// Its address.
         client: ClientAddress,
     },
     /// A handler starts, on this thread.
@@ -109,22 +109,21 @@ pub enum Event {
         /// How long the server waits, unless a connection ends before that.
         retry_in: Duration,
     },
-    /// The server stops: it accepts no new clients, and `active` handlers are asked to
-    /// come to an end.
+    /// The server stops: it accepts no new clients, and asks `active` handlers to finish.
     Draining {
-        /// How many are open.
+        /// How many connections are open.
         active: usize,
     },
-    /// The drain took too long, or somebody called `shutdown_now`.
+    /// The drain took too long, or your program called `shutdown_now`.
     CutOff {
-        /// How many were still open.
+        /// How many connections were still open.
         connections: usize,
     },
 }
 
-/// What a server has done so far. All numbers but `threads` are of the same moment.
+/// What a server has done so far. All numbers except `threads` are from the same moment.
 ///
-/// Each client that was accepted is counted in exactly one other place:
+/// Each accepted client is counted in exactly one other field:
 ///
 /// `accepted = rejected + active + finished + failed + panicked + disconnected +
 /// timed_out + cut_off`
@@ -150,32 +149,32 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Clients that the operating system handed to us.
+    /// Clients that the operating system passed to us.
     pub accepted: u64,
-    /// Clients that were turned away: by `verify_request`, by
-    /// `max_connections_per_address`, or because they came as the server stopped.
+    /// Clients that were rejected: by `verify_request`, by `max_connections_per_address`,
+    /// or because the server was stopping.
     pub rejected: u64,
     /// Clients that are being served right now.
     pub active: usize,
-    /// Clients whose handler returned `Ok`, and to which all was sent. (Whether the last
-    /// packets of it arrive, the network decides, and `shutdown_now` doesn't wait for it.)
+    /// Clients whose handler returned `Ok`, after everything was sent to them. (The last
+    /// packets can still be on their way, and `shutdown_now` doesn't wait for them.)
     pub finished: u64,
-    /// Clients whose handler returned an error, or that got no thread.
+    /// Clients whose handler returned an error, or that couldn't get a thread.
     pub failed: u64,
     /// Clients whose handler panicked.
     pub panicked: u64,
-    /// Clients that went away in the middle, see [`HandlerError::is_disconnect`].
+    /// Clients that went away too early, see [`HandlerError::is_disconnect`].
     pub disconnected: u64,
     /// Clients that took too long, see [`HandlerError::is_timeout`].
     pub timed_out: u64,
     /// Clients that were still open when the drain ended.
     pub cut_off: u64,
-    /// Handler threads alive, idle ones too.
+    /// Handler threads, including idle ones.
     pub threads: usize,
 }
 
-/// Shows the clients, and only those numbers that aren't zero: `3 accepted: 2 finished, 1
-/// cut off`.
+/// Shows how many clients there were, and each other number that isn't zero: `3 accepted: 2
+/// finished, 1 cut off`.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} accepted", self.accepted)?;

@@ -1,4 +1,4 @@
-//! What students write: the handler.
+//! What you write: the handler.
 
 use std::io;
 
@@ -13,8 +13,9 @@ use crate::request::stream::TcpRequest;
 /// # A handler of its own for each connection
 ///
 /// The handler that is given to the server is a *prototype*. Each connection gets a
-/// clone of it, as each request gets a new handler object in Python. So a plain field
-/// belongs to one connection, and what all of them share is an `Arc<Mutex<..>>` in the type.
+/// clone of it, just as each request gets a new handler object in Python. So a plain field
+/// belongs to one connection, and a field that all connections share is an
+/// `Arc<Mutex<..>>`.
 ///
 /// ```
 /// use std::io::{self, Write};
@@ -24,8 +25,8 @@ use crate::request::stream::TcpRequest;
 ///
 /// #[derive(Clone, Default)]
 /// struct Greeter {
-///     lines: usize,                // this client's
-///     visitors: Arc<Mutex<usize>>, // everybody's
+///     lines: usize,                // of this connection
+///     visitors: Arc<Mutex<usize>>, // of all connections
 /// }
 ///
 /// impl RequestHandler for Greeter {
@@ -33,7 +34,7 @@ use crate::request::stream::TcpRequest;
 ///         let number = {
 ///             let mut visitors = self.visitors.lock().expect("nothing panics under it");
 ///             *visitors += 1;
-///             *visitors // and the lock is free again before anything is sent
+///             *visitors // the lock is released before anything is sent
 ///         };
 ///         writeln!(request, "you are visitor {number}")
 ///     }
@@ -54,7 +55,7 @@ use crate::request::stream::TcpRequest;
 /// # Which kind of request
 ///
 /// `impl RequestHandler for Echo` handles TCP connections. `impl
-/// RequestHandler<UdpRequest> for Echo` handles datagrams. One type may do both.
+/// RequestHandler<UdpRequest> for Echo` handles datagrams. One type can do both.
 ///
 /// # Closures
 ///
@@ -74,9 +75,9 @@ use crate::request::stream::TcpRequest;
 /// # Errors and panics
 ///
 /// An error or a panic in one of the methods ends this connection and no other. The
-/// server counts it and tells its
-/// [`handle_error`](crate::ServerBuilder::handle_error) hook, once. (A program that is
-/// built with `panic = "abort"` ends at a panic; no library can help that.)
+/// server counts it and calls its
+/// [`handle_error`](crate::ServerBuilder::handle_error) hook, once. (If you build your
+/// program with `panic = "abort"`, a panic ends it; no library can prevent that.)
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler for requests of type `{R}`",
     label = "this cannot handle a `{R}`",
@@ -89,7 +90,7 @@ use crate::request::stream::TcpRequest;
 pub trait RequestHandler<R = TcpRequest>:
     Clone // each connection gets a clone of the handler: add `#[derive(Clone)]`
     + Send // the clone goes to another thread: share with `Arc<Mutex<..>>`, not `Rc`
-    + 'static // and may live there as long as it likes: own data, do not borrow it
+    + 'static // and it can live there for any time: own data, do not borrow it
 {
     /// Called first. When it fails, the connection ends: `handle` and `finish` are not
     /// called.
@@ -102,17 +103,17 @@ pub trait RequestHandler<R = TcpRequest>:
         Ok(())
     }
 
-    /// Does the work: reads what the client says and answers.
+    /// Does the work: reads what the client sends, and replies.
     ///
-    /// A TCP handler reads until the client has nothing more to say. When the server
-    /// stops, that comes early: reads then return end of file.
+    /// A TCP handler reads until end of file: then the client is done sending, or the
+    /// server stops.
     ///
     /// # Errors
     ///
-    /// Any error ends the connection, so `?` is the right answer to most.
+    /// Any error ends the connection, so you can use `?` for most.
     fn handle(&mut self, request: &mut R) -> io::Result<()>;
 
-    /// Called last, whenever `setup` succeeded: also when `handle` failed or panicked.
+    /// Called last, whenever `setup` succeeded, even if `handle` failed or panicked.
     ///
     /// # Errors
     ///
@@ -132,8 +133,7 @@ where
     }
 }
 
-/// Serves one request from `setup` to the handler's drop. The first thing that goes
-/// wrong is the result.
+/// Serves one request, from `setup` to the handler's drop. The first error is the result.
 pub(crate) fn run<R>(
     mut handler: impl RequestHandler<R>,
     request: &mut R,
@@ -147,7 +147,7 @@ pub(crate) fn run<R>(
     HandlerError::first(served, dropped)
 }
 
-/// Runs code that is not ours: an error or a panic in it is the result.
+/// Runs code that isn't ours: an error or a panic in it is the result.
 fn guard(code: impl FnOnce() -> io::Result<()>) -> Result<(), HandlerError> {
     HandlerError::catch(code).and_then(|result| result.map_err(HandlerError::Io))
 }

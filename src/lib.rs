@@ -138,7 +138,7 @@
 //! indefinitely, or accept more clients than it can handle. All limits have defaults; a
 //! [`ServerBuilder`] sets others: how many clients at once, how long they can be silent, how
 //! long a line can be. It also sets the hooks, which are called with errors and with
-//! everything that happens.
+//! every event.
 //!
 //! # Coming from Python
 //!
@@ -153,26 +153,26 @@
 //!
 //! # Layout
 //!
-//! Four wings, and a few rooms on top. What stands further down in this list uses only what
-//! stands above it, so read it in this order, and you never have to go back:
+//! Four folders, and a few files beside them. Each item of this list uses only items above
+//! it. So if you read the code in this order, you never have to jump ahead:
 //!
-//! 1. What everything speaks of: `address.rs` (who a client is), `error.rs` (why a
-//!    connection ended other than well), `event.rs` (what happens), `certificate.rs` (what
-//!    a server is believed by), `options.rs` (what was asked for).
-//! 2. `socket/`, what is needed of the system: `wake.rs`, the one place where threads wait;
-//!    `bind.rs` and `unix.rs`, how sockets get their addresses; `connection.rs`,
-//!    `closing.rs` and `datagrams.rs`, how they are read, written and closed; `tls.rs`, how
-//!    they are encrypted.
-//! 3. `state/`, what all threads of a server share: `connections.rs`, who is here;
-//!    `threads.rs`, the threads; `complain.rs`, what is said when no hook wants to know;
-//!    `mod.rs`, how a server stops; `guard.rs`, a client's place in it; `signals.rs` and
-//!    `handle.rs`, the server from outside.
-//! 4. `request/`, what a handler is given: `timeouts.rs`, `source.rs`, `lines.rs`,
-//!    `writer.rs`, `stream.rs`, `datagram.rs`.
-//! 5. `handler.rs`: [`RequestHandler`], what students write.
+//! 1. The basic types: `address.rs` (a client's address), `error.rs` (why a connection ended
+//!    badly), `event.rs` (what happens in a server), `certificate.rs` (how a server proves
+//!    its identity), `options.rs` (what a builder sets).
+//! 2. `socket/`, the sockets: `wake.rs`, the one place where threads wait; `bind.rs` and
+//!    `unix.rs`, how sockets get their addresses; `connection.rs`, `closing.rs` and
+//!    `datagrams.rs`, how sockets are read, written and closed; `tls.rs`, how connections are
+//!    encrypted.
+//! 3. `state/`, what all threads of a server share: `connections.rs`, which clients are
+//!    here; `threads.rs`, the threads; `complain.rs`, what is reported if there is no hook;
+//!    `mod.rs`, how a server stops; `guard.rs`, a client's place in the server; `signals.rs`
+//!    and `handle.rs`, the server from outside.
+//! 4. `request/`, what a handler gets: `timeouts.rs`, `source.rs`, `lines.rs`, `writer.rs`,
+//!    `stream.rs`, `datagram.rs`.
+//! 5. `handler.rs`: [`RequestHandler`], what you write.
 //! 6. `serve/`, the server itself: `mod.rs`, [`ThreadedServer`]; `pacing.rs`, when it waits;
-//!    `accept.rs`, the accept loop; `receive.rs`, its counterpart for datagrams;
-//!    `transport.rs`, the sockets a server can be made from.
+//!    `accept.rs`, the accept loop; `receive.rs`, the same for datagrams; `transport.rs`, the
+//!    sockets that a server can be made from.
 //! 7. `builder.rs`, [`ServerBuilder`], and `servers.rs`, the kinds of server.
 
 mod address;
@@ -205,7 +205,7 @@ pub use serve::transport::Transport;
 pub use serve::{Handled, ThreadedServer};
 pub use state::handle::{RunningServer, ServerHandle};
 
-// The long pages exist in the documentation only, and nobody runs their excerpts.
+// The long pages exist only in the documentation, and their excerpts aren't run.
 #[cfg(all(doc, not(doctest)))]
 mod pages;
 #[cfg(all(doc, not(doctest)))]

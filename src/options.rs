@@ -1,4 +1,4 @@
-//! What was asked for: the options of one server, and its hooks.
+//! The options of one server, and its hooks.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use crate::certificate::Certificate;
 use crate::error::HandlerError;
 use crate::event::Event;
 
-/// All that was asked for.
+/// Everything that was set on a builder.
 #[derive(Debug)]
 pub struct Setup {
     pub(crate) options: Options,
@@ -36,28 +36,28 @@ pub(crate) struct Options {
     pub(crate) tls: Option<Certificate>,
     #[cfg(feature = "tls")]
     pub(crate) handshake_timeout: Option<Duration>,
-    /// `None`: from the address.
+    /// `None`: made from the address.
     pub(crate) thread_name: Option<String>,
-    /// `None`: what the standard library does by itself.
+    /// `None`: the standard library's default.
     pub(crate) stack_size: Option<usize>,
     pub(crate) idle_thread_timeout: Duration,
 }
 
-/// What is set on the sockets themselves. `None` is what the system does by itself.
+/// Options of the sockets themselves. `None` leaves the system's default.
 #[derive(Debug)]
 pub(crate) struct SocketOptions {
     pub(crate) nodelay: bool,
     pub(crate) keepalive: Option<Duration>,
     pub(crate) receive_buffer: Option<usize>,
     pub(crate) send_buffer: Option<usize>,
-    /// `None`: what is right for the kind of socket and the system.
+    /// `None`: the right choice for the kind of socket and the system.
     pub(crate) reuse_address: Option<bool>,
     pub(crate) reuse_port: bool,
     pub(crate) only_v6: Option<bool>,
     pub(crate) file_mode: Option<u32>,
 }
 
-/// What the user wants to be asked and told.
+/// The functions that the server calls when something happens.
 #[derive(Default)]
 pub(crate) struct Hooks {
     pub(crate) verify_request: Option<VerifyRequest>,
@@ -69,17 +69,17 @@ type VerifyRequest = Box<dyn Fn(&ClientAddress) -> bool + Send + Sync>;
 type HandleError = Box<dyn Fn(&ClientAddress, &HandlerError) + Send + Sync>;
 type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
 
-/// What the serving thread does now and then.
+/// What the serving thread does in regular intervals.
 pub(crate) struct ServiceActions {
     pub(crate) period: Duration,
     pub(crate) action: Box<dyn FnMut() + Send>,
 }
 
 impl Setup {
-    /// A datagram can't be larger, unless the system's own limits have been raised.
+    /// No datagram can be larger, unless somebody raised the system's own limits.
     const LARGEST_PACKET: usize = 16 * 1024 * 1024;
 
-    /// Refuses what makes no sense, before a server does something strange with it.
+    /// Fails if an option makes no sense, before a server does something strange with it.
     pub(crate) fn check(&self) -> io::Result<()> {
         let period = self.service_actions.as_ref().map(|actions| actions.period);
         let options = &self.options;
@@ -119,7 +119,7 @@ impl Setup {
 }
 
 impl Setup {
-    /// Refuses what a server for datagrams can't do.
+    /// Fails if an option is impossible for datagrams.
     pub(crate) fn check_datagrams(&self) -> io::Result<()> {
         self.check()?;
         #[cfg(feature = "tls")]
@@ -132,13 +132,13 @@ impl Setup {
 }
 
 impl Options {
-    /// The backlog as the system wants it.
+    /// The backlog, in the type that the system takes.
     pub(crate) fn system_backlog(&self) -> i32 {
         i32::try_from(self.backlog).unwrap_or(i32::MAX)
     }
 }
 
-/// Says which hooks there are: closures can't be shown.
+/// Shows which hooks are set: closures themselves can't be shown.
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks")

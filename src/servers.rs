@@ -1,4 +1,4 @@
-//! The kinds of server: TCP, UDP, Unix streams and datagrams, or whatever a socket is.
+//! The kinds of server: TCP, UDP, Unix streams and datagrams, and from a bound socket.
 
 use std::fmt;
 use std::io;
@@ -28,7 +28,7 @@ impl ThreadedServer {
     ///
     /// # Errors
     ///
-    /// Fails when the address cannot be resolved or bound, and says which address.
+    /// Fails if the address can't be resolved or bound, and says which address it was.
     pub fn tcp<A, H>(address: A, handler: H) -> io::Result<Self>
     where
         A: ToSocketAddrs + fmt::Debug,
@@ -50,7 +50,7 @@ impl ThreadedServer {
         Self::builder().udp(address, handler)
     }
 
-    /// A server of any kind, with options of your own.
+    /// A server of any kind, with your own options.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::new()
     }
@@ -92,9 +92,9 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// Fails when the address cannot be resolved or bound, and says which address it
-    /// was; and with [`InvalidInput`](io::ErrorKind::InvalidInput) when an option makes
-    /// no sense, a timeout of zero for example.
+    /// Fails if the address can't be resolved or bound, and says which address it was. Fails
+    /// with [`InvalidInput`](io::ErrorKind::InvalidInput) if an option makes no sense, for
+    /// example a timeout of zero.
     pub fn tcp<A, H>(self, address: A, handler: H) -> io::Result<ThreadedServer>
     where
         A: ToSocketAddrs + fmt::Debug,
@@ -122,16 +122,16 @@ impl ServerBuilder {
 
     /// A Unix stream server (on Unix only). Python's `ThreadingUnixStreamServer`.
     ///
-    /// The socket's file is made now and removed when the server has gone. A file that a
-    /// dead server has left behind is replaced; the file of a live one isn't. On Linux a
-    /// path that begins with a zero byte is an *abstract* address, which needs no file.
+    /// The socket's file is created now, and removed when the server ends. A file that a dead
+    /// server left behind is replaced, but never the file of a live server. On Linux, a path
+    /// that begins with a zero byte is an *abstract* address, which needs no file.
     ///
     /// # Errors
     ///
-    /// Fails when the path cannot be bound, and says which path; with
-    /// [`AddrInUse`](io::ErrorKind::AddrInUse) when a server lives there, or something
-    /// that isn't a socket; and with [`InvalidInput`](io::ErrorKind::InvalidInput) when an
-    /// option makes no sense.
+    /// Fails if the path can't be bound, and says which path it was. Fails with
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) if a server is listening there, or if the file
+    /// isn't a socket; and with [`InvalidInput`](io::ErrorKind::InvalidInput) if an option
+    /// makes no sense.
     #[cfg(unix)]
     pub fn unix<H>(
         self,
@@ -149,11 +149,11 @@ impl ServerBuilder {
 
     /// A Unix datagram server (on Unix only). Python's `ThreadingUnixDatagramServer`.
     ///
-    /// A client that wants an answer must bind an address of its own. What clients haven't
-    /// read yet counts against the server's one
-    /// [`send_buffer`](Self::send_buffer): a client that is connected and never reads can
-    /// fill it, and then no client gets a reply. So let in only clients that you trust
-    /// ([`file_mode`](Self::file_mode)), or make it large.
+    /// A client that wants a reply must bind an address of its own. Replies that clients
+    /// haven't read yet count against the server's one [`send_buffer`](Self::send_buffer): a
+    /// connected client that never reads can fill it, and then no client gets a reply. So
+    /// accept only clients that you trust ([`file_mode`](Self::file_mode)), or make the
+    /// buffer large.
     ///
     /// # Errors
     ///
@@ -173,13 +173,13 @@ impl ServerBuilder {
         receive::server(socket, file, handler, self.setup)
     }
 
-    /// A server on a socket that is bound already: one that was inherited, or has
-    /// options that this builder does not know. It takes a
+    /// A server on a socket that is bound already: one that your program inherited, or one
+    /// with options that this builder doesn't have. It takes a
     /// [`TcpListener`](std::net::TcpListener), a [`UdpSocket`](std::net::UdpSocket), and
     /// on Unix a `UnixListener` or a `UnixDatagram`. The socket becomes non-blocking, for
     /// other processes that have it too.
     ///
-    /// Several processes may have the same socket, and share its clients. Make the server
+    /// Several processes can have the same socket, and share its clients. Make the server
     /// after the fork, in each process: a server doesn't survive a fork.
     ///
     /// # Errors

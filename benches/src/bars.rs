@@ -57,6 +57,9 @@ fn bars(results: &Results) -> Vec<Bar> {
         bars.ratio(work, PYTHON, Metric::Rate, AtLeast, 4.0);
     }
     bars.ratio(Churn { loops: 8 }, STD, Metric::P99, AtMost, 0.5);
+    for loops in [8, 32] {
+        bars.ratio(Churn { loops }, TOKIO, Metric::P99, AtMost, 1.0);
+    }
     bars.value(Burst { connects: 1000 }, OURS, Metric::Seconds, 0.15);
     for connections in [1000, 10_000] {
         let work = Idle { connections };
@@ -71,12 +74,18 @@ fn bars(results: &Results) -> Vec<Bar> {
         bars.ratio(udp, UDP_PYTHON_THREADS, Metric::Rate, AtLeast, 20.0);
         bars.ratio(udp, UDP_PYTHON, Metric::Rate, AtLeast, 1.8);
     }
-    let slow = UdpSlow { handlers: 8 };
-    bars.value(slow, UDP_OURS, Metric::SlowTime, 75.0);
-    bars.value(slow, UDP_OURS, Metric::FirstWait, 20.0);
-    bars.value(slow, UDP_OURS, Metric::NextWait, 1.0);
+    let burst = UdpBurst { datagrams: 2000 };
+    bars.ratio(burst, UDP_STD, Metric::Served, AtLeast, 0.95);
+    for handlers in [8, 50, 500] {
+        let slow = UdpSlow { handlers };
+        // The next datagram waits until there are enough threads, and none of the others.
+        let (most, first) = if handlers > 50 { (150.0, 40.0) } else { (75.0, 20.0) };
+        bars.value(slow, UDP_OURS, Metric::SlowTime, most);
+        bars.value(slow, UDP_OURS, Metric::FirstWait, first);
+        bars.value(slow, UDP_OURS, Metric::NextWait, 1.0);
+    }
     bars.worst(Stop { connections: 0 }, 1.0);
-    bars.worst(Stop { connections: 1000 }, 100.0);
+    bars.worst(Stop { connections: 1000 }, 50.0);
     bars.bars
 }
 

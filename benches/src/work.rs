@@ -30,6 +30,8 @@ pub enum Work {
     Udp { clients: usize, in_flight: usize },
     /// As many datagrams as there is room for.
     UdpFlood { clients: usize },
+    /// Datagrams that come all at once.
+    UdpBurst { datagrams: usize },
     /// Handlers that take 50 milliseconds each.
     UdpSlow { handlers: usize },
     /// How long stopping takes.
@@ -39,7 +41,7 @@ pub enum Work {
 use Work::*;
 
 /// All of it, in the order of the report.
-pub const ALL: [Work; 24] = [
+pub const ALL: [Work; 27] = [
     RequestResponse { connections: 1, pinned: false },
     RequestResponse { connections: 16, pinned: false },
     RequestResponse { connections: 64, pinned: false },
@@ -61,7 +63,10 @@ pub const ALL: [Work; 24] = [
     Udp { clients: 16, in_flight: 1 },
     Udp { clients: 16, in_flight: 16 },
     UdpFlood { clients: 16 },
+    UdpBurst { datagrams: 2000 },
     UdpSlow { handlers: 8 },
+    UdpSlow { handlers: 50 },
+    UdpSlow { handlers: 500 },
     Stop { connections: 0 },
     Stop { connections: 1000 },
 ];
@@ -97,6 +102,7 @@ impl Work {
                 format!("udp, {clients} clients, {in_flight} in flight")
             }
             UdpFlood { clients } => format!("udp flood, {clients} clients"),
+            UdpBurst { datagrams } => format!("udp, burst of {datagrams} datagrams"),
             UdpSlow { handlers } => format!("udp, {handlers} slow handlers"),
             Stop { connections: 0 } => "stop, idle".to_owned(),
             Stop { connections } => format!("stop, {connections} idle connections"),
@@ -114,6 +120,7 @@ impl Work {
             Idle { connections } => connections > 1000,
             Udp { in_flight, .. } => in_flight > 1,
             Marathon { .. } | Beside { busy: false, .. } => true,
+            UdpSlow { handlers } => handlers > 8,
             _ => false,
         }
     }
@@ -140,6 +147,8 @@ impl Work {
                 UDP_PYTHON,
                 UDP_PYTHON_THREADS,
             ],
+            UdpBurst { .. } => &[UDP_STD, UDP_STD_AGAIN, UDP_OURS, UDP_OTHER, UDP_SPAWN],
+            UdpSlow { handlers: 9.. } => &[UDP_OURS, UDP_OTHER, UDP_SPAWN],
             UdpSlow { .. } => &[
                 UDP_STD,
                 UDP_OURS,
@@ -181,6 +190,8 @@ impl Work {
         match self {
             // It takes a few milliseconds, and the bar is about the 99th percentile.
             Stop { connections: 0 } if peer != PYTHON => rounds * 25,
+            // It takes a few milliseconds, and chance has a large part in it.
+            UdpBurst { .. } => rounds * 25,
             // It takes a minute or two.
             Marathon { .. } => 1,
             // It takes five seconds.
@@ -204,6 +215,7 @@ impl Work {
             Burst { .. } => &[Seconds, Served],
             Udp { .. } => &[Rate, P50, P99, Cpu, Lost],
             UdpFlood { .. } => &[Rate, Cpu],
+            UdpBurst { .. } => &[Served],
             UdpSlow { .. } => &[SlowTime, FirstWait, NextWait],
             Stop { .. } => &[StopTime],
         }
@@ -223,6 +235,7 @@ impl Work {
             Burst { connects } => load::burst(server, connects),
             Udp { clients, in_flight } => load::udp(server, clients, in_flight, timing),
             UdpFlood { clients } => load::udp_flood(server, clients, timing),
+            UdpBurst { datagrams } => load::udp_burst(server, datagrams),
             UdpSlow { handlers } => load::udp_slow(server, handlers),
             Stop { connections } => load::stop(server, connections),
         }

@@ -1,4 +1,4 @@
-//! WRONG: clients are answered, also beside a silent one
+//! WRONG: clients get replies, even while another one is silent
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{self, Sender};

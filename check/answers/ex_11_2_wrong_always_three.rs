@@ -1,4 +1,4 @@
-//! WRONG: if there are fewer than three, with those
+//! WRONG: if there are fewer than three words, the reply has those
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

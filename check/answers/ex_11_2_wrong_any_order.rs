@@ -1,4 +1,4 @@
-//! WRONG: where two are used as often, the alphabet decides
+//! WRONG: words with equal counts come in alphabetical order
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! WRONG: a last line without an end counts, too
+//! WRONG: a last line without a newline counts, too
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

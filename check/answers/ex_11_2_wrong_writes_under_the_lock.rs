@@ -1,4 +1,4 @@
-//! WRONG: a client that never reads keeps nobody waiting
+//! WRONG: a client that never reads doesn't keep the others waiting
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

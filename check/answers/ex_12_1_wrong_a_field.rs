@@ -1,4 +1,4 @@
-//! WRONG: the first datagram is not answered, the second is
+//! WRONG: the first datagram gets no reply, but the second does
 use std::io;
 
 use socketserver::{RequestHandler, ThreadedServer, UdpRequest};

@@ -1,4 +1,4 @@
-//! WRONG: all later ones are, too
+//! WRONG: all later datagrams get a reply, too
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;

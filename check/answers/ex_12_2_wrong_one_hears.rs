@@ -1,4 +1,4 @@
-//! WRONG: one Ctrl-C ends both, and the program
+//! WRONG: one Ctrl-C ends both servers, and the program
 use std::io::{self, ErrorKind, Read, Write};
 
 use socketserver::{RequestHandler, TcpRequest, ThreadedServer, UdpRequest};

@@ -1,4 +1,4 @@
-//! WRONG: so is what comes over TCP, on the same port number
+//! WRONG: so does text over TCP, on the same port number
 use std::io::{self, ErrorKind, Read, Write};
 
 use socketserver::{RequestHandler, TcpRequest, ThreadedServer, UdpRequest};

@@ -1,4 +1,4 @@
-//! WRONG: lines that had arrived before Ctrl-C are answered
+//! WRONG: the handler answers lines that had arrived before Ctrl-C
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! WRONG: after Ctrl-C, the line in hand is finished
+//! WRONG: after Ctrl-C, the handler finishes the line that it is sending
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;

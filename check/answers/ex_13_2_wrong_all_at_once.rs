@@ -1,4 +1,4 @@
-//! WRONG: in its own time: a word each tenth of a second
+//! WRONG: the rest comes as before: a word every tenth of a second
 use std::io::{self, Write};
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! WRONG: a client between two sentences is told nothing
+//! WRONG: a client between two sentences doesn't get that line
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! WRONG: it is told once, whatever else it has asked for
+//! WRONG: it gets that line once, even if it sent two sentences
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;

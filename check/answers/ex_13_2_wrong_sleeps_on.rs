@@ -1,4 +1,4 @@
-//! WRONG: a client in the middle of a sentence is told that the server stops
+//! WRONG: a client in the middle of a sentence gets the line `(closing soon)`
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;

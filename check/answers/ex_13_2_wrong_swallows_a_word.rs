@@ -1,4 +1,4 @@
-//! WRONG: and then hears the rest of it
+//! WRONG: after that line, it gets the rest of its sentence
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! WRONG: nobody else hears it, and its speaker neither
+//! WRONG: nobody else sees it, not even its speaker
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! WRONG: `/me waves` reaches everybody else as `* ada waves`
+//! WRONG: the others see `/me waves` as `* ada waves`
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! WRONG: `/msg bob Hello` reaches bob as `ada whispers: Hello`
+//! WRONG: bob sees `/msg bob Hello` as `ada whispers: Hello`
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;

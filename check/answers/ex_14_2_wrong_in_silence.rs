@@ -1,4 +1,4 @@
-//! WRONG: where there is no such name, the speaker is told
+//! WRONG: if there is no such name, the speaker is told
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! WRONG: one can whisper to oneself
+//! WRONG: you can whisper to yourself
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! WRONG: without a text, both only tell how they are used
+//! WRONG: without a text, both only say how to use them
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! WRONG: two ranges that overlap are one, too
+//! WRONG: the server reports two ranges that overlap, too
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};

@@ -1,4 +1,4 @@
-//! WRONG: words and ranges may stand in one step
+//! WRONG: a step can have both words and ranges
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};

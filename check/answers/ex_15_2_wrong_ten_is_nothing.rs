@@ -1,4 +1,4 @@
-//! WRONG: `under ten` is a mistake, and its line is named
+//! WRONG: the server reports `under ten` as a mistake, with its line
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};

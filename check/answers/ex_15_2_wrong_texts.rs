@@ -1,4 +1,4 @@
-//! WRONG: 10 is not, nor is 1000
+//! WRONG: 10 and 1000 are not under 10
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};

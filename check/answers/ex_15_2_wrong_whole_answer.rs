@@ -1,4 +1,4 @@
-//! WRONG: a number may stand among other words
+//! WRONG: a number can be among other words
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};

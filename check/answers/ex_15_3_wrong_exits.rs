@@ -1,4 +1,4 @@
-//! WRONG: 10 MB without an end of line cost nobody anything
+//! WRONG: 10 MB without a newline don't disturb the others
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! WRONG: each address has a dialogue of its own
+//! WRONG: on UDP, each address has a dialogue of its own
 use std::io::{self, ErrorKind, Write};
 
 use socketserver::{RequestHandler, TcpRequest, ThreadedServer, UdpRequest};

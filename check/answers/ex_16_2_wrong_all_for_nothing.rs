@@ -1,4 +1,4 @@
-//! WRONG: if nothing is there, with 416
+//! WRONG: if none of the bytes exist, it sends status 416
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! WRONG: `bytes=-6` is answered with the last six
+//! WRONG: for `bytes=-6`, it sends the last six bytes
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! WRONG: `bytes=6-9` is answered with four bytes
+//! WRONG: for `bytes=6-9`, the server sends four bytes
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! WRONG: nor for HEAD and for other pages
+//! WRONG: for HEAD and for other pages, nothing changes
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! WRONG: `bytes=6-` is answered with the rest
+//! WRONG: for `bytes=6-`, it sends the rest
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

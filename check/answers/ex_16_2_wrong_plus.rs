@@ -1,4 +1,4 @@
-//! WRONG: what is not understood is answered as if it were not there
+//! WRONG: it ignores a range that it doesn't understand
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

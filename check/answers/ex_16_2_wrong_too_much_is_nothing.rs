@@ -1,4 +1,4 @@
-//! WRONG: if it asks for too much, with what there is
+//! WRONG: if the range is too long, it sends the bytes that exist
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

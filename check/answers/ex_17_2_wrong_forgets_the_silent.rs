@@ -1,4 +1,4 @@
-//! WRONG: in the end, the silent one is served as well
+//! WRONG: when the silent one sends something, it is served as well
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 

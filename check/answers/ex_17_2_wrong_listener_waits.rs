@@ -1,4 +1,4 @@
-//! WRONG: one client is served, without waiting for a second
+//! WRONG: the server serves one client without waiting for a second one
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 

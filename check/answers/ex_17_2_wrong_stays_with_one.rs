@@ -1,4 +1,4 @@
-//! WRONG: a silent client stops nobody
+//! WRONG: a silent client doesn't stop the others
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! WRONG: each one at its own time
+//! WRONG: each silent client is disconnected at its own time
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

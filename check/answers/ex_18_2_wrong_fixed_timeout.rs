@@ -1,4 +1,4 @@
-//! WRONG: the talk of one does not prolong the silence of another
+//! WRONG: a client that talks doesn't give a silent one more time
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

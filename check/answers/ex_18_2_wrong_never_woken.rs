@@ -1,4 +1,4 @@
-//! WRONG: a silent client is sent away, though nobody else comes
+//! WRONG: a silent client is disconnected, even if nothing else happens
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

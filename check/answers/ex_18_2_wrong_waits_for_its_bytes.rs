@@ -1,4 +1,4 @@
-//! WRONG: one that never reads says nothing, either
+//! WRONG: a client that never reads counts as silent, too
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

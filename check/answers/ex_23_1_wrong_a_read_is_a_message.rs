@@ -1,4 +1,4 @@
-//! WRONG: it doesn't matter how the bytes come
+//! WRONG: it doesn't matter how the bytes arrive
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! WRONG: what isn't a command is answered, and the next one is read
+//! WRONG: the reply to a bad command is an error, and the next one is read
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};

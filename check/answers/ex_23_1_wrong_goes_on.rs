@@ -1,4 +1,4 @@
-//! WRONG: a longer one is refused at once, and the connection closed
+//! WRONG: a longer one is rejected at once, and the connection closed
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! WRONG: a message that breaks off isn't done
+//! WRONG: a command that isn't complete has no effect
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};

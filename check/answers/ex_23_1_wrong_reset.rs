@@ -1,4 +1,4 @@
-//! WRONG: a client that says `that was all` gets all answers, and no reset
+//! WRONG: a client that closes its half gets all replies, and no reset
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};

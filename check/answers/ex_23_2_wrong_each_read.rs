@@ -1,4 +1,4 @@
-//! WRONG: so is one that drips
+//! WRONG: so does a client that sends a byte now and then
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex, PoisonError};

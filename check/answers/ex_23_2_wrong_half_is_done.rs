@@ -1,4 +1,4 @@
-//! WRONG: half a command isn't done
+//! WRONG: half a command has no effect
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! WRONG: so is a line that is too long, and the next one
+//! WRONG: lines that are too long work as before, too
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! WRONG: a command every two seconds is served
+//! WRONG: a client that sends a command every two seconds can stay
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! WRONG: after three seconds, a silent client is told
+//! WRONG: after three seconds, a silent client gets an error and end of file
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

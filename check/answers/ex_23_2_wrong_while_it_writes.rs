@@ -1,4 +1,4 @@
-//! WRONG: a client can let its answers wait
+//! WRONG: a client can read its replies later
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex, PoisonError};

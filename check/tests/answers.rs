@@ -15,7 +15,7 @@ use std::{env, io};
 use check::{Begin, EXERCISES, Exercise, Program, Report, root, run};
 
 /// How many programs are judged at once. They wait most of the time.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 24;
 
 /// The answers with this extension.
 fn answers(extension: &str) -> Vec<PathBuf> {
@@ -27,6 +27,7 @@ fn answers(extension: &str) -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|it| it == extension))
         .collect();
     files.sort();
+    files.reverse(); // the longest ones first
     files
 }
 

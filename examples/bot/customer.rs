@@ -6,10 +6,10 @@ use std::net::{TcpStream, UdpSocket};
 use super::dialogue::PROMPT;
 use crate::support::{Args, PATIENCE, actor, any_of, ask, say, within};
 
-/// The longest text of a bot, in bytes: no bot speaks forever.
+/// The longest text that this client reads from a bot, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// `-- client [--udp] [ANSWERS...]`: without answers, they are read from the terminal.
+/// `-- client [--udp] [ANSWERS...]`: without answers, it reads them from the terminal.
 pub(crate) fn client(args: &Args) -> io::Result<()> {
     let bot = args.addr();
     match (args.words().is_empty(), args.flag("udp")) {
@@ -40,7 +40,7 @@ pub(crate) fn scripted<T: AsRef<str>>(
 }
 
 // [customer]
-/// A stream has no messages: what the bot says ends with a prompt, or with the stream.
+/// A stream has no messages, so what the bot says ends with a prompt, or at end of file.
 pub(crate) fn over_tcp(
     bot: &str,
     answers: impl FnMut() -> io::Result<Option<String>>,
@@ -74,7 +74,7 @@ pub(crate) fn over_udp(
         let socket = UdpSocket::bind(any_port)?;
         socket.connect(bot)?;
         socket.send(b"hello")?;
-        let greeting = receive(&socket)?; // or an error: nobody is there
+        let greeting = receive(&socket)?; // an error if no bot answers
         Ok((socket, greeting))
     })?;
     let mut greeting = Some(greeting);
@@ -93,7 +93,7 @@ fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
 }
 // [/customer]
 
-/// Hears the bot and answers, in turns, until one of them has nothing more to say.
+/// Listens to the bot and answers, in turns, until one of them is done.
 fn talk(
     mut hear: impl FnMut() -> io::Result<Vec<u8>>,
     mut tell: impl FnMut(&str) -> io::Result<()>,

@@ -1,4 +1,4 @@
-//! The support desk: the dialogue that is served, and the numbers of its tickets.
+//! The support desk: the dialogue that the bot uses, and the numbers of its tickets.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -9,7 +9,7 @@ use super::dialogue::{Dialogue, Tree};
 use crate::support::mistake::mistake;
 use crate::support::{Args, say};
 
-/// The dialogue that is served if the student names no other.
+/// The dialogue that the bot uses if the student names no other.
 const TEXT: &str = include_str!("../15_support_bot.txt");
 
 /// The longest text of a dialogue, in bytes.
@@ -20,7 +20,7 @@ const LONGEST: u64 = 1_000_000;
 pub(crate) struct Desk {
     /// The dialogue.
     tree: Tree,
-    /// The number of the latest ticket.
+    /// The number of the newest ticket.
     tickets: AtomicU32,
 }
 
@@ -29,14 +29,14 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or has a mistake.
+    /// The file can't be read, or has a mistake.
     pub(crate) fn open(args: &Args) -> io::Result<Arc<Self>> {
         let (name, text) = match args.text("dialogue") {
             None => ("examples/15_support_bot.txt", TEXT.to_owned()),
             Some(name) => {
                 let text = read(name).map_err(|error| {
                     mistake(format!(
-                        "The dialogue {name} cannot be read: {error}.\nCheck the name, or \
+                        "The dialogue {name} can't be read: {error}.\nCheck the name, or \
                          leave --dialogue out."
                     ))
                 })?;
@@ -49,7 +49,7 @@ impl Desk {
         Ok(Arc::new(Self { tree, tickets: AtomicU32::new(1000) }))
     }
 
-    /// The bot's turn, see [`Tree::turn`]. A ticket is shown on the server's screen.
+    /// The bot's turn, see [`Tree::turn`]. The server prints each new ticket.
     pub(crate) fn turn(
         &self,
         dialogue: Option<Dialogue>,
@@ -63,7 +63,7 @@ impl Desk {
     }
 }
 
-/// A dialogue's text. A file without an end, such as /dev/zero, is refused.
+/// Reads a dialogue's text. A file without an end, such as /dev/zero, is an error.
 fn read(name: &str) -> io::Result<String> {
     let mut text = String::new();
     File::open(name)?.take(LONGEST + 1).read_to_string(&mut text)?;
@@ -73,11 +73,12 @@ fn read(name: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// A line that could not be read is an answer that cannot be understood.
+/// Turns a line that isn't text, or is too long, into an answer that the bot won't
+/// understand.
 ///
 /// # Errors
 ///
-/// Any other error.
+/// Any other error of reading the line.
 pub(crate) fn readable(line: io::Result<String>) -> io::Result<String> {
     match line {
         Err(error) if error.kind() == ErrorKind::InvalidData => Ok("???".to_owned()),

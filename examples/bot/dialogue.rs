@@ -1,7 +1,7 @@
-//! A dialogue that is data: it is read from a text, checked, and walked through.
+//! A dialogue as data: read from a text, checked, and walked through.
 //!
-//! Nothing here knows a socket, a clock or a screen: what comes out depends on what goes
-//! in. So the same tree serves TCP and UDP, and tests can ask it anything.
+//! Nothing here uses a socket, a clock or a screen: what comes out depends only on what
+//! goes in. So the same tree serves TCP and UDP, and tests can ask it anything.
 //!
 //! # The text
 //!
@@ -9,7 +9,7 @@
 //! # a comment
 //! [cable]                       a step; the first one begins the dialogue
 //! Is the cable plugged in?      what the bot says, one line or several
-//! - yes, y: lights              words that answer it, and the step to which they lead
+//! - yes, y: lights              words that answer it, and the step that they lead to
 //! - *: technician               any other answer
 //!
 //! [technician]                  a step without answers ends the dialogue
@@ -24,31 +24,31 @@ use std::time::{Duration, Instant};
 
 use crate::support::text::{harmless, is_letter, is_name};
 
-/// What stands at the end of everything the bot says, if it waits for an answer.
+/// The end of everything the bot says, if it waits for an answer.
 pub(crate) const PROMPT: &str = "> ";
 
-/// The longest text of a step, in bytes: what the bot says must fit into one datagram.
+/// The longest text of a step, in bytes, because it must fit into one datagram.
 pub(crate) const LONGEST: usize = 1000;
 
-/// How many letters of an answer are kept.
+/// How many letters of an answer the dialogue keeps.
 const KEPT: usize = 40;
 
 /// The word in braces that stands for a new number.
 const TICKET: &str = "ticket";
 
-/// A dialogue's steps, checked: every answer leads somewhere, and every way has an end.
+/// A dialogue's steps. Every answer leads to a step, and every step can lead to an end.
 #[derive(Debug)]
 pub(crate) struct Tree {
     /// The first one begins the dialogue.
     steps: Vec<Step>,
 }
 
-/// One thing that the bot says, and what may be answered.
+/// One thing that the bot says, and the answers to it.
 #[derive(Debug)]
 struct Step {
     /// The name in brackets.
     name: String,
-    /// Where it stands in the text.
+    /// Its line in the text.
     line: usize,
     /// What the bot says.
     text: String,
@@ -61,18 +61,18 @@ struct Step {
 /// Where an answer leads.
 #[derive(Clone, Debug)]
 struct Target {
-    /// The name of the step, as it is written.
+    /// The name of the step, as written in the text.
     name: String,
     /// Its number.
     step: usize,
-    /// Where the answer stands in the text.
+    /// The answer's line in the text.
     line: usize,
 }
 
-/// How far one customer has come.
+/// How far one customer has got.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialogue {
-    /// The step whose answer is awaited.
+    /// The step whose answer the bot is waiting for.
     step: usize,
     /// The answers so far, each with its step.
     answers: Vec<(usize, String)>,
@@ -82,11 +82,11 @@ pub(crate) struct Dialogue {
 
 impl Tree {
     // [turn]
-    /// The bot's turn: hears an answer, and says something.
+    /// The bot's turn: takes an answer, and says something.
     ///
     /// Without a dialogue, it begins one, whatever the customer said. When it returns
-    /// none, the dialogue is over. `ticket` is asked for a number where the text wants
-    /// one; it is told what the customer answered.
+    /// no dialogue, the dialogue is over. Where the text needs a ticket number, it calls
+    /// `ticket` with what the customer answered.
     pub(crate) fn turn(
         &self,
         dialogue: Option<Dialogue>,
@@ -115,7 +115,7 @@ impl Tree {
     }
     // [/turn]
 
-    /// Says what the dialogue's step has to say.
+    /// Says the text of the dialogue's step.
     fn say(
         &self,
         dialogue: Dialogue,
@@ -130,8 +130,8 @@ impl Tree {
         (Some(dialogue), text)
     }
 
-    /// A step's text with what belongs in its braces. What the customer said is no part
-    /// of the text: braces in it are braces.
+    /// A step's text with its braces filled in. Braces in what the customer said stay as
+    /// they are.
     fn filled_in(
         &self,
         dialogue: &Dialogue,
@@ -165,7 +165,7 @@ impl Tree {
         format!("I do not understand \"{answer}\". Please answer: {choices}.\n{PROMPT}")
     }
 
-    /// What the customer answered, for a ticket.
+    /// All that the customer answered, for a ticket.
     fn summary(&self, dialogue: &Dialogue) -> String {
         let mut text = String::new();
         for (step, answer) in &dialogue.answers {
@@ -177,10 +177,10 @@ impl Tree {
 }
 
 impl Step {
-    /// Where an answer leads; `None` if it cannot be understood.
+    /// Where an answer leads; `None` if the bot doesn't understand it.
     ///
-    /// "Yes!", "yes" and "yes, it is" mean the same. "yes or no" means nothing: its words
-    /// lead to two places.
+    /// "Yes!", "yes" and "yes, it is" mean the same. "yes or no" means nothing, because
+    /// its words lead to two steps.
     fn target(&self, answer: &str) -> Option<usize> {
         let letters = |letter: char| !is_letter(letter);
         let answer = answer.to_lowercase();
@@ -198,7 +198,7 @@ impl Step {
         }
     }
 
-    /// The first word of each answer, between two brackets of some kind; nothing if any
+    /// The first word of each answer, between `open` and `close`; an empty text if any
     /// answer will do.
     fn choices(&self, open: &str, close: &str) -> String {
         let mut seen = HashSet::new();
@@ -208,7 +208,7 @@ impl Step {
         if words.is_empty() { words } else { format!("{open}{words}{close}") }
     }
 
-    /// Whether nothing comes after it.
+    /// Whether the dialogue ends here.
     fn is_end(&self) -> bool {
         self.answers.is_empty() && self.otherwise.is_none()
     }
@@ -220,14 +220,14 @@ impl Step {
 }
 
 impl Dialogue {
-    /// Keeps the answer to this step; if the way comes here again, the latest.
+    /// Keeps the answer to this step, instead of an older one.
     fn remember(&mut self, answer: &str) {
         self.answers.retain(|(step, _)| *step != self.step);
         self.answers.push((self.step, shortened(answer)));
     }
 }
 
-/// An answer as it is shown again: not too long, and nothing that moves a cursor.
+/// An answer, ready to be shown: not too long, and without control characters.
 fn shortened(answer: &str) -> String {
     let fine = |letter: &char| !letter.is_control() && harmless(*letter) == *letter;
     let shown = answer.chars().filter(fine);
@@ -248,14 +248,15 @@ impl Tree {
     /// The first mistake, with its line, in words.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut tree = Self { steps: Vec::new() };
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // some editors' mark
+        // Some editors begin a file with this mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
             tree.read(number, line.trim())
                 .map_err(|why| format!("line {number}: {why}"))?;
         }
         if tree.steps.is_empty() {
-            return Err("line 1: there is no step: begin one with [name]".to_owned());
+            return Err("line 1: there is no step; begin one with [name]".to_owned());
         }
         tree.find_targets()?;
         tree.check_texts()?;
@@ -269,19 +270,22 @@ impl Tree {
             return Ok(());
         }
         if let Some(bad) = line.chars().find(|letter| harmless(*letter) != *letter) {
-            return Err(format!("{bad:?} is a control character: leave it out"));
+            return Err(format!("{bad:?} is a control character; leave it out"));
         }
         if let Some(name) = line.strip_prefix('[') {
             let name = name.strip_suffix(']').ok_or("a step's name ends with ]")?.trim();
             return self.begin_step(number, name);
         }
         let step =
-            self.steps.last_mut().ok_or("before any text, begin a step: [name]")?;
+            self.steps.last_mut().ok_or("before any text, begin a step with [name]")?;
         if let Some(answer) = line.strip_prefix("- ") {
             return step.read_answer(number, answer);
         }
         if !step.is_end() {
-            return Err(format!("[{}]: the text stands before the answers", step.name));
+            return Err(format!(
+                "[{}]: the text must come before the answers",
+                step.name
+            ));
         }
         if !step.text.is_empty() {
             step.text.push('\n');
@@ -297,11 +301,11 @@ impl Tree {
         }
         if name == TICKET {
             return Err(format!(
-                "[{name}]: {{{name}}} is the number; choose another name"
+                "[{name}]: {{{name}}} means the number; choose another name"
             ));
         }
         if let Some(other) = self.steps.iter().find(|step| step.name == name) {
-            return Err(format!("[{name}] stands in line {} already", other.line));
+            return Err(format!("[{name}] is already in line {}", other.line));
         }
         let (name, text) = (name.to_owned(), String::new());
         self.steps.push(Step { name, line, text, answers: Vec::new(), otherwise: None });
@@ -320,8 +324,8 @@ impl Tree {
                     .position(|name| *name == target.name)
                     .ok_or_else(|| {
                         format!(
-                            "line {}: [{}] leads to [{}], and there is no such step. \
-                             There are: {}",
+                            "line {}: [{}] leads to [{}], but there is no such step. \
+                             The steps are: {}",
                             target.line,
                             step.name,
                             target.name,
@@ -333,7 +337,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Every step says something, not too much, and names only what there is.
+    /// Checks that each step says something, not too much, and names only real steps.
     fn check_texts(&self) -> Result<(), String> {
         for Step { name, line, text, .. } in &self.steps {
             if text.is_empty() {
@@ -341,15 +345,15 @@ impl Tree {
             }
             if text.len() > LONGEST {
                 return Err(format!(
-                    "line {line}: [{name}] says more than {LONGEST} bytes, and it must fit \
-                     into one datagram"
+                    "line {line}: [{name}] says more than {LONGEST} bytes, but it must \
+                     fit into one datagram"
                 ));
             }
             for word in text.split('{').skip(1) {
                 let word = word.split('}').next().unwrap_or_default();
                 if word != TICKET && !self.steps.iter().any(|step| step.name == word) {
                     return Err(format!(
-                        "line {line}: [{name}] says {{{word}}}, and there is no such step"
+                        "line {line}: [{name}] says {{{word}}}, but there is no such step"
                     ));
                 }
             }
@@ -358,7 +362,7 @@ impl Tree {
     }
 
     // [check]
-    /// Some way leads to each step, and from each step some way leads to an end.
+    /// Checks that each step can be reached, and can lead to an end.
     fn check_ways(&self) -> Result<(), String> {
         let mut reached = HashSet::from([0]);
         let mut todo = vec![0];
@@ -372,7 +376,7 @@ impl Tree {
             step.targets().any(|target| ends.contains(&target.step))
         };
         for _ in &self.steps {
-            // One step further back from the ends in each round.
+            // In each round, go one step further back from the ends.
             ends.extend(
                 (0..self.steps.len())
                     .filter(|number| leads_to_end(&self.steps[*number], &ends))
@@ -385,8 +389,8 @@ impl Tree {
             }
             if !ends.contains(&number) {
                 return Err(format!(
-                    "line {line}: from [{name}], no answers lead to an end: the dialogue \
-                     goes round forever"
+                    "line {line}: from [{name}], no answers lead to an end, so the \
+                     dialogue goes round forever"
                 ));
             }
         }
@@ -408,7 +412,7 @@ impl Step {
                     return Err(format!("[{}] has * twice", self.name));
                 }
             } else if word.is_empty() || !word.chars().all(is_letter) {
-                return Err(format!("`{word}` is not one word, and not *"));
+                return Err(format!("`{word}` is neither a single word nor *"));
             } else if self.answers.iter().any(|(known, _)| *known == word) {
                 return Err(format!("[{}] has the answer {word} twice", self.name));
             } else {
@@ -421,15 +425,15 @@ impl Step {
 
 // ---- Many dialogues -------------------------------------------------------------------
 
-/// Dialogues by who holds them. It has an end in number and in time: old ones are
-/// forgotten, and when it is full, the one that has been silent for longest.
+/// Dialogues by customer, limited in number and in time: it forgets old ones, and when it
+/// is full, the one that has been silent for longest.
 #[derive(Debug)]
 pub(crate) struct Memory<K> {
-    /// Each with the moment of its last turn.
+    /// The dialogues, each with the moment of its last turn.
     dialogues: HashMap<K, (Instant, Dialogue)>,
-    /// At most so many.
+    /// How many it holds at most.
     most: usize,
-    /// Forgotten after so much silence.
+    /// How long a dialogue can be silent before it is forgotten.
     oldest: Duration,
 }
 
@@ -440,13 +444,13 @@ impl<K: Copy + Eq + Hash> Memory<K> {
     }
 
     // [memory]
-    /// Takes a dialogue out, if it is there and not too old.
+    /// Takes a dialogue out, if it's there and not too old.
     pub(crate) fn recall(&mut self, who: K, now: Instant) -> Option<Dialogue> {
         let (when, dialogue) = self.dialogues.remove(&who)?;
         (now.duration_since(when) < self.oldest).then_some(dialogue)
     }
 
-    /// Puts a dialogue in, if it goes on.
+    /// Puts a dialogue in, if it isn't over.
     pub(crate) fn keep(&mut self, who: K, dialogue: Option<Dialogue>, now: Instant) {
         let Some(dialogue) = dialogue else { return };
         if self.dialogues.len() >= self.most {

@@ -1,7 +1,7 @@
-//! The parts of lesson 15 that have a file of their own.
+//! The parts of lesson 15 that have files of their own.
 //!
-//! - [`dialogue`]: the dialogue as data: read, checked, walked through
-//! - [`desk`]: the dialogue that is served, and the numbers of its tickets
+//! - [`dialogue`]: the dialogue as data, read, checked and walked through
+//! - [`desk`]: the dialogue that the bot uses, and the numbers of its tickets
 //! - [`customer`]: the other end, over TCP and over UDP
 
 pub(crate) mod customer;

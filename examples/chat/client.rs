@@ -1,4 +1,4 @@
-//! The client: it reads and writes at the same time.
+//! The client, which reads and writes at the same time.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,7 +9,7 @@ use super::screen;
 use crate::support::Args;
 
 // [client]
-/// What is typed goes to the room; what the room says goes to the screen.
+/// Sends what you type to the room, and shows what the room sends.
 pub(crate) fn client(args: &Args) -> io::Result<()> {
     let server = Arc::new(TcpStream::connect(args.addr())?);
     let typed = Arc::clone(&server);
@@ -17,7 +17,7 @@ pub(crate) fn client(args: &Args) -> io::Result<()> {
         for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
             (&*typed).write_all(&[line, b"\n".to_vec()].concat())?;
         }
-        typed.shutdown(Shutdown::Write) // nothing more to say; the room says goodbye
+        typed.shutdown(Shutdown::Write) // done sending: now the room says goodbye
     });
     for line in BufReader::new(&*server).split(b'\n') {
         screen::show(&String::from_utf8_lossy(&line?));

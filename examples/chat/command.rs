@@ -1,23 +1,23 @@
-//! What a line means. Everything here depends on its arguments only.
+//! What a line means. Every function here depends on its arguments only.
 
 use crate::support::text::{harmless, is_name};
 
 /// The longest name, in letters.
 pub(crate) const NAME: usize = 20;
 
-/// The commands, as a newcomer reads them.
+/// The commands, as shown to a newcomer.
 pub(crate) const COMMANDS: &str = "/nick NAME, /who, /quit";
 
 /// What a client wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Say this to all others.
+    /// To say this to all the others.
     Say(String),
-    /// Be called this.
+    /// To be called this.
     Nick(String),
-    /// Know who is here.
+    /// To know who is here.
     Who,
-    /// Leave.
+    /// To leave.
     Quit,
     /// Nothing: the line is blank.
     Nothing,
@@ -27,7 +27,7 @@ pub(crate) enum Command {
 
 impl Command {
     // [parse]
-    /// Understands a line. Every line is some command.
+    /// Finds out what a line means. Every line is some command.
     pub(crate) fn parse(line: &str) -> Self {
         let line: String = line.chars().map(harmless).collect();
         let Some(command) = line.strip_prefix('/') else {
@@ -44,11 +44,11 @@ impl Command {
     // [/parse]
 }
 
-/// `name`, if it can be one.
+/// Returns `name`, if it can be a name.
 ///
 /// # Errors
 ///
-/// What a name must be, in words.
+/// Says what a name must be, in words.
 pub(crate) fn checked_name(name: &str) -> Result<&str, String> {
     if name.chars().count() <= NAME && is_name(name) {
         return Ok(name);

@@ -1,4 +1,4 @@
-//! The demonstration: bob listens, ada talks much, and a third one never reads.
+//! The demonstration: bob listens, ada talks a lot, and a third guest never reads.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,25 +19,25 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn meet(server: ThreadedServer) -> io::Result<()> {
     let server = server.spawn()?;
     let addr = server.local_addr();
-    let deaf = arrive(addr, soon_full)?;
+    let stalled = arrive(addr, soon_full)?;
     let (bob, ada) = (arrive(addr, |_| Ok(()))?, arrive(addr, |_| Ok(()))?);
     let bob = actor("bob", move || listen(bob))?;
     let ada = actor("ada", move || talk(ada))?;
     bob.end()?;
     ada.end()?;
     server.handle().shutdown_now();
-    drop(deaf);
+    drop(stalled);
     Ok(())
 }
 
-/// Makes a connection small, before it is one: its buffers are soon full.
+/// Gives a socket small buffers before it connects, so that they are soon full.
 fn soon_full(socket: &Socket) -> io::Result<()> {
     #[cfg(unix)]
-    socket.set_tcp_mss(1000)?; // small pieces, and so a small buffer at the other end
+    socket.set_tcp_mss(1000)?; // small packets, and so a small buffer at the other end
     socket.set_recv_buffer_size(4096)
 }
 
-/// Connects, and waits until the room has noticed it: then it sends its first line.
+/// Connects, and waits for the room's first line: then the guest is in the room.
 fn arrive(
     addr: SocketAddr,
     prepare: impl Fn(&Socket) -> io::Result<()>,
@@ -53,7 +53,7 @@ fn arrive(
     Ok(stream)
 }
 
-/// Counts the lines, and shows what the room itself has to say.
+/// Counts the guests' lines, and shows the lines of the room itself.
 fn listen(room: BufReader<TcpStream>) -> io::Result<()> {
     let mut heard = 0;
     for line in room.lines() {
@@ -61,9 +61,7 @@ fn listen(room: BufReader<TcpStream>) -> io::Result<()> {
             Ok(line) if line.starts_with("-- ") => say!("{line}"),
             Ok(_) => heard += 1,
             Err(_) => {
-                say!(
-                    "I have heard {heard} of {LINES} lines, then nothing for {PATIENCE:?}"
-                );
+                say!("I heard {heard} of {LINES} lines, then nothing for {PATIENCE:?}");
                 return Ok(());
             }
         }
@@ -71,7 +69,7 @@ fn listen(room: BufReader<TcpStream>) -> io::Result<()> {
             break;
         }
     }
-    say!("I have heard {heard} of {LINES} lines");
+    say!("I heard {heard} of {LINES} lines");
     Ok(())
 }
 
@@ -84,8 +82,8 @@ fn talk(mut room: BufReader<TcpStream>) -> io::Result<()> {
         io::copy(&mut room, &mut io::sink()) // up to the room's goodbye
     };
     match say_all() {
-        Ok(_) => say!("I have said {LINES} lines, and the room said goodbye"),
-        Err(_) => say!("the room does not answer me"),
+        Ok(_) => say!("I said {LINES} lines, and the room said goodbye"),
+        Err(_) => say!("the room doesn't answer me"),
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! The room as one writes it first: a list of connections behind a lock. Who says
-//! something writes to all of them, and holds the lock as long as that takes.
+//! The room as a first try: a list of connections behind a lock. A thread whose client
+//! says something writes to all of them, and holds the lock as long as that takes.
 //!
-//! It is kept to be seen failing. One client that does not read stops the room.
+//! The lesson shows how it fails: one client that does not read stops the whole room.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

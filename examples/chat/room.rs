@@ -1,11 +1,12 @@
 //! The room of lesson 14: who is here, and a mailbox for each. It knows no sockets.
 //!
-//! - A handler lets its client in ([`Room::enter`]) and gets two things: a [`Seat`], with
-//!   which it speaks, and the [`Mail`], which the client's writing thread delivers.
-//! - What anybody says goes into the mailboxes of the others. A mailbox has room for
-//!   [`MAILBOX`] lines. Who finds one full waits, but without the lock and for
-//!   [`PATIENCE`] at the most. Whose mailbox is full after that has to leave.
-//! - Who leaves finds a last line in its mail: the reason.
+//! - A handler enters its client as a member ([`Room::enter`]) and gets two things: a
+//!   [`Seat`], which it uses to speak, and the [`Mail`], which the client's writing
+//!   thread delivers.
+//! - What a member says goes into the mailboxes of the others. A mailbox holds
+//!   [`MAILBOX`] lines. A speaker that finds one full waits for space, without the lock,
+//!   for at most [`PATIENCE`]. If it is still full then, its owner is removed.
+//! - The last line that a leaving member gets is the reason.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,81 +20,81 @@ use parking_lot::Mutex;
 use super::command::{COMMANDS, Command, checked_name};
 use crate::support::timeline::{Doing, Span, labelled, span};
 
-/// How many lines may wait for one client.
+/// How many lines can wait for one client.
 pub(crate) const MAILBOX: usize = 100;
 
-/// How long a speaker waits for room in a mailbox that is full.
+/// How long a speaker waits for space in a mailbox that is full.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// One line of text, with its end. All mailboxes share the one text.
+/// One line of text, with its newline. All mailboxes share the same text.
 pub(crate) type Line = Arc<str>;
 
-/// Everybody who is here.
+/// All the members.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
-    /// Locked for a moment only: nobody sends, writes or waits under this lock.
+    /// Locked for a moment only: no thread sends, writes or waits under this lock.
     members: Mutex<Members>,
 }
 
 /// The members by number.
 #[derive(Debug, Default)]
 struct Members {
-    /// The number of the latest.
+    /// The number of the newest member.
     last: usize,
     /// Who is here.
     here: BTreeMap<usize, Member>,
 }
 
-/// One of them, as the others know it.
+/// One member, as the others know it.
 #[derive(Debug)]
 struct Member {
     /// What the others call it.
     name: String,
     /// Where the others put their lines.
     mailbox: Sender<Line>,
-    /// The last line of its mail.
+    /// Where the last line of its mail goes.
     farewell: Farewell,
 }
 
-/// A line that waits beside the mailbox, for which there is room even if that is full.
+/// A place beside the mailbox for one more line, even if the mailbox is full.
 type Farewell = Arc<Mutex<Option<Line>>>;
 
-/// A member's place, as its handler holds it.
+/// A member's place in the room. Its handler keeps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
     /// Its number in the room.
     number: usize,
-    /// Disconnected when the [`Mail`] has been dropped.
+    /// Disconnected when the [`Mail`] is dropped.
     delivered: Receiver<()>,
 }
 
-/// A member's lines, one after the other, as its writing thread takes them. The lines end
-/// when the member has left; the reason is the last one.
+/// A member's lines, one after the other, for its writing thread. They end when the
+/// member has left; the last one is the reason.
 #[derive(Debug)]
 pub(crate) struct Mail {
     /// The other end of the mailbox.
     lines: Receiver<Line>,
     /// See [`Member::farewell`].
     farewell: Farewell,
-    /// Dropped with this: then it has been delivered, or never will be.
+    /// Dropped with the mail, which by then has been delivered, or never will be.
     _undelivered: Sender<()>,
-    /// For the timeline: from one line to the next, its thread works.
+    /// For the timeline: the writing thread is working on a line.
     working: Option<Span>,
 }
 
 /// Why a member leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaving {
-    /// It wants to, or it has gone already.
+    /// It wants to, or it is gone already.
     ByItself,
     /// It does not read what the others say.
     NotReading,
-    /// Everybody has to.
+    /// All members have to.
     ServerStops,
 }
 
 impl Room {
-    /// Lets somebody in, as `guest-N`, and tells the others.
+    /// Adds a member, called `guest-N`, and tells the others.
     pub(crate) fn enter(&self) -> (Seat, Mail) {
         let (mailbox, lines) = bounded(MAILBOX);
         let (undelivered, delivered) = bounded(0);
@@ -111,7 +112,7 @@ impl Room {
         let mut names = (number..).map(|number| format!("guest-{number}"));
         let name =
             names.find(|name| !members.is_taken(name, number)).unwrap_or_default();
-        // Before anybody knows this mailbox, so that it is the first line in it.
+        // Before the others know this mailbox, so that this is the first line in it.
         let _ = mailbox.try_send(line(&format!("-- you are {name}: {COMMANDS}")));
         members.here.insert(number, Member { name: name.clone(), mailbox, farewell });
         drop(members);
@@ -121,11 +122,11 @@ impl Room {
     }
 
     // [hear]
-    /// Does what a member's line asks for. Says whether the member stays.
+    /// Does what a member's line asks for. Returns whether the member stays.
     ///
     /// # Errors
     ///
-    /// Those of reading the line, but not for a line that was merely unreadable.
+    /// The error of reading the line, unless the line was merely unreadable.
     pub(crate) fn hear(
         &self,
         seat: &Seat,
@@ -133,7 +134,7 @@ impl Room {
     ) -> io::Result<bool> {
         let _serving = span(Doing::Serving);
         let number = seat.number;
-        let Some(name) = self.name(number) else { return Ok(false) }; // had to leave
+        let Some(name) = self.name(number) else { return Ok(false) }; // it was removed
         let line = match line {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 self.tell(seat, "that was not passed on: too long, or not UTF-8");
@@ -162,25 +163,25 @@ impl Room {
         self.post(|other| other == seat.number, &format!("-- {text}"));
     }
 
-    /// Lets a member go, with a reason. Does nothing if it has left already.
+    /// Removes a member, with a reason. Does nothing if it has left already.
     pub(crate) fn leave(&self, seat: &Seat, why: Leaving) {
-        self.turn_out(&[seat.number], why);
+        self.remove(&[seat.number], why);
     }
 
     // [post]
-    /// Puts a line into the mailboxes of all members that are `meant`.
+    /// Puts a line into the mailboxes of all the members that are `meant`.
     fn post(&self, meant: impl Fn(usize) -> bool, text: &str) {
         let line = line(text);
         let mut full = Vec::new();
         for (&number, Member { mailbox, .. }) in &self.members.lock().here {
-            // `try_send` does not wait, so the lock is free again in no time.
+            // `try_send` doesn't wait, so the lock is free again in no time.
             if meant(number)
                 && mailbox.try_send(line.clone()).is_err_and(|e| e.is_full())
             {
                 full.push((number, mailbox.clone()));
             }
         }
-        // Now, without the lock, wait for room in the others. But not forever.
+        // Now, without the lock, wait for space in the full ones. But not forever.
         let _waiting =
             (!full.is_empty()).then(|| labelled(Doing::Idle, "a mailbox is full"));
         let until = Instant::now() + PATIENCE;
@@ -188,28 +189,28 @@ impl Room {
             mailbox.send_deadline(line.clone(), until).is_err_and(|e| e.is_timeout())
         });
         let late: Vec<usize> = full.into_iter().map(|(number, _)| number).collect();
-        self.turn_out(&late, Leaving::NotReading);
+        self.remove(&late, Leaving::NotReading);
     }
     // [/post]
 
     /// Removes members and tells the others.
-    fn turn_out(&self, numbers: &[usize], why: Leaving) {
+    fn remove(&self, numbers: &[usize], why: Leaving) {
         let mut members = self.members.lock();
         let gone: Vec<Member> =
             numbers.iter().filter_map(|number| members.here.remove(number)).collect();
         drop(members);
         for Member { name, mailbox, farewell } in gone {
             *farewell.lock() = Some(line(why.farewell()));
-            drop(mailbox); // the last sender: now the mail comes to its end
+            drop(mailbox); // the last sender, so the mail ends now
             if let Some(news) = why.news() {
                 self.post(|_| true, &format!("-- {name} {news}"));
             }
         }
     }
 
-    /// Gives a member another name, or tells it why not.
+    /// Gives a member another name, or tells it why that isn't possible.
     fn rename(&self, number: usize, wanted: &str) {
-        // Not inside the `match`: there, the lock would be held as long as that lasts.
+        // Not inside the `match`, which would hold the lock to its end.
         let renamed = self.members.lock().rename(number, wanted);
         match renamed {
             Ok(old) => self.post(|_| true, &format!("-- {old} is now {wanted}")),
@@ -222,7 +223,7 @@ impl Room {
         self.members.lock().here.get(&number).map(|member| member.name.clone())
     }
 
-    /// The names of all who are here.
+    /// The names of all the members.
     fn names(&self) -> String {
         let members = self.members.lock();
         let names: Vec<&str> = members.here.values().map(|m| m.name.as_str()).collect();
@@ -231,8 +232,8 @@ impl Room {
 }
 
 impl Members {
-    /// Whether somebody but `number` is called so. `ada` and `Ada` would be mistaken for
-    /// each other.
+    /// Whether a member other than `number` has this name. `ada` and `Ada` are the same
+    /// name here, because people would mistake one for the other.
     fn is_taken(&self, name: &str, number: usize) -> bool {
         let name = name.to_lowercase();
         let called = |(other, member): (&usize, &Member)| {
@@ -241,7 +242,7 @@ impl Members {
         self.here.iter().any(called)
     }
 
-    /// Gives a member another name and returns the old one; or says why not.
+    /// Gives a member another name, and returns the old one, or says why it can't.
     fn rename(&mut self, number: usize, wanted: &str) -> Result<String, String> {
         let wanted = checked_name(wanted)?;
         if self.is_taken(wanted, number) {
@@ -253,7 +254,7 @@ impl Members {
 }
 
 impl Seat {
-    /// Waits until the member's mail has been delivered, or cannot be.
+    /// Waits until the member's mail has been delivered, or can't be.
     pub(crate) fn wait_for_delivery(&self) {
         let _ = self.delivered.recv(); // no message ever comes, only the end
     }
@@ -267,7 +268,7 @@ impl fmt::Display for Seat {
 }
 
 impl Default for Seat {
-    /// Nobody's seat, outside of the room, and nothing to deliver.
+    /// A seat outside the room, without a member and with nothing to deliver.
     fn default() -> Self {
         Self { number: 0, delivered: bounded(0).1 }
     }
@@ -288,7 +289,7 @@ impl Iterator for Mail {
 }
 
 impl Leaving {
-    /// What it means that a member's mail cannot be delivered.
+    /// The reason, when a member's mail can't be delivered.
     pub(crate) fn because_of(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::TimedOut {
             Self::NotReading
@@ -297,7 +298,7 @@ impl Leaving {
         }
     }
 
-    /// What the one who leaves reads last.
+    /// The last line that the leaving member reads.
     fn farewell(self) -> &'static str {
         match self {
             Self::ByItself => "-- goodbye",
@@ -316,7 +317,7 @@ impl Leaving {
     }
 }
 
-/// A text as it travels.
+/// A text with its newline, ready to send.
 fn line(text: &str) -> Line {
     format!("{text}\n").into()
 }

@@ -1,22 +1,23 @@
 //! A screen on which somebody types while lines arrive.
 //!
-//! A terminal keeps what is being typed until Enter; the program does not know it. So a
-//! program that prints in the meantime writes into the middle of it. The cure: move what
-//! is being typed down by one row, untouched, and print above it. (Nobody can tell us how
-//! many rows are being typed. If there are two, the line comes between them.)
+//! A terminal keeps what is being typed until Enter; the program doesn't know it. So a
+//! program that prints in the meantime writes into the middle of it. The solution: move
+//! what is being typed down by one row, unchanged, and print above it. (A program can't
+//! find out how many rows are being typed. If there are two, the line appears between
+//! them.)
 
 use std::io::{self, IsTerminal};
 
 use crate::support::text::harmless;
 use crate::support::{stage, terminal};
 
-/// Shows a line that has arrived. What is being typed stays what it is, and where it is:
-/// at the bottom. In a pipe or a file, the line is printed and nothing else.
+/// Shows a line that has arrived. What is being typed stays as it is, at the bottom. In
+/// a pipe or a file, this only prints the line.
 ///
-/// What comes over the wire must not move our cursor: see
+/// What comes over the network must not move our cursor: see
 /// [`text`](crate::support::text).
 pub(crate) fn show(line: &str) {
-    let line = line.strip_suffix('\r').unwrap_or(line); // this end of line is two characters
+    let line = line.strip_suffix('\r').unwrap_or(line); // some lines end with `\r\n`
     let line: String = line.replace('\t', "    ").chars().map(harmless).collect();
     match terminal::width() {
         Some(width) if io::stdin().is_terminal() && understands_codes() => {
@@ -43,7 +44,8 @@ fn above(line: &str, width: usize) -> String {
         .collect()
 }
 
-/// Cuts a line into rows. A letter beyond ASCII may take two columns, so it counts two.
+/// Cuts a line into rows. A letter beyond ASCII might be two columns wide, so it counts
+/// as two.
 fn rows(line: &str, width: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
     let mut used = 0;
@@ -61,7 +63,7 @@ fn rows(line: &str, width: usize) -> Vec<String> {
     rows
 }
 
-/// Whether the terminal moves its cursor when it is told to.
+/// Whether the terminal obeys codes that move its cursor.
 fn understands_codes() -> bool {
     std::env::var("TERM").map_or(cfg!(windows), |term| term != "dumb")
 }
@@ -70,7 +72,7 @@ fn understands_codes() -> bool {
 mod tests {
     use super::*;
 
-    /// As much of a terminal as these codes need.
+    /// The parts of a terminal that these codes need.
     struct Screen {
         rows: Vec<Vec<char>>,
         width: usize,

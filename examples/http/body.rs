@@ -1,32 +1,32 @@
-//! The body of a message, and the three ways in which it ends.
+//! The body of a message, and its three ways to end.
 
 use std::io::{self, BufRead, ErrorKind, Write};
 
-use super::error::{bad, broken, refused};
+use super::error::{bad, broken, rejected};
 use super::head::{Head, MAX_HEAD, read_line};
 use super::text::{number, shortened};
 
 /// The longest line before a chunk, in bytes.
 const MAX_LENGTH_LINE: usize = 1024;
 
-/// How the end of a body is known.
+/// How a body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// So many bytes: `Content-Length`.
+    /// After this many bytes: `Content-Length`.
     Length(u64),
-    /// Each piece says how long it is, and one of no bytes is the last:
+    /// After a chunk of no bytes, where each chunk says how long it is:
     /// `Transfer-Encoding: chunked`.
     Chunked,
-    /// All that comes until the server closes the connection.
+    /// When the server closes the connection.
     UntilClose,
 }
 
 impl Body {
-    /// What the headers say; `None` if they say nothing.
+    /// What the headers say about the body; `None` if they say nothing.
     ///
     /// # Errors
     ///
-    /// They contradict each other, or say what is not understood here.
+    /// They contradict each other, or ask for something that this code doesn't know.
     pub(crate) fn announced(head: &Head, version: &str) -> io::Result<Option<Self>> {
         if head.has("Transfer-Encoding") {
             chunked(head, version).map(|()| Some(Self::Chunked)) // it overrides a length
@@ -38,7 +38,7 @@ impl Body {
     }
 }
 
-/// Sees that the body comes in chunks, and is packed in no other way.
+/// Checks that the body comes in chunks, without any other encoding.
 fn chunked(head: &Head, version: &str) -> io::Result<()> {
     if version == "HTTP/1.0" {
         return Err(bad("HTTP/1.0 has no Transfer-Encoding"));
@@ -48,23 +48,23 @@ fn chunked(head: &Head, version: &str) -> io::Result<()> {
     match codings[..] {
         [coding] if is_chunked(&coding) => Ok(()),
         [ref first @ .., last] if is_chunked(&last) && !first.iter().any(is_chunked) => {
-            Err(refused("501 Not Implemented", unknown(&codings)))
+            Err(rejected("501 Not Implemented", unknown(&codings)))
         }
         _ => Err(bad(unknown(&codings))),
     }
 }
 
 fn unknown(codings: &[&str]) -> String {
-    format!("the body is packed in a way unknown: {}", shortened(&codings.join(", ")))
+    format!("the body has an unknown encoding: {}", shortened(&codings.join(", ")))
 }
 
-/// The number that `Content-Length` says; it may say the same one several times.
+/// The number in `Content-Length`, which can be there several times if it's the same.
 fn length(head: &Head) -> io::Result<u64> {
     let lengths = head.list("Content-Length");
     let first = lengths.first().copied().unwrap_or_default();
     let Some(length) = number(first, 10) else {
         return Err(bad(format!(
-            "the body's length is no number: {}",
+            "the body's length isn't a number: {}",
             shortened(first)
         )));
     };
@@ -78,7 +78,7 @@ fn length(head: &Head) -> io::Result<u64> {
 ///
 /// # Errors
 ///
-/// It breaks off, is not HTTP, or cannot be read; and those of writing.
+/// It ends too early, isn't HTTP, or can't be read; and the errors of writing.
 pub(crate) fn read_body(
     reader: &mut impl BufRead,
     body: Body,
@@ -91,7 +91,7 @@ pub(crate) fn read_body(
     }
 }
 
-/// Reads a chunked body: a length in hexadecimal, so many bytes, and again.
+/// Reads a chunked body: a length in hexadecimal, that many bytes, and so on.
 // [chunks]
 fn read_chunks(reader: &mut impl BufRead, out: &mut impl Write) -> io::Result<u64> {
     let mut total = 0_u64;
@@ -119,8 +119,8 @@ fn chunk_length(line: &str) -> Option<u64> {
 }
 // [/chunks]
 
-/// Reads the headers that may stand behind the last chunk, and the blank line. They are
-/// not kept: a length that comes when all is over must not be believed.
+/// Reads the headers that can come after the last chunk, and the blank line. We ignore
+/// these headers, because a length that comes after the body can't be right.
 fn skip_trailer(reader: &mut impl BufRead) -> io::Result<()> {
     let mut left = MAX_HEAD;
     loop {
@@ -147,7 +147,7 @@ fn read_exactly(
     Ok(count)
 }
 
-/// Reads until there is no more, or `length` bytes.
+/// Reads up to `length` bytes, or up to the end of file.
 fn read_at_most(
     reader: &mut impl BufRead,
     length: u64,

@@ -1,4 +1,4 @@
-//! The time of an answer, as the header `Date` says it.
+//! The time of a response, for the header `Date`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,14 +19,14 @@ const MONTHS: [(&str, u64); 12] = [
     ("Dec", 31),
 ];
 
-/// A time as `Sun, 06 Nov 1994 08:49:37 GMT`; `None` before 1970, when no clock is
-/// right.
+/// A time as `Sun, 06 Nov 1994 08:49:37 GMT`; `None` if the clock is wrong and shows a
+/// time before 1970.
 ///
-/// The standard library knows how many seconds have passed since 1970, and no calendar.
-/// So the years are taken off one after the other, then the months.
+/// The standard library knows how many seconds have passed since 1970, but it has no
+/// calendar. So we subtract the years one after the other, and then the months.
 pub(crate) fn date(time: SystemTime) -> Option<String> {
     let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    let mut day = seconds / 86_400; // days that are over
+    let mut day = seconds / 86_400; // full days since 1970
     let name = DAYS[(day % 7) as usize]; // the first day of 1970 was a Thursday
     let mut year = 1970;
     while day >= 365 + leap_day(year) {
@@ -48,7 +48,7 @@ pub(crate) fn date(time: SystemTime) -> Option<String> {
     ))
 }
 
-/// How many days February has more than 28.
+/// The extra day that February has in a leap year.
 fn leap_day(year: u64) -> u64 {
     u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
 }

@@ -1,23 +1,23 @@
-//! The beginning of something that may be long.
+//! The beginning of something that might be long.
 
 use std::io::{self, Write};
 
 use super::text::printable;
 
-/// What is longer than this is not shown as text, in bytes.
+/// The longest page that is shown as text, in bytes.
 const SHORT: usize = 1000;
 
-/// Counts what is written to it, and keeps the beginning.
+/// Counts the bytes that are written to it, and keeps the first ones.
 #[derive(Debug, Default)]
 pub(crate) struct Excerpt {
-    /// How many bytes have come.
+    /// How many bytes were written.
     count: u64,
     /// The first [`SHORT`] of them.
     beginning: Vec<u8>,
 }
 
 impl Excerpt {
-    /// What has come, if it is short enough for the screen.
+    /// The text, if it's short enough for the screen, or else how long it is.
     pub(crate) fn text(&self) -> String {
         match self.count {
             0 => "(no bytes)".to_owned(),
@@ -29,8 +29,8 @@ impl Excerpt {
 
 impl Write for Excerpt {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = SHORT.saturating_sub(self.beginning.len()).min(bytes.len());
-        self.beginning.extend_from_slice(&bytes[..room]);
+        let space = SHORT.saturating_sub(self.beginning.len()).min(bytes.len());
+        self.beginning.extend_from_slice(&bytes[..space]);
         self.count += bytes.len() as u64;
         Ok(bytes.len())
     }

@@ -3,19 +3,19 @@
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
 
-use super::error::{bad, broken, refused};
+use super::error::{bad, broken, rejected};
 use super::text::{is_token, printable, shortened, trimmed};
 
 /// The longest first line, in bytes.
 pub(crate) const MAX_FIRST_LINE: usize = 8 * 1024;
 
-/// The longest headers, in bytes, all together.
+/// The most bytes of all headers together.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
 
 /// The most headers in a head.
 pub(crate) const MAX_HEADERS: usize = 100;
 
-/// What a server answers if there is more.
+/// The status of the response to a larger head.
 const TOO_LARGE: &str = "431 Request Header Fields Too Large";
 
 /// The head of a message.
@@ -28,14 +28,14 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The values of all headers with this name. Case does not count in a name.
+    /// The values of all headers with this name, in upper or lower case.
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         let is_it = move |(n, _): &&(String, String)| n.eq_ignore_ascii_case(name);
         self.headers.iter().filter(is_it).map(|(_, value)| trimmed(value))
     }
 
-    /// The members of a header that is a list, as in `a, b`. It may come in several
-    /// lines, and with empty members, which do not count.
+    /// The members of a header that is a list, such as `a, b`. The list can be spread
+    /// over several headers. Empty members don't count.
     pub(crate) fn list(&self, name: &str) -> Vec<&str> {
         let members = self.values(name).flat_map(|value| value.split(','));
         members.map(trimmed).filter(|member| !member.is_empty()).collect()
@@ -48,7 +48,7 @@ impl Head {
 }
 
 impl fmt::Display for Head {
-    /// The head with its blank line, fit for the screen.
+    /// The head with its blank line, safe for the screen.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", printable(self.first.as_bytes()))?;
         for (name, value) in &self.headers {
@@ -58,11 +58,11 @@ impl fmt::Display for Head {
     }
 }
 
-/// The next byte, which stays where it is; `None` if the other side has ended.
+/// Looks at the next byte without taking it; `None` at end of file.
 ///
 /// # Errors
 ///
-/// It cannot be read, or does not come in time.
+/// It can't be read, or doesn't come in time.
 pub(crate) fn peek(reader: &mut impl BufRead) -> io::Result<Option<u8>> {
     loop {
         match reader.fill_buf() {
@@ -76,7 +76,7 @@ pub(crate) fn peek(reader: &mut impl BufRead) -> io::Result<Option<u8>> {
 ///
 /// # Errors
 ///
-/// They are too many or too long, are not HTTP, break off, or cannot be read.
+/// There are too many, they are too long, aren't HTTP, end too early, or can't be read.
 // [headers]
 pub(crate) fn read_headers(
     reader: &mut impl BufRead,
@@ -86,15 +86,15 @@ pub(crate) fn read_headers(
     loop {
         let line = read_line(reader, left)?;
         if line.is_empty() {
-            return Ok(headers); // the blank line: here the head ends
+            return Ok(headers); // the blank line ends the head
         }
         left = left.saturating_sub(line.len() + 2);
         if headers.len() == MAX_HEADERS {
             let why = format!("the head has more than {MAX_HEADERS} headers");
-            return Err(refused(TOO_LARGE, why));
+            return Err(rejected(TOO_LARGE, why));
         }
         match (line.split_once(':'), headers.last_mut()) {
-            // A line that begins with a space goes on with the header before it.
+            // A line that begins with a space continues the header before it.
             (_, Some((_, value))) if line.starts_with([' ', '\t']) => {
                 value.push(' ');
                 value.push_str(trimmed(&line));
@@ -108,20 +108,20 @@ pub(crate) fn read_headers(
 }
 // [/headers]
 
-/// Reads a line of at most `most` bytes, and gives it without its end, which is `\r\n`,
-/// or `\n` alone.
+/// Reads a line of at most `most` bytes, and returns it without its end, which is
+/// `\r\n`, or `\n` alone.
 ///
 /// # Errors
 ///
-/// It is too long, has a letter that no line of a head may have, breaks off, or cannot
-/// be read.
+/// It's too long, has a byte that isn't allowed in a head, ends too early, or can't be
+/// read.
 pub(crate) fn read_line(reader: &mut impl BufRead, most: usize) -> io::Result<String> {
     let mut line = Vec::new();
     reader.by_ref().take(most as u64).read_until(b'\n', &mut line)?;
     let Some(text) = line.strip_suffix(b"\n") else {
         return Err(match line.len() < most {
             true => broken("the connection ended in the middle of the head"),
-            false => refused(TOO_LARGE, "a line, or the head, is too long"),
+            false => rejected(TOO_LARGE, "a line, or the head, is too long"),
         });
     };
     let text = text.strip_suffix(b"\r").unwrap_or(text);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_a_value_is_no_part_of_it() {
+    fn white_space_around_a_value_is_not_part_of_it() {
         for line in ["A:b c\r\n", "A: \t b c \t\r\n", "A: b c\n"] {
             let bytes = format!("{line}\r\n");
             assert_eq!(headers(bytes.as_bytes()), Ok(header("A", "b c")), "{line}");
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_have_many_lines_and_empty_members() {
+    fn a_list_can_have_many_lines_and_empty_members() {
         let all =
             [header("a", ",one , ,"), header("b", "no"), header("A", "two, three")];
         let head = Head { first: String::new(), headers: all.concat() };
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_refused() {
+    fn what_is_not_a_header_is_rejected() {
         for line in ["no colon", ": x", "a b: x", "a : x", "a\u{e9}: x"] {
             let bytes = format!("{line}\r\n\r\n");
             let error = headers(bytes.as_bytes()).expect_err(line);

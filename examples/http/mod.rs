@@ -1,19 +1,19 @@
-//! The parts of lesson 16 that have a file of their own: HTTP/1.1, as far as a small
-//! client and a small server need it (RFC 9110, RFC 9112).
+//! The parts of lesson 16 that have files of their own: as much of HTTP/1.1 as a small
+//! client and a small server need (RFC 9110, RFC 9112).
 //!
 //! - [`url`]: what to fetch, and from where
 //! - [`head`]: a first line and headers, as both ends send them
-//! - [`body`]: the three ways in which a body ends
-//! - [`request`]: what a server is asked; [`response`]: what a client is answered
-//! - [`pages`]: what our server answers; [`date`]: when it did
-//! - [`excerpt`]: the beginning of what is long
-//! - [`text`]: tokens, numbers, hosts; [`error`]: what is wrong with a message
+//! - [`body`]: the three ways for a body to end
+//! - [`request`]: what a client sends; [`response`]: what a server replies
+//! - [`pages`]: the responses of our server; [`date`]: the time of a response
+//! - [`excerpt`]: the beginning of a long page
+//! - [`text`]: tokens, numbers and hosts; [`error`]: what is wrong with a message
 //!
-//! Nothing here knows a socket. Everything reads from any
+//! Nothing here uses a socket. Everything reads from any
 //! [`BufRead`](std::io::BufRead), so that a test can feed it from memory, in pieces of
-//! any size. What comes over the network is not to be trusted: a head has a greatest
-//! size, a length is checked, and what is not HTTP is an error of the kind
-//! [`InvalidData`](std::io::ErrorKind::InvalidData). A message that breaks off is an
+//! any size. Don't trust what comes over the network: this code limits the size of a
+//! head and checks each length. If something isn't HTTP, the error's kind is
+//! [`InvalidData`](std::io::ErrorKind::InvalidData). If a message ends too early, it's
 //! [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof).
 
 pub(crate) mod body;

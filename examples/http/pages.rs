@@ -1,41 +1,41 @@
-//! What lesson 16's server answers: the pages of a small web server.
+//! The responses of lesson 16's server: the pages of a small web server.
 
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::body::{Body, read_body};
 use super::date::date;
-use super::error::Refusal;
+use super::error::Rejection;
 use super::request::{Request, read_first_line};
 use super::text::number;
 
 /// The first page. It names the others.
 const WELCOME: &str = "\
 Hello from lesson 16.
-/bytes/1000000  so many bytes
+/bytes/1000000  1000000 bytes
 /chunked        a body in pieces
 /until-close    a body without a length
 ";
 
-/// The most that `/bytes/..` sends.
+/// The most bytes that `/bytes/..` sends.
 const MAX_BYTES: u64 = 10_000_000_000;
 
-/// The longest body that may come with a request, in bytes. Nobody reads it.
+/// The longest body that a request can have, in bytes. The server has no use for it.
 const MAX_BODY: u64 = 1_000_000;
 
-/// How long a body that nobody reads may go on coming.
+/// How long the server goes on reading an unwanted body.
 const MAX_DROPPING: Duration = Duration::from_secs(60);
 
-/// What is sent after a head.
+/// What the server sends after a head.
 #[derive(Debug)]
 enum Content<'a> {
-    /// Nothing, and no length either.
+    /// Nothing, not even a length.
     Nothing,
     /// A text, with its length.
     Text(&'a str),
-    /// So many bytes, with their number.
+    /// This many bytes, with their number.
     Bytes(u64),
-    /// A text in pieces, each with its length.
+    /// A text in chunks, each with its length.
     Chunks(&'a [&'a str]),
     /// A text that ends where the connection ends.
     UntilClose(&'a str),
@@ -45,12 +45,12 @@ enum Content<'a> {
 ///
 /// # Errors
 ///
-/// The client breaks off, or cannot be read or written. What is not HTTP is no error
-/// here: it gets an answer that says so.
+/// Reading or writing fails, or the connection ends too early. A bad request isn't an
+/// error here: it gets a response that says what's wrong.
 // [answer]
 pub(crate) fn answer<C: BufRead + Write>(client: &mut C) -> io::Result<()> {
     let Some(first) = read_first_line(client)? else {
-        return Ok(()); // browsers connect ahead of need, and may not ask
+        return Ok(()); // browsers open connections that they might not use
     };
     let is_head = first.starts_with(b"HEAD ");
     match Request::read(&first, client) {
@@ -62,8 +62,8 @@ pub(crate) fn answer<C: BufRead + Write>(client: &mut C) -> io::Result<()> {
             }
             Ok(())
         }
-        Err(error) => match Refusal::within(&error) {
-            Some(Refusal { status, why }) => {
+        Err(error) => match Rejection::within(&error) {
+            Some(Rejection { status, why }) => {
                 let why = format!("{why}\n");
                 send(client, status, &Content::Text(&why), is_head, true)
             }
@@ -73,7 +73,7 @@ pub(crate) fn answer<C: BufRead + Write>(client: &mut C) -> io::Result<()> {
 }
 // [/answer]
 
-/// Status and content of the answer to a request.
+/// Status and content of the response to a request.
 fn page(request: &Request) -> (&'static str, Content<'static>) {
     match request.method.as_str() {
         "GET" | "HEAD" => {}
@@ -93,7 +93,7 @@ fn page(request: &Request) -> (&'static str, Content<'static>) {
     } else if request.head.has("If-Match") && !has("If-Match", "*") {
         ("412 Precondition Failed", Content::Text("our pages have no tags\n"))
     } else if has("If-None-Match", "*") {
-        ("304 Not Modified", Content::Nothing) // "only if there is no such page"
+        ("304 Not Modified", Content::Nothing) // `*` means "only if there is no page"
     } else {
         (status, content)
     }
@@ -115,8 +115,8 @@ fn found(path: &str) -> (&'static str, Content<'static>) {
     }
 }
 
-/// Writes an answer. Without its content, if the client asked for the head; and without
-/// chunks, if the client speaks HTTP/1.0, which has none.
+/// Writes a response: without content, if the client asked only for the head, and
+/// without chunks, if it uses HTTP/1.0, which doesn't have them.
 fn send(
     out: &mut impl Write,
     status: &str,
@@ -156,7 +156,7 @@ fn send(
     }
 }
 
-/// Many bytes.
+/// Sends many bytes.
 fn send_bytes(out: &mut impl Write, count: u64) -> io::Result<()> {
     let block = [b'x'; 64 * 1024];
     let mut left = count;
@@ -168,7 +168,7 @@ fn send_bytes(out: &mut impl Write, count: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// A text in pieces: each with its length before it, and one of no bytes at the end.
+/// Sends a text in chunks, each with its length in front, and the last with no bytes.
 fn send_chunks(out: &mut impl Write, pieces: &[&str]) -> io::Result<()> {
     for piece in pieces {
         write!(out, "{:x}\r\n{piece}\r\n", piece.len())?;
@@ -176,15 +176,15 @@ fn send_chunks(out: &mut impl Write, pieces: &[&str]) -> io::Result<()> {
     out.write_all(b"0\r\n\r\n")
 }
 
-/// Reads the body that came with the request, and drops it. Many clients look at the
-/// answer only when they have sent all of it, and a server that has closed by then
-/// breaks their pipe.
+/// Reads the body that came with the request, and drops it. Many clients read the
+/// response only after they have sent the whole body. If the server closes earlier, their
+/// upload fails.
 fn drop_body(client: &mut impl BufRead, body: Body) {
     let mut bin = Bin { end: Instant::now() + MAX_DROPPING };
-    let _ = read_body(client, body, &mut bin); // the answer has been sent, come what may
+    let _ = read_body(client, body, &mut bin); // an error doesn't matter any more
 }
 
-/// Takes all that is written to it, until it is time to end.
+/// Accepts all that is written to it, until `end`.
 #[derive(Debug)]
 struct Bin {
     end: Instant,

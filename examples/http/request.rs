@@ -1,9 +1,9 @@
-//! What a server is asked.
+//! A request, as a server reads it.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use super::body::Body;
-use super::error::{bad, broken, refused};
+use super::error::{bad, broken, rejected};
 use super::head::{Head, MAX_FIRST_LINE, peek, read_headers, read_line};
 use super::text::{host_and_port, is_token, number, shortened};
 
@@ -12,32 +12,31 @@ use super::text::{host_and_port, is_token, number, shortened};
 pub(crate) struct Request {
     /// `GET`, `HEAD` or another; case counts.
     pub(crate) method: String,
-    /// Which page: begins with `/`, or is `*` for the whole server. The query is cut
-    /// off.
+    /// Which page. It begins with `/`, or is `*` for the whole server. It has no query.
     pub(crate) path: String,
-    /// Whether the client speaks HTTP/1.1, and not 1.0.
+    /// Whether the client uses HTTP/1.1, and not 1.0.
     pub(crate) is_1_1: bool,
-    /// How the end of the body is known that comes with the request.
+    /// How the body of the request ends.
     pub(crate) body: Body,
-    /// Whether the client sends the body only when it is told to.
+    /// Whether the client waits for permission to send the body.
     pub(crate) waits: bool,
     /// The first line and the headers.
     pub(crate) head: Head,
 }
 
-/// Reads the first line, with its end if it is not too long. Empty lines before it do
-/// not count. `None` if the client goes, or says nothing: browsers open connections
-/// ahead of need, and may not use them.
+/// Reads the first line, with its newline if it isn't too long, and skips empty lines
+/// before it. `None` if the client leaves, or sends nothing: browsers open connections
+/// that they might not use.
 ///
 /// # Errors
 ///
-/// It breaks off, or cannot be read.
+/// It ends too early, or can't be read.
 pub(crate) fn read_first_line(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut left = MAX_FIRST_LINE as u64;
     loop {
         match peek(reader) {
             Ok(Some(byte)) if byte.is_ascii_graphic() || b"\r\n".contains(&byte) => {}
-            Ok(Some(byte)) => return Ok(Some(vec![byte])), // https: it has no lines
+            Ok(Some(byte)) => return Ok(Some(vec![byte])), // https, which has no lines
             Ok(None) => return Ok(None),
             Err(error) if is_silence(&error) => return Ok(None),
             Err(error) => return Err(error),
@@ -54,18 +53,18 @@ pub(crate) fn read_first_line(reader: &mut impl BufRead) -> io::Result<Option<Ve
     }
 }
 
-/// Whether nothing has come in time.
+/// Whether nothing came in time.
 fn is_silence(error: &io::Error) -> bool {
     [ErrorKind::TimedOut, ErrorKind::WouldBlock].contains(&error.kind())
 }
 
 impl Request {
-    /// Reads what comes after the first line, and sees that all of it makes sense.
+    /// Reads the rest of the head, and checks that all of it makes sense.
     ///
     /// # Errors
     ///
-    /// A [`Refusal`](super::error::Refusal), if it does not; or the client breaks off,
-    /// or cannot be read.
+    /// A [`Rejection`](super::error::Rejection), if it doesn't; or the head ends too
+    /// early, or can't be read.
     // [request]
     pub(crate) fn read(first: &[u8], reader: &mut impl BufRead) -> io::Result<Self> {
         if !first.ends_with(b"\n") {
@@ -78,7 +77,7 @@ impl Request {
             return Err(malformed());
         }
         if !version.starts_with("HTTP/1.") {
-            return Err(refused("505 HTTP Version Not Supported", "this is HTTP/1.1"));
+            return Err(rejected("505 HTTP Version Not Supported", "this is HTTP/1.1"));
         }
         let path = path_of(method, target)?;
         let headers = read_headers(reader)?;
@@ -91,14 +90,14 @@ impl Request {
     // [/request]
 }
 
-/// Whether this has the form `HTTP/1.1`.
+/// Whether this looks like `HTTP/1.1`.
 fn is_version(word: &str) -> bool {
     let digits = word.strip_prefix("HTTP/").and_then(|digits| digits.split_once('.'));
     let is_digit = |text: &str| text.len() == 1 && number(text, 10).is_some();
     digits.is_some_and(|(major, minor)| is_digit(major) && is_digit(minor))
 }
 
-/// Which page a request's target names.
+/// The page that a request's target names.
 fn path_of(method: &str, target: &str) -> io::Result<String> {
     if !target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
         return Err(bad(format!("this is not a target: {}", shortened(target))));
@@ -119,10 +118,10 @@ fn path_of(method: &str, target: &str) -> io::Result<String> {
     }
 }
 
-/// The page of a whole URL, as a client sends it to a proxy.
+/// The page in a whole URL, which clients send to a proxy.
 fn absolute(scheme: &str, rest: &str) -> io::Result<String> {
     if !scheme.eq_ignore_ascii_case("http") {
-        return Err(refused(
+        return Err(rejected(
             "421 Misdirected Request",
             "this server is for http:// only",
         ));
@@ -144,7 +143,7 @@ fn is_port(port: &str) -> bool {
     number(port, 10).is_some_and(|port| (1..=65535).contains(&port))
 }
 
-/// Sees that `Host` is there, once, and has the form of a host.
+/// Checks that there is one `Host`, and that it looks like a host.
 fn see_host(head: &Head, version: &str) -> io::Result<()> {
     let hosts: Vec<&str> = head.values("Host").collect();
     match hosts[..] {
@@ -156,7 +155,7 @@ fn see_host(head: &Head, version: &str) -> io::Result<()> {
     }
 }
 
-/// How the end of a request's body is known; without a word about it there is none.
+/// How a request's body ends; if no header says so, there is no body.
 fn body(head: &Head, version: &str) -> io::Result<Body> {
     let body = Body::announced(head, version)?;
     if head.has("Transfer-Encoding") && head.has("Content-Length") {
@@ -165,21 +164,21 @@ fn body(head: &Head, version: &str) -> io::Result<Body> {
     Ok(body.unwrap_or(Body::Length(0)))
 }
 
-/// Whether the client waits for `100 Continue`. Nothing else can be expected.
+/// Whether the client waits for `100 Continue`. We know no other expectation.
 fn waits_for_100(head: &Head) -> io::Result<bool> {
     let expected = head.list("Expect");
     match expected.iter().all(|what| what.eq_ignore_ascii_case("100-continue")) {
         true => Ok(!expected.is_empty()),
-        false => Err(refused("417 Expectation Failed", "this cannot be expected here")),
+        false => Err(rejected("417 Expectation Failed", "this cannot be expected here")),
     }
 }
 
-/// The first line has no end.
+/// The error for a first line that doesn't end.
 fn too_long(first: &[u8]) -> io::Error {
     let first = String::from_utf8_lossy(first);
     match first.split_once(' ') {
         Some((method, _)) if is_token(method) => {
-            refused("414 URI Too Long", format!("more than {MAX_FIRST_LINE} bytes"))
+            rejected("414 URI Too Long", format!("more than {MAX_FIRST_LINE} bytes"))
         }
         _ => malformed(),
     }
@@ -191,13 +190,13 @@ fn malformed() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::Refusal;
+    use super::super::error::Rejection;
     use super::*;
 
-    /// The request, or the status with which it is refused.
+    /// The request, or the status of its rejection.
     fn read(mut bytes: &[u8]) -> Result<Request, String> {
-        let told = |error: io::Error| match Refusal::within(&error) {
-            Some(refusal) => refusal.status[..3].to_owned(),
+        let told = |error: io::Error| match Rejection::within(&error) {
+            Some(rejection) => rejection.status[..3].to_owned(),
             None => error.to_string(),
         };
         let first = read_first_line(&mut bytes).map_err(told)?.ok_or("nothing")?;

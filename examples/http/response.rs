@@ -1,4 +1,4 @@
-//! What a client is answered.
+//! A response, as a client reads it.
 
 use std::io::{self, BufRead};
 
@@ -7,31 +7,31 @@ use super::error::{bad, broken};
 use super::head::{Head, MAX_FIRST_LINE, peek, read_headers, read_line};
 use super::text::{number, shortened};
 
-/// How many answers of the kind "wait, the real one comes later" are read.
+/// How many responses that only say "wait" a client reads.
 const MAX_INTERIM: usize = 10;
 
-/// The head of an answer, and what it says.
+/// The head of a response, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Response {
     /// The first line and the headers.
     pub(crate) head: Head,
     /// The number in the first line: 200, 404.
     pub(crate) status: u16,
-    /// How the end of the body is known.
+    /// How the body ends.
     pub(crate) body: Body,
 }
 
 impl Response {
-    /// Reads the head of the answer to a `GET`. Heads of the kind "wait" (status 1xx)
-    /// are passed over.
+    /// Reads the head of the response to a `GET`. Skips heads that only say "wait"
+    /// (status 1xx).
     ///
     /// # Errors
     ///
-    /// It is too long, is not HTTP, breaks off, or cannot be read; or there is none.
+    /// There is none, it's too long, isn't HTTP, ends too early, or can't be read.
     pub(crate) fn read(reader: &mut impl BufRead) -> io::Result<Self> {
         for _ in 0..MAX_INTERIM {
             if peek(reader)?.is_none() {
-                return Err(broken("the connection ended without an answer"));
+                return Err(broken("the connection ended without a response"));
             }
             let first = read_line(reader, MAX_FIRST_LINE)?;
             let (version, status) = status_line(&first)?;
@@ -46,7 +46,7 @@ impl Response {
                 }
             }
         }
-        Err(bad(format!("{MAX_INTERIM} answers that only say: wait")))
+        Err(bad(format!("{MAX_INTERIM} responses that only say: wait")))
     }
 }
 
@@ -63,7 +63,7 @@ fn status_line(line: &str) -> io::Result<(&str, u16)> {
         }
         _ => {
             let line = shortened(line);
-            Err(bad(format!("this is not an answer in HTTP/1.1: {line}")))
+            Err(bad(format!("this is not a response in HTTP/1.1: {line}")))
         }
     }
 }
@@ -72,7 +72,7 @@ fn is_number(text: &str) -> bool {
     number(text, 10).is_some()
 }
 
-/// How the end of a response's body is known.
+/// How a response's body ends.
 fn body(head: &Head, version: &str, status: u16) -> io::Result<Body> {
     match status {
         204 | 304 => Ok(Body::Length(0)), // these two never have one

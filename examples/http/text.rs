@@ -1,18 +1,18 @@
-//! Small pieces of text: tokens, numbers, hosts, and what is fit for the screen.
+//! Small pieces of text: tokens, numbers, hosts, and text for the screen.
 
 use std::net::Ipv6Addr;
 
 use crate::support::text;
 
-/// Whether this can be a method, or the name of a header.
+/// Whether this can be a method or the name of a header.
 pub(crate) fn is_token(name: &str) -> bool {
     let is_part =
         |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(is_part)
 }
 
-/// Without the white space around it: in HTTP that is the space and the tab, and no
-/// other.
+/// The text without the white space around it. In HTTP, only the space and the tab are
+/// white space.
 pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
@@ -23,8 +23,8 @@ pub(crate) fn number(digits: &str, radix: u32) -> Option<u64> {
     only.then(|| u64::from_str_radix(digits, radix).ok()).flatten()
 }
 
-/// Host and port, as in `localhost:80`, `[::1]:80` or `localhost`; `None` if the text
-/// has another form. A host without a name is a host here: see [`is_host`].
+/// Host and port of `localhost:80`, `[::1]:80` or `localhost`; `None` if the text looks
+/// different. The host can be empty here, but not in [`is_host`].
 pub(crate) fn host_and_port(text: &str) -> Option<(&str, Option<&str>)> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -34,8 +34,8 @@ pub(crate) fn host_and_port(text: &str) -> Option<(&str, Option<&str>)> {
     (digits && (host.is_empty() || is_host(host))).then_some((host, port))
 }
 
-/// Whether this has the form of a host in a URL: a name, an IPv4 address, or an IPv6
-/// address in brackets.
+/// Whether this looks like a host in a URL: a name, an IPv4 address, or an IPv6 address
+/// in brackets.
 pub(crate) fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
     {
@@ -44,8 +44,8 @@ pub(crate) fn is_host(host: &str) -> bool {
     !host.is_empty() && misplaced(host, b"-._~!$&'()*+,;=").is_none()
 }
 
-/// The first letter that may not stand in this part of a URL: neither a letter of ASCII,
-/// nor a digit, nor one of `marks`, nor a percent sign with two digits after it.
+/// The first character that isn't allowed in this part of a URL. Allowed are ASCII
+/// letters, digits, `marks`, and a percent sign with two digits after it.
 pub(crate) fn misplaced(text: &str, marks: &[u8]) -> Option<char> {
     let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
     let bytes = text.as_bytes();
@@ -56,12 +56,12 @@ pub(crate) fn misplaced(text: &str, marks: &[u8]) -> Option<char> {
     text.char_indices().find(|(at, _)| !is_fine(*at)).map(|(_, letter)| letter)
 }
 
-/// Bytes from the network, fit for the screen.
+/// Bytes from the network, safe for the screen.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     text::shown(&String::from_utf8_lossy(bytes))
 }
 
-/// The beginning of what came, in quotes, for a message.
+/// The beginning of a text, in quotes, for a message.
 pub(crate) fn shortened(text: &str) -> String {
     let beginning: String = text.chars().take(40).collect();
     format!("`{}`", printable(beginning.as_bytes()))
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_screen_obeys_nobody_but_us() {
+    fn text_from_the_network_cannot_control_the_screen() {
         assert_eq!(printable(b"a\x1b[2Jb\r\n\xff\tc"), "a\u{fffd}[2Jb\n\u{fffd}\tc");
     }
 }

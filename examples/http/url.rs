@@ -1,17 +1,17 @@
-//! What a client is told to fetch.
+//! The URL that a client fetches.
 
 use std::net::SocketAddr;
 
 use super::text::{host_and_port, misplaced, number};
 
-/// What a URL such as `http://127.0.0.1:9016/bytes/10?a=b` says.
+/// The parts of a URL such as `http://127.0.0.1:9016/bytes/10?a=b`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
     /// Where to connect to: host and port.
     pub(crate) addr: String,
-    /// What the `Host` header says: the same, as it stands in the URL.
+    /// What the `Host` header says: the same, as written in the URL.
     pub(crate) host: String,
-    /// What to ask for: path and query; begins with `/`.
+    /// What to ask for: path and query. It begins with `/`.
     pub(crate) target: String,
 }
 
@@ -31,7 +31,7 @@ impl Url {
     ///
     /// # Errors
     ///
-    /// Two sentences for the student, if no page can be fetched from this.
+    /// Two sentences for the student, if this isn't the URL of a page.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(format!(
@@ -56,13 +56,13 @@ impl Url {
                 ));
             }
         }
-        let rest = rest.split('#').next().unwrap_or_default(); // that part stays here
+        let rest = rest.split('#').next().unwrap_or_default(); // that part isn't sent
         let (host, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         if let Some(letter) = misplaced(target, b"-._~!$&'()*+,;=:@/?") {
             let lone = if letter == '%' { "lone " } else { "" };
             return Err(format!(
-                "A URL has no {lone}`{}` in it.\nWrite each such byte as a percent sign \
-                 and two digits, as in %20 for a space.",
+                "A URL can't have a {lone}`{}` in it.\nWrite each such byte as a percent \
+                 sign and two digits, as in %20 for a space.",
                 letter.escape_default()
             ));
         }
@@ -72,12 +72,12 @@ impl Url {
     }
 }
 
-/// Host and port of a URL's middle part; without a port it is 80.
+/// Host and port of a URL's middle part. The default port is 80.
 fn address(text: &str) -> Result<String, String> {
     if text.contains('@') {
         return Err(
-            "This client sends no name and no password.\nLeave out what stands \
-             before the `@`, and the `@`."
+            "This client sends no name and no password.\nLeave out the `@`, and \
+             everything before it."
                 .to_owned(),
         );
     }
@@ -93,7 +93,7 @@ fn address(text: &str) -> Result<String, String> {
         None => "it is not a host, or the port is not a number from 0 to 65535",
     };
     Err(format!(
-        "`{}` is not a place to connect to: {reason}.\nWrite host, colon, port, as in \
+        "`{}` is not a place to connect to: {reason}.\nWrite a host and a port, as in \
          http://127.0.0.1:9016/",
         text.escape_debug()
     ))
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_answered_in_words() {
+    fn what_is_not_a_url_is_explained_in_words() {
         for (text, words) in [
             ("127.0.0.1:9016", "is not a URL"),
             ("https://example.org/", "does not encrypt"),
@@ -141,11 +141,11 @@ mod tests {
             ("http://me:secret@h/", "no password"),
             ("http://a b/", "is not a host"),
             ("http://h\r\nX: y/", "is not a host"),
-            ("http://h/a b", "no ` ` in it"),
-            ("http://h/\r\nX: y", "no `\\r` in it"),
-            ("http://h/\u{e9}", "no `\\u{e9}` in it"),
-            ("http://h/<a>", "no `<` in it"),
-            ("http://h/100%", "no lone `%` in it"),
+            ("http://h/a b", "a ` ` in it"),
+            ("http://h/\r\nX: y", "a `\\r` in it"),
+            ("http://h/\u{e9}", "a `\\u{e9}` in it"),
+            ("http://h/<a>", "a `<` in it"),
+            ("http://h/100%", "a lone `%` in it"),
         ] {
             let message = Url::parse(text).expect_err(text);
             assert!(message.contains(words), "{text}: {message}");

@@ -1,5 +1,5 @@
-//! The well-known print-lock server, built on purpose: its lock is taken in the accept loop
-//! and given back in the client's thread. Lesson 10 keeps it to be seen waiting.
+//! A print-lock server with a common mistake, built on purpose: the accept loop takes
+//! the lock, and the client's thread frees it. Lesson 10 shows how its clients wait.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,8 +11,8 @@ use crate::support::{BackOff, Doing, during, keep_trying, report, retry, say};
 
 // [serve]
 pub(crate) fn serve(listener: &TcpListener, count: usize) -> io::Result<()> {
-    let (free, take) = bounded(1); // a channel with room for one token
-    let _ = free.send(()); // the token is there: the lock is free
+    let (free, take) = bounded(1); // a channel with space for one token
+    let _ = free.send(()); // the token is in it, so the lock is free
     let mut threads = BackOff::default();
     thread::scope(|scope| {
         for number in 1..=count {
@@ -24,7 +24,7 @@ pub(crate) fn serve(listener: &TcpListener, count: usize) -> io::Result<()> {
                 let _ = free.send(()); // .. and free it there
             });
             if threads.after(thread).is_none() {
-                let _ = free.send(()); // no thread? Then this client is lost
+                let _ = free.send(()); // no thread could start: this client is lost
             }
         }
         Ok(())

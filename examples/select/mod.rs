@@ -1,8 +1,8 @@
-//! Lesson 18's client of an echo server that must never wait: what it said and has not
-//! got back.
+//! One client of lesson 18's echo server, which must never wait: what the client sent and
+//! hasn't got back.
 //!
-//! No socket here: an [`Echo`] works with anything that can be read and written, and that
-//! says [`WouldBlock`](ErrorKind::WouldBlock) instead of waiting.
+//! There is no socket here: an [`Echo`] works with anything that can be read and written,
+//! and that returns [`WouldBlock`](ErrorKind::WouldBlock) instead of waiting.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
@@ -11,27 +11,26 @@ use rustix::event::{PollFlags, Timespec};
 
 use crate::support::{retry, say};
 
-/// How much may wait to be sent, in bytes. A client that reads nothing gets no more.
+/// How many bytes can wait to be sent, before we stop reading from the client.
 const LIMIT: usize = 64 * 1024;
 
-/// What is neither reading nor writing: a byte that was sent as urgent. (Windows has
-/// another name for it.)
+/// The flag for a byte that was sent as urgent. (Windows has another name for it.)
 const URGENT: PollFlags = if cfg!(windows) { PollFlags::RDBAND } else { PollFlags::PRI };
 
 // [state]
-/// What the thread of a client would know by where it stands, and by its variables.
+/// What a client's thread would keep in its variables, and in the line that it is at.
 #[derive(Debug, Default)]
 pub(crate) struct Echo {
-    /// Read, and not yet sent back.
+    /// Bytes that were read and not yet sent back.
     unsent: Vec<u8>,
-    /// The client has nothing more to say.
+    /// Whether the client is done sending.
     at_end: bool,
 }
 // [/state]
 
 impl Echo {
     // [waits_for]
-    /// What this client is to be woken for.
+    /// What to watch this client for.
     pub(crate) fn waits_for(&self) -> PollFlags {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN | URGENT, self.has_room());
@@ -40,7 +39,7 @@ impl Echo {
     }
     // [/waits_for]
 
-    /// Whether there is room for more of what the client says.
+    /// Whether there is space for more bytes from the client.
     fn has_room(&self) -> bool {
         !self.at_end && self.unsent.len() < LIMIT
     }
@@ -50,7 +49,7 @@ impl Echo {
         self.at_end && self.unsent.is_empty()
     }
 
-    /// Does what `ready` says can be done now. An error is the end of this client.
+    /// Does what can be done, according to `ready`. An error ends this client only.
     pub(crate) fn go_on(&mut self, stream: &mut (impl Read + Write), ready: PollFlags) {
         if ready.is_empty() {
             return;
@@ -68,7 +67,7 @@ impl Echo {
     }
 
     // [go_on]
-    /// Reads once, if there is room, and writes once, if there is something to write.
+    /// Reads once, if there is space, and writes once, if there is something to write.
     fn read_and_write(&mut self, stream: &mut (impl Read + Write)) -> io::Result<()> {
         if self.has_room() {
             let mut data = [0; 16 * 1024];
@@ -81,28 +80,28 @@ impl Echo {
         }
         if !self.unsent.is_empty() {
             let count = stream.write(&self.unsent)?;
-            self.unsent.drain(..count); // what was not taken stays for the next time
+            self.unsent.drain(..count); // the rest stays for the next time
         }
         Ok(())
     }
     // [/go_on]
 }
 
-/// What a listener is to be woken for: a client, if there is room for one.
+/// What to watch the listener for: a new client, if there is room for one.
 pub(crate) fn reads_if(room: bool) -> PollFlags {
     if room { PollFlags::IN } else { PollFlags::empty() }
 }
 
-/// A time as `poll` takes it.
+/// A time in the form that `poll` takes.
 pub(crate) fn timespec(time: Option<Duration>) -> Option<Timespec> {
     time.and_then(|time| Timespec::try_from(time).ok())
 }
 
-/// Says something and waits until it has come back.
+/// Sends something, and waits until it has come back.
 ///
 /// # Errors
 ///
-/// Those of writing and reading; the end of file among them, if it comes too early.
+/// Those of writing and reading, and end of file, if it comes too early.
 pub(crate) fn ask(stream: &mut (impl Read + Write), message: &str) -> io::Result<()> {
     stream.write_all(message.as_bytes())?;
     let mut answer = vec![0; message.len()];
@@ -111,7 +110,7 @@ pub(crate) fn ask(stream: &mut (impl Read + Write), message: &str) -> io::Result
     Ok(())
 }
 
-/// Opens all connections, then asks on each, the last one first.
+/// Opens all connections, and then uses each, the last one first.
 ///
 /// # Errors
 ///
@@ -130,7 +129,7 @@ pub(crate) fn ask_last_first<S: Read + Write>(
 mod tests {
     use super::*;
 
-    /// A client that has said all of `says`, and takes as many bytes as it has room for.
+    /// A client that has sent all of `says`, and takes as many bytes as it has room for.
     #[derive(Default)]
     struct Client {
         says: Vec<u8>,
@@ -178,7 +177,7 @@ mod tests {
         let mut echo = Echo::default();
         echo.go_on(&mut client, PollFlags::IN);
         assert_eq!((&client.got[..], &echo.unsent[..]), (&b"He"[..], &b"llo"[..]));
-        echo.go_on(&mut client, PollFlags::IN); // no room: nothing is lost
+        echo.go_on(&mut client, PollFlags::IN); // no space, but nothing is lost
         assert_eq!(echo.unsent, b"llo");
         client.room = 10;
         echo.go_on(&mut client, PollFlags::IN);
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_read_is_not_read_either() {
+    fn a_client_that_does_not_read_is_not_read_from_either() {
         let mut client = Client { says: vec![7; 10_000_000], ..Client::default() };
         let mut echo = Echo::default();
         for _ in 0..1000 {

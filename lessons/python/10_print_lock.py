@@ -1,4 +1,4 @@
-"""Lesson 10: the server of lesson 09 with a print lock: held too long, and held right."""
+"""Lesson 10: lesson 09's server with a print lock, first held too long, then briefly."""
 
 import argparse
 import socket

@@ -1,4 +1,4 @@
-"""Lesson 11: a handler for each client, on Python's own socketserver."""
+"""Lesson 11: a handler for each client, with Python's own socketserver."""
 
 import argparse
 import socket
@@ -18,10 +18,10 @@ class Upper(socketserver.BaseRequestHandler):
         while True:
             data = self.request.recv(1024)
             if not data:
-                return  # the client has nothing more to say
+                return  # the client is done sending
             self.bytes += len(data)
             with self.server.lock:
-                self.server.total += len(data)  # everybody's
+                self.server.total += len(data)  # shared by all clients
             self.request.sendall(data.upper())
 
     def finish(self):
@@ -41,7 +41,7 @@ class Server(socketserver.ThreadingTCPServer):
         super().__init__(address, Upper)
 
     def get_request(self):
-        # By itself, it would try again without a pause when no descriptor is left.
+        # Without this, it would try again without a pause when out of file descriptors.
         return keep_trying(super().get_request)
 
 

@@ -1,4 +1,4 @@
-"""Lesson 12: a handler for each datagram, on Python's own socketserver."""
+"""Lesson 12: a handler for each datagram, with Python's own socketserver."""
 
 import argparse
 import socketserver
@@ -21,7 +21,7 @@ class Upper(socketserver.BaseRequestHandler):
 
 # [serve]
 class Server(socketserver.ThreadingUDPServer):
-    max_packet_size = 65_535  # or else what is longer than 8192 bytes is cut
+    max_packet_size = 65_535  # the default truncates datagrams after 8192 bytes
     daemon_threads = True
 
     def __init__(self, address, nap):

@@ -1,9 +1,9 @@
-"""Lesson 13: a server that stops, as well as Python's own socketserver can.
+"""Lesson 13: stop a server, as far as Python's own socketserver can.
 
-The first Ctrl-C lets nobody in any more and waits for the clients that are in. What it
-cannot do: tell a handler that waits in a read (it waits on, and the server with it), wait
-until a deadline and no longer, or say how many finished. The second Ctrl-C ends the
-program as it stands.
+At the first Ctrl-C, the server accepts no more clients, and waits for those that are
+connected. But it can't wake a handler that waits in a read, so it might wait forever; it
+has no deadline; and it can't say how many clients finished. The second Ctrl-C ends the
+program at once.
 """
 
 import argparse
@@ -29,27 +29,27 @@ class Slowly(socketserver.StreamRequestHandler):
 # [serve]
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
-    daemon_threads = False  # the end waits for all handlers; with True, for none
+    daemon_threads = False  # closing waits for all handlers; with True, for none
 
     def get_request(self):
-        # By itself, it would try again without a pause when no descriptor is left.
+        # Without this, it would try again without a pause when out of file descriptors.
         return keep_trying(super().get_request)
 
 
 def serve(host, port):
     with Server((host, port), Slowly) as server:
         def stop(*_):
-            # `shutdown` waits for `serve_forever`, which runs on this very thread: from
-            # here it would wait for itself. So a thread calls it.
+            # `shutdown` waits for `serve_forever`, which runs on this very thread. Called
+            # here, it would wait for itself. So another thread calls it.
             threading.Thread(target=server.shutdown).start()
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one kills
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends the program
             print("stopping: waiting for all clients", flush=True)
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         print("listening on {}:{}".format(*server.server_address), flush=True)
         server.serve_forever()
-    # The end of `with` has waited for every handler, however long that took.
+    # `with` waits at its end for every handler, however long that takes.
     print("all clients have left", flush=True)
 # [/serve]
 

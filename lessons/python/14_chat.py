@@ -12,8 +12,8 @@ import unicodedata
 from support import keep_trying, shown, split
 
 COMMANDS = "/nick NAME, /who, /quit"
-MAILBOX = 100  # lines that may wait for one client
-PATIENCE = 1.0  # seconds a speaker waits for room in a full mailbox
+MAILBOX = 100  # lines that can wait for one client
+PATIENCE = 1.0  # seconds a speaker waits for space in a full mailbox
 
 
 class Room:
@@ -73,13 +73,13 @@ class Room:
             self.post(f"-- {old} is now {name}")
 
 
-# Letters and marks for which nothing is shown, such as the fillers of Hangul.
+# Letters and marks that show nothing, such as the fillers of Hangul.
 UNSEEN = [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2D7F, 0x3164,
           *range(0xFE00, 0xFE10), 0xFFA0, 0x1107F, 0x16FE4, *range(0xE0100, 0xE01F0)]
 
 
 def is_name(name):
-    """Whether this may be a name: letters with their marks, digits, - and _."""
+    """Whether this can be a name: letters with their marks, digits, - and _."""
     kinds = [unicodedata.category(letter)[0] for letter in name]
     return (
         1 <= len(name) <= 20
@@ -143,7 +143,7 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def get_request(self):
-        # By itself, it would try again without a pause when no descriptor is left.
+        # Without this, it would try again without a pause when out of file descriptors.
         return keep_trying(super().get_request)
 
 

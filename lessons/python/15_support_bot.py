@@ -18,7 +18,7 @@ PROMPT = "> "
 
 # [parse]
 def parse(text):
-    """The steps, by name: what the bot says, and where each word leads."""
+    """Returns the steps, by name: what the bot says, and where each word leads."""
     steps = {}
     for line in map(str.strip, text.splitlines()):
         if not line or line.startswith("#"):
@@ -50,7 +50,7 @@ class Desk:
 
     # [turn]
     def turn(self, dialogue, answer):
-        """The bot's turn: hears an answer, says something. None is no dialogue."""
+        """The bot's turn: takes an answer, says something. None means no dialogue."""
         if dialogue is None:
             return self.say((next(iter(self.steps)), {}))
         name, said = dialogue
@@ -143,7 +143,7 @@ class TcpServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def get_request(self):
-        # By itself, it would try again without a pause when no descriptor is left.
+        # Without this, it would try again without a pause when out of file descriptors.
         return keep_trying(super().get_request)
 
 

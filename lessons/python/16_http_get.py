@@ -1,4 +1,4 @@
-"""Lesson 16: an HTTP client that writes its GET by hand and works out the throughput."""
+"""Lesson 16: an HTTP client that writes its GET by hand and measures the throughput."""
 
 import argparse
 import collections
@@ -12,21 +12,21 @@ import sys
 import time
 
 WELCOME = b"""Hello from lesson 16.
-/bytes/1000000  so many bytes
+/bytes/1000000  1000000 bytes
 /chunked        a body in pieces
 /until-close    a body without a length
 """
 
-WHITE = " \t"  # in HTTP, white space is the space and the tab, and no other
+WHITE = " \t"  # in HTTP, only the space and the tab are white space
 
 TEXT = "Content-Type: text/plain; charset=utf-8"
 
 MAX_LINE = 8 * 1024  # bytes of a first line
 MAX_HEAD = 64 * 1024  # bytes of all headers together
 MAX_HEADERS = 100
-MAX_BYTES = 10_000_000_000  # that /bytes/.. sends
-MAX_BODY = 1_000_000  # that may come with a request
-MAX_DROPPING = 60  # seconds that a body may go on coming that nobody reads
+MAX_BYTES = 10_000_000_000  # that /bytes/.. sends at most
+MAX_BODY = 1_000_000  # bytes that can come with a request
+MAX_DROPPING = 60  # seconds for an unwanted body to come
 
 TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 HOST = re.compile(
@@ -37,8 +37,8 @@ TARGET = re.compile(r"(?:[-._~!$&'()*+,;=:@/?0-9A-Za-z]|%[0-9A-Fa-f]{2})*")
 Url = collections.namedtuple("Url", "host name port target")
 
 
-class Refused(ValueError):
-    """The other side sends what is not HTTP, or more than we take."""
+class Rejected(ValueError):
+    """The other side sent something that isn't HTTP, or too much."""
 
     def __init__(self, why, status="400 Bad Request"):
         super().__init__(why)
@@ -60,7 +60,7 @@ def ask(url):
 
 
 def parse(text):
-    """What a URL says. The part behind `#` is not sent, and neither is a password."""
+    """Takes a URL apart. The part after `#` isn't sent, and neither is a password."""
     match = re.fullmatch(r"(?i:http)://([^/?#]*)([^#]*)(?:#.*)?", text, re.DOTALL)
     if not match:
         sys.exit("This client speaks plain HTTP only: write a URL with http://")
@@ -68,15 +68,15 @@ def parse(text):
     name, port = split_host(host) or ("", None)
     port = number("80" if port is None else port)
     if port is None or port > 65535 or not name:
-        sys.exit("Write host, colon, port, as in http://127.0.0.1:9016/, and no password.")
+        sys.exit("Write host and port, as in http://127.0.0.1:9016/, and no password.")
     if not TARGET.fullmatch(target):
-        sys.exit("A URL has %20 for a space, and the like for all that is not ASCII.")
+        sys.exit("In a URL, write %20 for a space, and do the same for non-ASCII bytes.")
     target = target if target.startswith("/") else f"/{target}"
     return Url(host, name.strip("[]"), port, target)
 
 
 def split_host(text):
-    """Host and port, as in `localhost:80`, `[::1]:80` or `localhost`; or else None."""
+    """Host and port of `localhost:80`, `[::1]:80` or `localhost`; None if it's wrong."""
     match = HOST.fullmatch(text)
     if match and match[1].startswith("["):
         try:
@@ -100,11 +100,11 @@ def read_line(reader, most):
     if not line.endswith(b"\n"):
         if len(line) == most:
             status = "431 Request Header Fields Too Large"
-            raise Refused("a line, or the head, is too long", status)
+            raise Rejected("a line, or the head, is too long", status)
         raise EOFError("the connection ended in the middle of the head")
     line = line[:-2] if line.endswith(b"\r\n") else line[:-1]
     if b"\r" in line or b"\0" in line:
-        raise Refused("a line of the head has a \\r or a \\0 in it")
+        raise Rejected("a line of the head has a \\r or a \\0 in it")
     return line.decode("latin-1")
 
 
@@ -115,15 +115,15 @@ def read_headers(reader):
         name, colon, value = line.partition(":")
         if len(headers) == MAX_HEADERS:
             status = "431 Request Header Fields Too Large"
-            raise Refused(f"the head has more than {MAX_HEADERS} headers", status)
-        if line[0] in WHITE and headers:  # it goes on with the header before it
+            raise Rejected(f"the head has more than {MAX_HEADERS} headers", status)
+        if line[0] in WHITE and headers:  # it continues the header before it
             name, before = headers.pop()
             headers.append((name, f"{before} {line}".strip(WHITE)))
         elif colon and TOKEN.fullmatch(name):
             headers.append((name, value.strip(WHITE)))
         else:
-            raise Refused("this is not a header")
-    return headers  # the blank line: here the head ends
+            raise Rejected("this is not a header")
+    return headers  # the blank line ends the head
 # [/head]
 
 
@@ -132,33 +132,33 @@ def read_response(reader):
         first = read_line(reader, MAX_LINE)
         match = re.fullmatch(r"(HTTP/1\.[0-9]) ([1-9][0-9][0-9])( .*)?", first)
         if not match:
-            raise Refused("this is not an answer in HTTP/1.1")
+            raise Rejected("this is not a response in HTTP/1.1")
         headers, status = read_headers(reader), int(match[2])
         if status == 101:
-            raise Refused("the server changes to another protocol")
+            raise Rejected("the server changes to another protocol")
         if status >= 200:
             body = 0 if status in (204, 304) else announced(headers, match[1])
             return first, headers, body
-    raise Refused("10 answers that only say: wait")
+    raise Rejected("10 responses that only say: wait")
 
 
 # [body]
 def announced(headers, version):
-    """How the end of a body is known: by its length, by "chunks", or not at all: None."""
+    """How a body ends: by a length, by chunks, or at end of file (None)."""
     codings = members(headers, "transfer-encoding")
     if codings is not None:
         codings = [coding.lower() for coding in codings]
         if version == "HTTP/1.0" or codings[-1:] != ["chunked"] or "chunked" in codings[:-1]:
-            raise Refused("the body is packed in a way unknown")
+            raise Rejected("the body has an unknown encoding")
         if len(codings) > 1:
-            raise Refused("the body is packed in a way unknown", "501 Not Implemented")
+            raise Rejected("the body has an unknown encoding", "501 Not Implemented")
         return "chunks"
     lengths = members(headers, "content-length")
     if lengths is None:
         return None
     length = number(lengths[0]) if lengths else None
     if length is None or any(number(other) != length for other in lengths):
-        raise Refused("the body has no length that is a number, or two of them")
+        raise Rejected("the body's length isn't a number, or there are two")
     return length
 
 
@@ -175,15 +175,15 @@ def read_body(body, reader):
         line, extension, _ = read_line(reader, 1024).partition(";")
         length = number(line.rstrip(WHITE) if extension else line, 16)
         if length is None:
-            raise Refused("this is not a length")
+            raise Rejected("this is not a length")
         if length == 0:
             break
         yield from read_exactly(reader, length)
         if read_line(reader, 1024):
-            raise Refused("a piece is longer than it says")
+            raise Rejected("a piece is longer than it says")
     left = MAX_HEAD
     while line := read_line(reader, max(left, 0)):
-        left -= len(line) + 2  # headers behind the body are not believed
+        left -= len(line) + 2  # we ignore headers after the body
 # [/body]
 
 
@@ -229,13 +229,13 @@ def show(url):
 
 def throughput(count, begin):
     ms = (time.perf_counter() - begin) * 1000
-    speed = count / 1000 / ms  # millions of bytes in a second
+    speed = count / 1000 / ms  # millions of bytes a second
     return f"{count} bytes in {ms:.1f} ms: {speed:.2f} MB/s, {speed * 8:.2f} Mbit/s"
 # [/show]
 
 
 def printable(text):
-    """What comes from outside must not command the terminal."""
+    """Removes what could control the terminal."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text.replace("\r", ""))
 
 
@@ -265,14 +265,14 @@ class Pages(socketserver.StreamRequestHandler):
                 self.is_head = first.startswith(b"HEAD ")
                 self.answer(first)
         except (ConnectionError, EOFError, socket.timeout):
-            pass  # the client has gone, or says nothing: browsers do that
+            pass  # the client left, or sent nothing, as browsers do
 
     def answer(self, first):
         self.is_1_1 = True
         try:
             method, path, self.is_1_1, body, headers = read_request(first, self.rfile)
-        except Refused as refused:
-            return self.text(refused.status, f"{refused}\n".encode())
+        except Rejected as rejected:
+            return self.text(rejected.status, f"{rejected}\n".encode())
         if method in ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]:
             words = b"only GET and HEAD are answered\n"
             return self.text("405 Method Not Allowed", words, "Allow: GET, HEAD")
@@ -324,8 +324,8 @@ class Pages(socketserver.StreamRequestHandler):
             self.wfile.write(part)
 
     def finish(self):
-        """Says the end, and drops what still comes: if it were left unread, closing would
-        reset the connection, and the client might lose the answer."""
+        """Ends the response, and drops what still comes: with unread bytes, closing would
+        reset the connection, and the client might lose the response."""
         super().finish()
         end = time.monotonic() + MAX_DROPPING
         try:
@@ -337,11 +337,11 @@ class Pages(socketserver.StreamRequestHandler):
 
 
 def read_first_line(reader):
-    """The first line with its end, if it is not too long. Empty lines do not count."""
+    """The first line with its newline, if it isn't too long. Skips empty lines."""
     left = MAX_LINE
     while line := reader.peek(1)[:1]:
         if not b"!" <= line <= b"~" and line not in b"\r\n":
-            return line  # https: it has no lines
+            return line  # https, which has no lines
         line = reader.readline(left)
         left -= len(line)
         if line not in [b"\r\n", b"\n"] or left == 0:
@@ -352,55 +352,55 @@ def read_first_line(reader):
 
 
 def read_request(first, reader):
-    """Method, path, whether it is HTTP/1.1, how its body ends, and its headers."""
+    """Method, path, whether it's HTTP/1.1, how its body ends, and its headers."""
     words = first.decode("latin-1").split(" ")
     if not first.endswith(b"\n"):
         if len(words) > 1 and TOKEN.fullmatch(words[0]):
-            raise Refused(f"more than {MAX_LINE} bytes", "414 URI Too Long")
-        raise Refused("this is not a request in HTTP/1.1")
+            raise Rejected(f"more than {MAX_LINE} bytes", "414 URI Too Long")
+        raise Rejected("this is not a request in HTTP/1.1")
     first = re.sub("\r?\n$", "", first.decode("latin-1"))
     match = re.fullmatch(r"([^ ]+) ([!-~]+) (HTTP/[0-9]\.[0-9])", first)
     if not match or not TOKEN.fullmatch(match[1]):
-        raise Refused("this is not a request in HTTP/1.1")
+        raise Rejected("this is not a request in HTTP/1.1")
     method, target, version = match.groups()
     if not version.startswith("HTTP/1."):
-        raise Refused("this is HTTP/1.1", "505 HTTP Version Not Supported")
+        raise Rejected("this is HTTP/1.1", "505 HTTP Version Not Supported")
     path = path_of(method, target)
     headers = read_headers(reader)
     hosts = [value for name, value in headers if name.lower() == "host"]
     if len(hosts) > 1 or not hosts and version != "HTTP/1.0":
-        raise Refused("there is no Host, or more than one")
+        raise Rejected("there is no Host, or more than one")
     if hosts and not split_host(hosts[0]):
-        raise Refused("this is not a host")
+        raise Rejected("this is not a host")
     body = announced(headers, version)
     if body == "chunks" and members(headers, "content-length") is not None:
-        raise Refused("a body has a Content-Length or a Transfer-Encoding, not both")
+        raise Rejected("a body has a Content-Length or a Transfer-Encoding, not both")
     expects = members(headers, "expect") or []
     if version != "HTTP/1.0" and any(e.lower() != "100-continue" for e in expects):
-        raise Refused("this cannot be expected here", "417 Expectation Failed")
+        raise Rejected("this cannot be expected here", "417 Expectation Failed")
     named = {name.lower(): value for name, value in headers}
     return method, path, version != "HTTP/1.0", body, named
 
 
 def path_of(method, target):
-    """Which page a request's target names."""
+    """The page that a request's target names."""
     if "#" in target:
-        raise Refused("this is not a target")
+        raise Rejected("this is not a target")
     if method == "CONNECT":
         name, port = split_host(target) or ("", "")
         if not name or not 0 < (number(port or "") or 0) < 65536:
-            raise Refused("this is not a host and a port")
+            raise Rejected("this is not a host and a port")
         return "*"
     if target == "*" and method == "OPTIONS" or target.startswith("/"):
         return target.partition("?")[0]
     match = re.fullmatch(r"([^/?]+)://([^/?]*)([^?]*).*", target)
     if not match or not TOKEN.fullmatch(match[1]):
-        raise Refused("this is not a target")
+        raise Rejected("this is not a target")
     scheme, host, path = match.groups()
     if scheme.lower() != "http":
-        raise Refused("this server is for http:// only", "421 Misdirected Request")
+        raise Rejected("this server is for http:// only", "421 Misdirected Request")
     if not (split_host(host) or [""])[0]:
-        raise Refused("this is not a host")
+        raise Rejected("this is not a host")
     return path or "/"
 
 
@@ -417,7 +417,7 @@ def client(host, port, words, parallel):
     try:
         show(url)
         table(url, parallel)
-    except (OSError, EOFError, Refused) as error:
+    except (OSError, EOFError, Rejected) as error:
         sys.exit(f"error: {error}")
 
 

@@ -1,4 +1,4 @@
-"""Lesson 17: a socket that answers at once, and says BlockingIOError when it has nothing."""
+"""Lesson 17: a socket that never waits, and raises BlockingIOError instead."""
 
 import argparse
 import socket
@@ -6,20 +6,20 @@ import time
 
 from support import keep_trying, split
 
-PATIENCE = 5  # seconds that calls may be in vain
+PATIENCE = 5  # seconds until we give up on calls that do nothing
 
 
 class Calls:
-    """What the calls of one kind came to."""
+    """Counts the calls of one kind, and times them."""
 
     def __init__(self, name):
         self.name = name
-        self.useful, self.first, self.in_vain = 0, 0, 0
+        self.useful, self.first, self.wasted = 0, 0, 0
         self.longest, self.total = 0.0, 0.0
         self.last = time.monotonic()
 
     def time(self, call, *args):
-        """Makes a call and takes its time. None: the call was in vain."""
+        """Makes a call and times it. None means that the call did nothing."""
         begin = time.monotonic()
         try:
             result = call(*args)
@@ -29,7 +29,7 @@ class Calls:
         self.longest = max(self.longest, end - begin)
         self.total += end - begin
         if result is None:
-            self.in_vain += 1
+            self.wasted += 1
             if end - self.last >= PATIENCE:
                 raise TimeoutError("timed out")
             return None
@@ -40,11 +40,11 @@ class Calls:
         return result
 
     def __str__(self):
-        average = self.total * 1000 / max(self.useful + self.in_vain, 1)
+        average = self.total * 1000 / max(self.useful + self.wasted, 1)
         plural = "" if self.useful == 1 else "s"
         return (
             f"{self.useful} {self.name}{plural} did something (the first: "
-            f"{self.first} bytes), {self.in_vain} in vain\n"
+            f"{self.first} bytes), {self.wasted} did nothing\n"
             f"a {self.name} took {average:.4f} ms on average, "
             f"{self.longest * 1000:.1f} ms at most"
         )

@@ -1,4 +1,4 @@
-"""Lesson 18: one thread, many sockets: an echo server that waits for all of them at once."""
+"""Lesson 18: an echo server with one thread that waits for many sockets at once."""
 
 import argparse
 import select
@@ -6,13 +6,13 @@ import socket
 
 from support import BackOff, keep_trying, shown, split
 
-LIMIT = 64 * 1024  # so many bytes may wait to be sent to one client
-MOST = 240  # so many clients at once: each costs a file descriptor
+LIMIT = 64 * 1024  # bytes that can wait to be sent to one client
+MOST = 240  # clients at once: each takes a file descriptor
 
 
 # [state]
 class Echo:
-    """What the thread of a client would know by where it stands."""
+    """What a client's thread would keep in its variables."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -20,7 +20,7 @@ class Echo:
         self.at_end = False
 
     def fileno(self):
-        return self.stream.fileno()  # select accepts whatever has this method
+        return self.stream.fileno()  # select accepts any object that has this method
 # [/state]
 
     def has_room(self):
@@ -48,15 +48,15 @@ class Echo:
                 pass
         if self.unsent:
             count = self.stream.send(self.unsent)
-            self.unsent = self.unsent[count:]  # what was not taken stays
+            self.unsent = self.unsent[count:]  # the rest stays for the next time
 
 
-back_off = BackOff()  # no file descriptor left: accept nobody for a while
+back_off = BackOff()  # out of file descriptors: accept no client for a while
 
 
 # [turn]
 def turn(listener, clients, timeout):
-    """Waits until something can be done, and does it. None as timeout: forever."""
+    """Waits until a socket is ready, and does what can be done. None: no timeout."""
     pause = back_off.left()
     timeout = pause or timeout
     listening = [listener] if len(clients) < MOST and not pause else []

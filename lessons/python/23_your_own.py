@@ -1,4 +1,4 @@
-"""Lesson 23: a key-value server of your own, on Python's own socketserver."""
+"""Lesson 23: a key-value server of your own, with Python's own socketserver."""
 
 import argparse
 import socket
@@ -8,14 +8,14 @@ import threading
 
 from support import keep_trying, shown, split
 
-MAX_LINE = 1024  # bytes, the line's end not counted
+MAX_LINE = 1024  # bytes, without the newline
 MAX_KEYS = 10_000
 USAGE = "ERROR write SET KEY VALUE, GET KEY, DEL KEY, COUNT or QUIT"
 
 
 # [handler]
 class Handler(socketserver.StreamRequestHandler):
-    timeout = 60  # seconds that a client may be silent
+    timeout = 60  # seconds that a client can be silent
 
     def handle(self):
         try:
@@ -34,14 +34,14 @@ class Handler(socketserver.StreamRequestHandler):
         command = line.rstrip(b"\r\n")
         if len(command) > MAX_LINE:
             while line and not line.endswith(b"\n"):
-                line = self.rfile.readline(MAX_LINE)  # the rest belongs to nobody
+                line = self.rfile.readline(MAX_LINE)  # throw the rest away
             return f"ERROR the line is over {MAX_LINE} bytes long"
         try:
             text = command.decode()
         except UnicodeDecodeError:
             return "ERROR the line is not UTF-8"
         if not line.endswith(b"\n"):
-            return "ERROR the line has no end"  # it may be half a command
+            return "ERROR the line has no end"  # it might be half a command
         return self.server.store.answer(text)
 # [/handler]
 
@@ -74,7 +74,7 @@ class Store:
 
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
-    daemon_threads = True  # Ctrl-C cuts everybody off: see lesson 13
+    daemon_threads = True  # Ctrl-C cuts every client off: see lesson 13
 
     def __init__(self, address):
         self.store = Store()

@@ -1,4 +1,4 @@
-//! A datagram, as its handler sees it: to be looked at, and answered.
+//! A datagram, as its handler sees it.
 
 use std::fmt;
 use std::io;
@@ -16,7 +16,7 @@ use crate::socket::wake::after;
 use crate::state::connections::Stage;
 use crate::state::handle::ServerHandle;
 
-/// A UDP datagram, as its handler sees it: what [`DatagramRequest`] says, and
+/// A UDP datagram, as its handler sees it: a [`DatagramRequest`] with a
 /// [`client_address`](Self::client_address).
 ///
 /// ```
@@ -30,14 +30,14 @@ use crate::state::handle::ServerHandle;
 /// ```
 pub type UdpRequest = DatagramRequest<SocketAddr>;
 
-/// A Unix datagram, as its handler sees it: what [`DatagramRequest`] says, and
+/// A Unix datagram, as its handler sees it: a [`DatagramRequest`] with a
 /// [`client_address`](Self::client_address).
 ///
 /// ```
 /// use std::io;
 /// use socketserver::UnixDatagramRequest;
 ///
-/// /// Answers those that can be answered.
+/// /// Replies to clients that have an address.
 /// fn handle(request: &mut UnixDatagramRequest) -> io::Result<()> {
 ///     match request.client_address() {
 ///         Some(_) => request.reply(request.data()),
@@ -51,7 +51,7 @@ pub type UnixDatagramRequest = DatagramRequest<PathBuf>;
 /// A datagram, as its handler sees it: a [`UdpRequest`], or a `UnixDatagramRequest`.
 ///
 /// In Python, `self.request` of a UDP server is the pair of data and socket.
-/// A reply is sent when the handler sends one, and only then.
+/// The server replies only if the handler sends a reply.
 ///
 /// ```no_run
 /// use std::io;
@@ -73,14 +73,14 @@ pub struct DatagramRequest<A: Address> {
     /// Weak, so that a slow handler doesn't keep the port when the server has ended.
     socket: Weak<DatagramSocket>,
     server: ServerHandle<A>,
-    /// The receiving thread's buffer: one byte longer than a datagram may be, to notice
-    /// one that is too long.
+    /// The receiving thread's buffer. It has one byte more than `max_packet_size`, to notice
+    /// a datagram that is too long.
     buffer: Box<[u8]>,
     /// The length of the datagram in the buffer.
     length: usize,
     is_truncated: bool,
     client: A,
-    /// The client's address as the system gave it: a reply goes there.
+    /// The client's address, in the system's form: a reply goes there.
     reply_to: SockAddr,
 }
 
@@ -115,7 +115,7 @@ impl<A: Address> DatagramRequest<A> {
         &self.client
     }
 
-    /// The datagram's bytes. There may be none: an empty datagram is a datagram.
+    /// The datagram's bytes. There might be none: an empty datagram is a datagram.
     #[must_use]
     pub fn data(&self) -> &[u8] {
         &self.buffer[..self.length]
@@ -131,26 +131,25 @@ impl<A: Address> DatagramRequest<A> {
 
     /// Sends a datagram to the client. Python's `socket.sendto(data, client_address)`.
     ///
-    /// You may send none, one or several. That the call succeeds doesn't mean that
-    /// anybody receives it.
+    /// You can send none, one or several. If the call succeeds, the datagram is on its way,
+    /// but it might not arrive.
     ///
-    /// A server that listens on all addresses (`0.0.0.0`) sends from the one that the
-    /// system finds nearest to the client, which may not be the one that was asked. If
-    /// your machine has several, listen on the one that your clients use.
+    /// If a server listens on all addresses (`0.0.0.0`), the system picks the address from
+    /// which a reply is sent. It might not be the one to which the client sent its datagram.
+    /// If your machine has several addresses, listen on the one that your clients use.
     ///
     /// # Errors
     ///
-    /// Fails when `bytes` are more than a datagram can carry (65,507 for UDP on IPv4),
-    /// and with [`TimedOut`](io::ErrorKind::TimedOut) when there is no space for it within
-    /// `write_timeout`: for a Unix client, because it doesn't read what it was sent
-    /// before. Also when the server has ended, and for a Unix client without an address,
-    /// which can't be answered.
+    /// Fails if `bytes` are more than a datagram can carry (65,507 for UDP on IPv4), if the
+    /// server has ended, and if a Unix client has no address. Fails with
+    /// [`TimedOut`](io::ErrorKind::TimedOut) if there is no space for the datagram within
+    /// `write_timeout`; a Unix client that doesn't read causes that.
     pub fn reply(&self, bytes: &[u8]) -> io::Result<()> {
         let has_ended =
             || io::Error::new(io::ErrorKind::ConnectionAborted, "the server has ended");
         let socket = self.socket.upgrade().ok_or_else(has_ended)?;
         if self.reply_to.is_unnamed() {
-            let message = "the client has no address, so it can't be answered";
+            let message = "the client has no address, so you can't reply to it";
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, message));
         }
         let shared = self.server.shared();
@@ -185,8 +184,8 @@ impl UdpRequest {
 
 #[cfg(unix)]
 impl UnixDatagramRequest {
-    /// The client's path. It begins with a zero byte for an *abstract* address, which is a
-    /// name and no file. A client that has none at all can't be answered.
+    /// The client's path. It begins with a zero byte if the address is *abstract*: a name
+    /// without a file. `None` if the client has no address; then you can't reply to it.
     #[must_use]
     pub fn client_address(&self) -> Option<&Path> {
         Some(&*self.client).filter(|path| !path.as_os_str().is_empty())

@@ -1,21 +1,21 @@
-//! Finding lines in what comes from a socket, which knows of no lines.
+//! Finding lines in the bytes of a socket, which has no lines.
 
 use std::io::{self, Read};
 
 use crate::error::LineError;
 
-/// Bytes that have been read and not used yet.
+/// Bytes that have been read but not used yet.
 ///
-/// It has no memory until something is read into it, and never more than the longest
+/// It allocates no memory until something is read into it, and never more than the longest
 /// line and one read need.
 #[derive(Debug, Default)]
 pub(crate) struct LineBuffer {
-    /// Space for bytes; `bytes[used..filled]` are those that wait.
+    /// Space for bytes; `bytes[used..filled]` wait to be used.
     bytes: Vec<u8>,
     used: usize,
     filled: usize,
-    /// The end of a line that was too long. That has been reported, but the end hasn't
-    /// been seen yet: what comes before it belongs to nobody.
+    /// The end of a line that was too long. The error has been returned, but the end hasn't
+    /// come yet: everything before it is discarded.
     skipping_to: Option<u8>,
 }
 
@@ -23,13 +23,13 @@ pub(crate) struct LineBuffer {
 const STEP: usize = 8 * 1024;
 
 impl LineBuffer {
-    /// Finds the next line, which ends with `end`. Returns its length with its end: it is
-    /// in front of all that [waits](Self::waiting). `None` when `source` is at its end;
-    /// then all that waits is the beginning of a line that never came.
+    /// Finds the next line, which ends with `end`. Returns its length, including the end;
+    /// the line is the first part of the bytes that [wait](Self::waiting). `None` if
+    /// `source` is at its end: then the bytes that wait are an unfinished line.
     ///
-    /// It doesn't matter how the bytes are cut into reads. The error for a line of more
-    /// than `max` bytes, without its end, comes once; the next call of any method begins
-    /// behind that line. When `source` fails, no byte is lost.
+    /// It doesn't matter how the bytes are split into reads. If a line has more than `max`
+    /// bytes, not counting its end, there is one error; the next call of any method begins
+    /// after that line. If `source` fails, no byte is lost.
     pub(crate) fn find_line(
         &mut self,
         end: u8,
@@ -37,13 +37,13 @@ impl LineBuffer {
         source: &mut impl Read,
     ) -> io::Result<Option<usize>> {
         self.skip(source)?;
-        let mut searched = 0; // this many of the waiting bytes are not `end`
+        let mut searched = 0; // this many bytes have been searched
         loop {
             let waiting = self.waiting();
             let place = waiting[searched..].iter().position(|byte| *byte == end);
             let line = &waiting[..place.map_or(waiting.len(), |place| searched + place)];
             if length_without_return(line, end) > max {
-                // What has come of it goes at once, or a client could fill our memory.
+                // Discard its bytes as they come, or a client could fill our memory.
                 self.consume(line.len());
                 self.skipping_to = Some(end);
                 return Err(LineError::TooLong { limit: max }.into());
@@ -58,7 +58,8 @@ impl LineBuffer {
         }
     }
 
-    /// Reads once, if nothing waits, and returns what waits then. Nothing is the end.
+    /// Returns the bytes that wait. If there are none, reads once before; none after that
+    /// means end of file.
     pub(crate) fn fill(&mut self, source: &mut impl Read) -> io::Result<&[u8]> {
         self.skip(source)?;
         if self.waiting().is_empty() {
@@ -77,12 +78,12 @@ impl LineBuffer {
         &self.bytes[self.used..self.filled]
     }
 
-    /// Whether the next byte is whatever comes next from the source.
+    /// Whether the next byte must be read from the source.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting().is_empty() && self.skipping_to.is_none()
     }
 
-    /// Throws away the rest of a line that was too long.
+    /// Discards the rest of a line that was too long.
     fn skip(&mut self, source: &mut impl Read) -> io::Result<()> {
         while let Some(end) = self.skipping_to {
             let waiting = self.waiting();
@@ -94,7 +95,7 @@ impl LineBuffer {
                 None => {
                     self.consume(waiting.len());
                     if self.read_more(source)? == 0 {
-                        return Ok(()); // the end, and it will still be the end next time
+                        return Ok(()); // end of file, and the next read will find it again
                     }
                 }
             }
@@ -102,9 +103,9 @@ impl LineBuffer {
         Ok(())
     }
 
-    /// Reads once and adds what has come to what waits. Returns how many bytes.
+    /// Reads once, and appends the bytes to those that wait. Returns how many came.
     fn read_more(&mut self, source: &mut impl Read) -> io::Result<usize> {
-        // What waits moves to the front, so that the space behind it is in one piece.
+        // The bytes that wait move to the front, so that the free space is in one piece.
         self.bytes.copy_within(self.used..self.filled, 0);
         self.filled -= std::mem::take(&mut self.used);
         if self.filled == self.bytes.len() {
@@ -116,8 +117,8 @@ impl LineBuffer {
     }
 }
 
-/// The length of a line. `\r\n` is one end: the `\r` doesn't count, even if the `\n` that
-/// would make it an end hasn't come yet.
+/// The length of a line without its end. `\r\n` is one end, so a `\r` at the end doesn't
+/// count, even if its `\n` hasn't come yet.
 fn length_without_return(line: &[u8], end: u8) -> usize {
     let has_return = end == b'\n' && line.last() == Some(&b'\r');
     line.len() - usize::from(has_return)

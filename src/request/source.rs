@@ -1,4 +1,4 @@
-//! Where a request's bytes come from: its connection, within the timeouts, up to the end.
+//! Where a request's bytes come from: its connection, within the timeouts, until the end.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -11,17 +11,17 @@ pub(super) struct Source {
     /// Shared with the registry, so that another thread can cut it off.
     pub(super) connection: Arc<Connection>,
     pub(super) timeouts: Timeouts,
-    /// Who has ended the conversation, if anybody has.
+    /// Which side has ended the conversation, if it has ended.
     pub(super) end: Option<End>,
     rhythm: Rhythm,
 }
 
-/// Who has ended a conversation.
+/// The side that has ended a conversation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// The client is done sending.
     Client,
-    /// The server stops, or a writer has hung up. The client may not know of it.
+    /// Ours: the server stops, or a writer has hung up. The client might not know yet.
     We,
 }
 
@@ -32,7 +32,7 @@ impl Source {
 }
 
 impl Read for Source {
-    /// Reads once, within the timeouts. 0 is the end.
+    /// Reads once, within the timeouts. 0 is end of file.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() || self.end.is_some() {
             return Ok(0);

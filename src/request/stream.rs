@@ -1,4 +1,4 @@
-//! A connection, as its handler sees it: to be read, written, and closed with care.
+//! A connection, as its handler sees it.
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
@@ -18,7 +18,7 @@ use crate::socket::closing::Ending;
 use crate::socket::connection::Connection;
 use crate::state::handle::ServerHandle;
 
-/// A TCP connection, as its handler sees it: what [`StreamRequest`] says, and
+/// A TCP connection, as its handler sees it: a [`StreamRequest`] with a
 /// [`client_address`](Self::client_address).
 ///
 /// ```
@@ -32,7 +32,7 @@ use crate::state::handle::ServerHandle;
 /// ```
 pub type TcpRequest = StreamRequest<SocketAddr>;
 
-/// A Unix connection, as its handler sees it: what [`StreamRequest`] says, and
+/// A Unix connection, as its handler sees it: a [`StreamRequest`] with a
 /// [`client_address`](Self::client_address).
 ///
 /// ```
@@ -49,13 +49,13 @@ pub type UnixRequest = StreamRequest<PathBuf>;
 
 /// A connection, as its handler sees it: a [`TcpRequest`], or a `UnixRequest`.
 ///
-/// It is what Python calls `self.request`, and `self.rfile` and `self.wfile` as well:
+/// It is Python's `self.request`, `self.rfile` and `self.wfile` in one:
 ///
-/// - It is read and written like a socket ([`Read`], [`Write`]). A read asks the system
-///   once and returns what has come: a part of a message, or several.
-/// - It is read line by line with [`next_line`](Self::next_line).
-/// - It is a [`BufRead`] too, for code that wants one.
-/// - Nothing is held back when writing: each write is sent, and `writeln!` is one write.
+/// - You can read and write it like a socket ([`Read`], [`Write`]). One read returns the
+///   bytes that have come: a part of a message, or several messages.
+/// - You can read it line by line with [`next_line`](Self::next_line).
+/// - It is a [`BufRead`] too, for code that needs one.
+/// - Writes aren't buffered: each write is sent at once, and `writeln!` is one write.
 ///
 /// ```
 /// use std::io::{self, Write};
@@ -71,21 +71,21 @@ pub type UnixRequest = StreamRequest<PathBuf>;
 ///
 /// # Errors
 ///
-/// Reading fails with [`TimedOut`](io::ErrorKind::TimedOut) when the client is silent
-/// for longer than `read_timeout`, writing when it doesn't read for longer than
-/// `write_timeout`, and both after the [deadline](Self::set_deadline) and when the
-/// connection has lasted longer than `session_timeout`. A handler that passes such an
-/// error on with `?` ends its connection; that is counted, and not reported as a fault.
+/// These fail with [`TimedOut`](io::ErrorKind::TimedOut): reading, if the client is silent
+/// for longer than `read_timeout`; writing, if the client doesn't read for longer than
+/// `write_timeout`; and both after the [deadline](Self::set_deadline), or after the
+/// connection has lasted for `session_timeout`. A handler can return such an error with
+/// `?`. That ends its connection, and it is counted but not reported.
 ///
 /// # How a connection ends
 ///
-/// When the handler returns `Ok`, the client gets all that was written, and then end of
-/// file. When the handler panics, is cut off, or fails (other than by a timeout of reading), a TCP
-/// client finds its connection
-/// *reset* instead: so a reply that broke off never looks like a whole one.
+/// When the handler returns `Ok`, the client gets everything that was written, and then end
+/// of file. When the handler panics, is cut off, or fails (except by a timeout while
+/// reading), a TCP client finds its connection *reset* instead. So half a reply never looks
+/// like a whole one.
 pub struct StreamRequest<A: Address> {
     source: Source,
-    /// Bytes that were read for a line and not used yet.
+    /// Bytes that were read for a line but not used yet.
     buffer: LineBuffer,
     /// The longest line, in bytes.
     max_line: usize,
@@ -113,11 +113,11 @@ impl<A: Address> StreamRequest<A> {
     /// The next line that the client sends, without its `\n` or `\r\n`; `None` when the
     /// client is done sending, or the server stops.
     ///
-    /// The last line of a client that is done sending may come without its end. But when
-    /// the server stops, a line whose end hasn't come yet is not handed over: it may be
-    /// the first half of a command. (For commands that change something use
-    /// [`read_line`](Self::read_line), and do only those that end with `\n`: a client that
-    /// crashes can break off too.)
+    /// The last line of a client that is done sending doesn't need an end. But when the server
+    /// stops, a line whose end hasn't come yet isn't returned, because it might be the first
+    /// half of a command. (For commands that change something, use
+    /// [`read_line`](Self::read_line), and obey only lines that end with `\n`: a client that
+    /// crashes can also leave half a line.)
     ///
     /// ```
     /// use std::io::{self, Write};
@@ -151,7 +151,7 @@ impl<A: Address> StreamRequest<A> {
         Ok(Some(line))
     }
 
-    /// Reads a line and appends it to `line`, its `\n` too. Python's `rfile.readline`.
+    /// Reads a line and appends it to `line`, including its `\n`. Python's `rfile.readline`.
     ///
     /// Returns the number of bytes; 0 means that the client is done sending, or that the
     /// server stops. Only a client that is done sending has a last line without `\n`.
@@ -166,20 +166,20 @@ impl<A: Address> StreamRequest<A> {
         Ok(count)
     }
 
-    /// Reads up to and including the next `end`, or to the end of what the client sends,
-    /// and appends it to `bytes`. Returns the number of bytes.
+    /// Reads up to and including the next `end`, or to end of file, and appends the bytes to
+    /// `bytes`. Returns the number of bytes.
     ///
     /// # Errors
     ///
-    /// [`InvalidData`](io::ErrorKind::InvalidData) when it is longer than `max_line`,
-    /// the `end` not counted; whatever method is called next begins behind that `end`.
-    /// Then the errors of [reading](StreamRequest#errors). After any error `bytes` is as
-    /// it was, and after a timeout you may try again: no byte is lost.
+    /// [`InvalidData`](io::ErrorKind::InvalidData) if there are more than `max_line` bytes
+    /// before the `end`; the next call of any method begins after that `end`. Then the errors
+    /// of [reading](StreamRequest#errors). After any error `bytes` is unchanged, and after a
+    /// timeout you can try again: no byte is lost.
     pub fn read_until(&mut self, end: u8, bytes: &mut Vec<u8>) -> io::Result<usize> {
         let found = self.buffer.find_line(end, self.max_line, &mut self.source)?;
         let count = match found {
             Some(length) => length,
-            // Half a line. If it is we who end, its other half may be on its way.
+            // Half a line. If our side ended, its other half might still be on its way.
             None if self.source.end == Some(End::We) => 0,
             None => self.buffer.waiting().len(),
         };
@@ -190,7 +190,7 @@ impl<A: Address> StreamRequest<A> {
 
     /// Changes how long one read waits for a silent client, from now on: instead of
     /// [`read_timeout`](crate::ServerBuilder::read_timeout), for this connection only.
-    /// `None` is "without end", and zero doesn't wait at all. Python's `settimeout`.
+    /// `None` waits without a limit, and zero doesn't wait at all. Python's `settimeout`.
     pub fn set_read_timeout(&mut self, time: impl Into<Option<Duration>>) {
         self.source.timeouts.read = time.into();
     }
@@ -202,11 +202,11 @@ impl<A: Address> StreamRequest<A> {
         self.source.timeouts.write = time.into();
     }
 
-    /// Sets a deadline for what comes next: `time` from now, reads and writes fail. `None`
-    /// takes it back.
+    /// Sets a deadline for what comes next: after `time`, reads and writes fail. `None`
+    /// removes it.
     ///
     /// A timeout begins again with each byte, so a client that sends a byte now and then
-    /// can stretch one command as long as it likes. A deadline doesn't move:
+    /// can stretch one command for as long as it likes. A deadline doesn't move:
     ///
     /// ```
     /// use std::io::{self, Write};
@@ -218,21 +218,21 @@ impl<A: Address> StreamRequest<A> {
     ///     loop {
     ///         request.set_deadline(Duration::from_secs(10));
     ///         let Some(command) = request.next_line()? else { return Ok(()) };
-    ///         request.set_deadline(None); // the answer may take its time
+    ///         request.set_deadline(None); // the reply can take its time
     ///         writeln!(request, "doing {command}")?;
     ///     }
     /// }
     /// ```
     ///
-    /// In Python, such a deadline has to be worked out anew before each `recv`.
+    /// In Python, you have to compute the time that is left before each `recv`.
     /// [`session_timeout`](crate::ServerBuilder::session_timeout) is a deadline for the
     /// whole connection, which this doesn't change.
     pub fn set_deadline(&mut self, time: impl Into<Option<Duration>>) {
         self.source.timeouts.set_deadline(time.into());
     }
 
-    /// A writer to this connection for other threads, so that they can send to the client
-    /// while the handler waits for what the client sends.
+    /// A writer to this connection for other threads. With it they can send to the client
+    /// while the handler waits for bytes from the client.
     ///
     /// It is cheap to clone. It doesn't keep the connection open: when the handler has
     /// ended, writing fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe).
@@ -257,18 +257,18 @@ impl<A: Address> StreamRequest<A> {
         timeouts.shake_hands(connection, certificate, time).map_err(HandlerError::Io)
     }
 
-    /// Begins to end the connection, according to what became of its handler. Says what
-    /// that comes to, and returns what must follow.
+    /// Begins to end the connection, well or badly, depending on the handler's `result`.
+    /// Returns the connection's own result, and the steps that must follow.
     pub(crate) fn finish(
         self,
         result: Result<(), HandlerError>,
     ) -> (Result<(), HandlerError>, Ending) {
         let Source { connection, timeouts, end, .. } = self.source;
-        // A client that was silent for too long has got all that was meant for it. After
-        // any other error, something may be missing.
+        // A client that was silent for too long has received everything that was meant for
+        // it. After any other error, something might be missing.
         let is_well = result.as_ref().map_or_else(HandlerError::is_timeout, |()| true);
-        // A client that hasn't come as far as a reply lacks nothing. And why it hasn't, it
-        // should get to read: a reset would take it away.
+        // Before the handshake is over there is no reply that could be cut off. But there is
+        // an alert that says what went wrong, and a reset would destroy it.
         #[cfg(feature = "tls")]
         let is_well = is_well || connection.is_shaking_hands();
         let client_ended = end == Some(End::Client);
@@ -296,11 +296,11 @@ impl UnixRequest {
 }
 
 impl<A: Address> Read for StreamRequest<A> {
-    /// Reads what has come, or waits for something to come. 0 means that the client is
-    /// done sending, or that the server stops. Python's `recv`.
+    /// Reads the bytes that have come, or waits for some. 0 means that the client is done
+    /// sending, or that the server stops. Python's `recv`.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.buffer.is_empty() {
-            // Straight into the caller's buffer: no copy, and no memory for one.
+            // Directly into the caller's buffer, without a copy.
             return self.source.read(buffer);
         }
         let count = self.buffer.fill(&mut self.source)?.read(buffer)?;
@@ -318,7 +318,7 @@ impl<A: Address> BufRead for StreamRequest<A> {
         self.buffer.consume(count);
     }
 
-    // Code that knows only `BufRead` obeys `max_line` too.
+    // So that code that uses only `BufRead` obeys `max_line` too.
     fn read_line(&mut self, line: &mut String) -> io::Result<usize> {
         StreamRequest::read_line(self, line)
     }
@@ -329,29 +329,28 @@ impl<A: Address> BufRead for StreamRequest<A> {
 }
 
 impl<A: Address> Write for StreamRequest<A> {
-    /// Sends what the system takes at once, which may be a part: use `write_all`.
+    /// Sends what the system takes at once, which can be a part: use `write_all`.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.source.timeouts.write(&self.source.connection, bytes)
     }
 
-    /// Sends all of it, in one piece: nothing that another thread writes comes between.
+    /// Sends all bytes, in one piece: no other thread's bytes come in between.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.source.timeouts.write_all(&self.source.connection, bytes)
     }
 
-    /// Does nothing: what was written has been sent.
+    /// Does nothing, because every write is sent at once.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// What `write!` calls. The pieces of a text become one write, so they travel
-    /// together.
+    /// Called by `write!`. The pieces of the text become one write, so they travel together.
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
         self.write_all(text.to_string().as_bytes())
     }
 }
 
-/// Lets you look at the socket and set its options, with the crate `socket2` for example:
+/// Lets you read and set the socket's options, for example with the crate `socket2`:
 ///
 /// ```
 /// use std::io;
@@ -365,9 +364,9 @@ impl<A: Address> Write for StreamRequest<A> {
 /// }
 /// ```
 ///
-/// For a Unix socket on Linux, `rustix::net::sockopt::socket_peercred` says which process
-/// the client is. Don't read, write or shut down the socket behind the request's back, and
-/// leave it non-blocking.
+/// For a Unix socket on Linux, `rustix::net::sockopt::socket_peercred` tells you which
+/// process the client is. Don't read, write or shut down the socket behind the request's
+/// back, and leave it non-blocking.
 #[cfg(unix)]
 impl<A: Address> std::os::fd::AsFd for StreamRequest<A> {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
@@ -375,8 +374,8 @@ impl<A: Address> std::os::fd::AsFd for StreamRequest<A> {
     }
 }
 
-/// Lets you look at the socket and set its options, with the crate `socket2` for example.
-/// Don't read, write or shut it down behind the request's back.
+/// Lets you read and set the socket's options, for example with the crate `socket2`. Don't
+/// read, write or shut it down behind the request's back.
 #[cfg(windows)]
 impl<A: Address> std::os::windows::io::AsSocket for StreamRequest<A> {
     fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {

@@ -12,7 +12,8 @@ use crate::socket::wake::after;
 
 /// The timeouts of one connection.
 ///
-/// Each is a deadline of a wait for the socket. No socket has a timeout of its own.
+/// They limit how long a thread waits for the socket. The sockets themselves have no
+/// timeouts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
     pub(crate) read: Option<Duration>,
@@ -23,16 +24,16 @@ pub(crate) struct Timeouts {
     deadline: Option<Deadline>,
 }
 
-/// The end of a time.
+/// A moment by which something must be done.
 #[derive(Debug, Clone, Copy)]
 struct Deadline {
-    /// How long it is as a whole.
+    /// The whole time, for messages.
     time: Duration,
     end: Instant,
 }
 
 impl Deadline {
-    /// `None` if it is too far in the future to ever come.
+    /// `None` if it is too far in the future for an `Instant`.
     fn after(time: Duration) -> Option<Self> {
         after(time).map(|end| Self { time, end })
     }
@@ -88,7 +89,7 @@ impl Timeouts {
         }
     }
 
-    /// These, for somebody else: a deadline is for what the handler is doing now.
+    /// The timeouts for a writer: the deadline belongs to what the handler is doing now.
     pub(crate) fn without_deadline(self) -> Self {
         Self { deadline: None, ..self }
     }
@@ -111,7 +112,7 @@ impl Timeouts {
         self.locked(connection, |lock| self.send_all(connection, lock, bytes))
     }
 
-    /// Sends when no other thread is in the middle of a message, and notes whether that
+    /// Sends while no other thread is in the middle of a message, and notes whether that
     /// worked.
     fn locked<T>(
         &self,
@@ -138,8 +139,8 @@ impl Timeouts {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => rest = &rest[count..],
                 Err(error) => {
-                    // If half a message has gone out, nothing may follow: the client
-                    // would take that for the other half.
+                    // If half a message has gone out, nothing can follow: the client would
+                    // mistake it for the other half.
                     if rest.len() < bytes.len() {
                         sending.is_torn = true;
                     }
@@ -172,20 +173,20 @@ impl Timeouts {
         self.until(self.write)
     }
 
-    /// When something that begins now and may take this long must be done.
+    /// When something that begins now and can take `timeout` must be done.
     fn until(&self, timeout: Option<Duration>) -> Option<Instant> {
         let deadlines = self.session.iter().chain(&self.deadline);
         let ends = deadlines.map(|deadline| deadline.end);
         timeout.and_then(after).into_iter().chain(ends).min()
     }
 
-    /// Whether a read may take a second longer than it should: one in thirty, at most.
+    /// Whether a read can take a second longer than it should: at most one in thirty.
     fn is_patient(&self) -> bool {
         let has_deadline = self.session.is_some() || self.deadline.is_some();
         !has_deadline && self.read.is_some_and(|time| time >= Duration::from_secs(30))
     }
 
-    /// Fails when the session or what the handler is doing has taken too long already.
+    /// Fails if the session or the handler's deadline is over.
     fn check(&self) -> io::Result<()> {
         let is_over = |deadline: &Deadline| Instant::now() >= deadline.end;
         if let Some(session) = self.session.filter(is_over) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use super::timeouts::Timeouts;
 use crate::socket::connection::Connection;
 
-/// A writer to a TCP connection: what [`StreamWriter`] says.
+/// A writer to a TCP connection, see [`StreamWriter`].
 ///
 /// ```
 /// use std::io::{self, Write};
@@ -22,8 +22,8 @@ pub type TcpWriter = StreamWriter;
 /// Writes to a connection from another thread; get one from
 /// [`StreamRequest::writer`](crate::StreamRequest::writer).
 ///
-/// What one `write_all` or one `writeln!` sends arrives in one piece, whatever other
-/// threads send at the same time.
+/// The bytes of one `write_all` or one `writeln!` arrive in one piece, even if other threads
+/// send at the same time.
 ///
 /// ```
 /// use std::io::{self, Read, Write};
@@ -40,7 +40,7 @@ pub type TcpWriter = StreamWriter;
 /// }
 /// ```
 ///
-/// In Python, `sendall` makes no such promise: there you need a lock of your own.
+/// Python's `sendall` makes no such promise, so there you need a lock of your own.
 #[derive(Clone)]
 pub struct StreamWriter {
     /// Weak, so that a forgotten writer keeps no connection open.
@@ -56,8 +56,8 @@ impl StreamWriter {
 
     /// Ends the conversation: the handler's next read returns end of file, and all further
     /// writes fail. When the handler has ended, the client gets what was written before,
-    /// and then end of file. (A message that is just being written, to a client that
-    /// reads too slowly, is broken off; then the client finds a reset.) Does nothing if the
+    /// and then end of file. (If a message is just being written, and the client reads too
+    /// slowly, the message is cut off and the client finds a reset.) Does nothing if the
     /// connection has ended.
     pub fn shutdown(&self) {
         if let Some(connection) = self.connection.upgrade() {
@@ -74,22 +74,22 @@ impl StreamWriter {
 }
 
 impl Write for StreamWriter {
-    /// Sends what the system takes at once, which may be a part: use `write_all`.
+    /// Sends what the system takes at once, which can be a part: use `write_all`.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.timeouts.write(&*self.connection()?, bytes)
     }
 
-    /// Sends all of it, in one piece: nothing that another thread writes comes between.
+    /// Sends all bytes, in one piece: no other thread's bytes come in between.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.timeouts.write_all(&*self.connection()?, bytes)
     }
 
-    /// Does nothing: what was written has been sent.
+    /// Does nothing, because every write is sent at once.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// What `write!` calls. The pieces of a text become one write.
+    /// Called by `write!`. The pieces of the text become one write.
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
         self.write_all(text.to_string().as_bytes())
     }

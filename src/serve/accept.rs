@@ -1,4 +1,4 @@
-//! The accept loop of stream servers: accepts clients, and gives each a thread.
+//! The accept loop of stream servers: it accepts clients, and gives each one a thread.
 
 use std::io;
 use std::net::Shutdown;
@@ -26,7 +26,7 @@ use crate::state::handle::ServerHandle;
 /// Serves streams.
 struct StreamServer<A, H> {
     listener: Socket,
-    /// Whether its connections need their options set.
+    /// Whether the options of each connection must be set.
     must_set_options: bool,
     /// Each connection gets a clone of it.
     prototype: H,
@@ -36,9 +36,9 @@ struct StreamServer<A, H> {
     back_off: BackOff,
 }
 
-/// What a wait for the next client came to.
+/// The result of waiting for the next client.
 enum Next {
-    /// It has been given a thread.
+    /// It came, and it has a thread.
     Admitted,
     TimedOut,
     Stopped,
@@ -86,12 +86,12 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
         }
     }
 
-    /// Waits for room and for a client; `None` when the server stops, when it is
-    /// `until`, or when the system has nothing left for us.
+    /// Waits until there is space for a client, and then for a client. `None` if the server
+    /// stops, at `until`, or after the system ran out of something.
     fn accept(&mut self, until: Option<Instant>) -> io::Result<Option<(Socket, A)>> {
         let shared = self.server.shared();
-        // Room first: a client that isn't accepted waits in the system's queue, where
-        // it costs us nothing.
+        // Space first: a client that isn't accepted yet waits in the system's queue, where it
+        // takes nothing from us.
         let max = shared.options.max_connections;
         let Some(departures) = shared.registry.wait_for_room(max, until) else {
             return Ok(None);
@@ -104,7 +104,7 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
                 Err(error) => error,
             };
             match error.kind() {
-                // No client waits; or another process shares the listener, and was faster.
+                // No client waits, or another process that shares the listener was faster.
                 io::ErrorKind::WouldBlock => {
                     let wakes = [Some(&self.wakes.stop), None];
                     match wake::wait_readable(&self.listener, wakes, until) {
@@ -120,13 +120,13 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
                 io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::Interrupted => {}
-                // The client has gone so completely that it has no address any more
-                // (seen on macOS). That error is ours, not the system's.
+                // The client has gone, and has no address any more (seen on macOS). This
+                // error comes from our own code, not from the system.
                 io::ErrorKind::InvalidInput if error.raw_os_error().is_none() => {}
                 // This isn't a listening socket any more.
                 io::ErrorKind::InvalidInput => return Err(error),
-                // The system has nothing left for us. What we wait for is a departure
-                // since we looked, and there may have been one already.
+                // The system ran out of something. Wait for a client to leave, counted from
+                // before we tried: one might have left in the meantime.
                 _ => {
                     self.back_off.wait(shared, &error, departures);
                     return Ok(None);
@@ -135,7 +135,7 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
         }
     }
 
-    /// Admits a client and gives it a thread. Says whether it has got one.
+    /// Enters a client and gives it a thread. Returns whether it has one.
     fn admit(&mut self, stream: Socket, client: A) -> bool {
         let shared = self.server.shared();
         let address: ClientAddress = client.clone().into();
@@ -143,15 +143,15 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
         let admitted =
             ClientGuard::admit(shared, address.clone(), Some(Arc::clone(&connection)));
         let Some(mut guard) = admitted else {
-            // An end of file is kinder than a reset, if the client hasn't gone already.
+            // End of file is kinder than a reset. (This fails if the client has gone.)
             let _ = connection.socket().shutdown(Shutdown::Write);
             return false;
         };
-        // Here and not on the client's thread, because a handler need not be `Sync`.
+        // Here and not on the client's thread, because handlers don't have to be `Sync`.
         let handler = match HandlerError::catch(|| self.prototype.clone()) {
             Ok(handler) => handler,
             Err(error) => {
-                connection.reset(); // an end would look like an empty reply
+                connection.reset(); // end of file would look like an empty reply
                 guard.served(Err(error));
                 return false;
             }
@@ -160,8 +160,8 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
             connection.set_options(&shared.options.socket);
         }
         let (server, again) = (self.server.clone(), Arc::clone(&connection));
-        // The request is made on the thread, in its stack: a job that travels is memory
-        // on the heap, for as long as the connection lasts.
+        // The request is made on the client's thread, so that it's on that thread's stack.
+        // The job itself stays on the heap for as long as the connection lasts.
         let job = move || {
             serve(handler, StreamRequest::new(connection, client, server), guard);
         };
@@ -172,9 +172,9 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
             }
             Err(error) => {
                 again.reset();
-                drop(again); // its descriptor may be what the next client needs
-                // The job was dropped, and with it the guard. Only departures after that
-                // one give a thread back.
+                drop(again); // the next client might need its file descriptor
+                // The job was dropped, and the client's guard with it. Only clients that leave
+                // after that give a thread back.
                 let departures = shared.registry.departures();
                 let error = HandlerError::Spawn(error);
                 shared.report(&address, &error);
@@ -185,7 +185,7 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
     }
 }
 
-/// What a client's thread does.
+/// The work of a client's thread.
 fn serve<A: Address>(
     handler: impl RequestHandler<StreamRequest<A>>,
     mut request: StreamRequest<A>,
@@ -207,7 +207,7 @@ fn end<A: Address>(
     mut guard: ClientGuard,
 ) {
     let (result, ending) = request.finish(result);
-    // First the count, then the end: a client that sees its end has been counted.
+    // Count first: when the client finds the end, it has been counted.
     guard.served(result);
     ending.say();
     guard.announce();

@@ -25,9 +25,9 @@ pub(crate) mod transport;
 /// A server with a thread for each connection.
 ///
 /// Creating it binds the socket. It starts serving when you call
-/// [`serve_forever`](Self::serve_forever), for this thread, [`spawn`](Self::spawn), for
-/// one in the background, or [`handle_request`](Self::handle_request), for one client at a
-/// time. It mirrors `ThreadingTCPServer` and its siblings of Python's `socketserver`.
+/// [`serve_forever`](Self::serve_forever) (on this thread), [`spawn`](Self::spawn) (in the
+/// background) or [`handle_request`](Self::handle_request) (one client). It mirrors
+/// `ThreadingTCPServer` and its siblings in Python's `socketserver`.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -63,12 +63,12 @@ pub(crate) mod transport;
 /// # std::io::Result::Ok(())
 /// ```
 ///
-/// Dropping a server that never served closes its socket: clients that wait in the queue
-/// find their connections reset.
+/// Dropping a server that never served closes its socket, and resets the connections of
+/// clients that wait in the queue.
 #[must_use = "a server does nothing until you let it serve"]
 pub struct ThreadedServer<A = SocketAddr> {
     handle: ServerHandle<A>,
-    /// Owned here and by whoever waits for a socket, so that no handle keeps it open.
+    /// Owned here and by the threads that wait for a socket, so that no handle keeps them.
     wakes: Arc<Wakes>,
     /// The file of a Unix socket. Dropped before the socket.
     file: Option<SocketFile>,
@@ -76,7 +76,7 @@ pub struct ThreadedServer<A = SocketAddr> {
     service: Option<Box<dyn Service>>,
 }
 
-/// Which of three things [`ThreadedServer::handle_request`] came to.
+/// What [`ThreadedServer::handle_request`] did.
 ///
 /// ```
 /// use std::io::Write;
@@ -88,8 +88,8 @@ pub struct ThreadedServer<A = SocketAddr> {
 /// })?;
 /// match server.handle_request(Duration::from_millis(10))? {
 ///     Handled::Served => println!("served one client"),
-///     Handled::TimedOut => println!("nobody came"),
-///     Handled::Stopped => println!("somebody stopped the server"),
+///     Handled::TimedOut => println!("no client came"),
+///     Handled::Stopped => println!("the server was stopped"),
 /// }
 /// # std::io::Result::Ok(())
 /// ```
@@ -112,37 +112,38 @@ pub(crate) trait Service: Send {
     /// Serves one client, if one comes before `until`.
     fn serve_one(&mut self, until: Option<Instant>) -> io::Result<Handled>;
 
-    /// Closes the socket, or returns it, if replies still go out by it.
+    /// Closes the socket; or returns it, if replies can still go out through it.
     fn close(self: Box<Self>) -> Option<Arc<DatagramSocket>>;
 }
 
 impl<A: Clone + Send + 'static> ThreadedServer<A> {
-    /// Serves until somebody calls [`ServerHandle::shutdown`]; then drains and returns.
+    /// Serves until your program calls [`ServerHandle::shutdown`]; then drains and returns.
     ///
-    /// Draining: the listening socket is closed, so the system refuses new clients. Open
-    /// connections see end of file when they have read what has come, so their handlers
-    /// come to an end; what they still write goes out. After `drain_timeout` the rest is
-    /// cut off. [`ServerHandle::stats`] tells how many finished and how many were cut off.
+    /// Draining: the listening socket is closed, so the system refuses new clients. Handlers
+    /// can read what has come already, and then find end of file, so they finish; their
+    /// replies still go out. After `drain_timeout`, the server cuts off the connections that
+    /// are left. [`ServerHandle::stats`] tells you how many finished and how many were cut
+    /// off.
     ///
-    /// When this has returned, nothing of the server goes on: no thread, no hook, and the
-    /// port is free. (But a thread can't be killed: a handler that neither reads nor
-    /// writes is left to itself.)
+    /// When this returns, nothing of the server goes on: no thread, no hook, and the port is
+    /// free. (But a thread can't be killed: a handler that neither reads nor writes keeps
+    /// running.)
     ///
     /// # Errors
     ///
-    /// Fails if the listening socket stops working, which one that this library bound
-    /// doesn't do. Running out of file descriptors or threads isn't an error: the server
+    /// Fails if the listening socket stops working. (A socket that this library bound doesn't
+    /// do that.) Running out of file descriptors or threads isn't an error: the server
     /// reports it, waits a little, and goes on.
     pub fn serve_forever(mut self) -> io::Result<()> {
         self.service.as_mut().map_or(Ok(()), |service| service.serve())
-        // And here it is dropped, which is its end.
+        // Here the server is dropped, and its drop drains it and ends it.
     }
 
     /// Serves in the background, on a thread of its own.
     ///
     /// # Errors
     ///
-    /// Fails when the system has no thread for it.
+    /// Fails if the system has no thread for it.
     pub fn spawn(self) -> io::Result<RunningServer<A>> {
         let handle = self.handle();
         let name = format!("{}-serve", handle.shared().threads.prefix());
@@ -153,9 +154,9 @@ impl<A: Clone + Send + 'static> ThreadedServer<A> {
 
     /// Serves exactly one client, and waits until it has been served.
     ///
-    /// Waits for at most `timeout` for a client to come; without end, with `None`. A
-    /// client that `verify_request` turns away doesn't count. Call it as often as you
-    /// like: the next clients wait in the queue meanwhile.
+    /// Waits at most `timeout` for a client; with `None`, without a limit. A client that
+    /// `verify_request` rejects doesn't count. You can call this many times: between the
+    /// calls, clients wait in the queue.
     ///
     /// # Errors
     ///
@@ -172,8 +173,8 @@ impl<A: Clone + Send + 'static> ThreadedServer<A> {
 }
 
 impl<A> ThreadedServer<A> {
-    /// Puts a server together. `service` makes the part that differs, from what it shares
-    /// with everybody and what is its own.
+    /// Puts a server together. `service` makes the part that differs between streams and
+    /// datagrams.
     pub(crate) fn new<S: Service + 'static>(
         thread_name: String,
         address: A,
@@ -191,7 +192,7 @@ impl<A> ThreadedServer<A> {
         Ok(Self { handle, wakes, file, service: Some(service) })
     }
 
-    /// A handle to stop the server and to look at it, for any thread.
+    /// A handle to stop the server and to read its statistics, for any thread.
     #[must_use]
     pub fn handle(&self) -> ServerHandle<A>
     where
@@ -200,7 +201,7 @@ impl<A> ThreadedServer<A> {
         self.handle.clone()
     }
 
-    /// The address the server really listens on, see [`ServerHandle::local_addr`].
+    /// The address on which the server really listens, see [`ServerHandle::local_addr`].
     #[must_use]
     pub fn local_addr(&self) -> A
     where
@@ -214,16 +215,16 @@ impl<A> ThreadedServer<A> {
 impl<A> Drop for ThreadedServer<A> {
     fn drop(&mut self) {
         let shared = self.handle.shared();
-        shared.shutdown_in_time(); // if it isn't why we are here
-        // The file first: a client that connects from now on finds nobody there.
+        shared.shutdown_in_time(); // harmless if the server has been stopped already
+        // The file first, so that no new client finds the socket.
         self.file = None;
-        // With the socket goes the prototype of the handlers, which isn't ours.
+        // This drops the prototype of the handlers too, and its drop isn't our code.
         let closed = HandlerError::catch(|| self.service.take().map(Service::close));
         if let Err(error) = &closed {
             complain(format_args!("the prototype's drop: {error}"));
         }
         shared.drain();
-        drop(closed); // nobody replies any more
+        drop(closed); // no handler replies any more
         shared.end();
         self.wakes.pulse.join();
     }

@@ -1,4 +1,5 @@
-//! When to wait: for the system to have something for us again, and for the next tick.
+//! How the serving thread waits: when the system has run out of something, and for the next
+//! call of `service_actions`.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use crate::options::ServiceActions;
 use crate::state::Shared;
 use crate::state::complain::complain;
 
-/// Waits longer and longer as long as the system has no descriptor or thread for us:
+/// Waits longer and longer while the system has no file descriptor or thread for us:
 /// *exponential back-off*.
 #[derive(Default)]
 pub(crate) struct BackOff {
@@ -21,9 +22,9 @@ impl BackOff {
     const SHORTEST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_secs(1);
 
-    /// Says what is missing and waits: from 5 milliseconds up to a second. A connection
-    /// that ends gives back what it had, and ends the wait, if it isn't among the first
-    /// `departures`. So does a shutdown.
+    /// Reports the error and waits: 5 milliseconds at first, up to a second. The wait ends
+    /// when a connection after the first `departures` ends, because that frees what it used.
+    /// It also ends when the server stops.
     pub(crate) fn wait(
         &mut self,
         shared: &Shared,

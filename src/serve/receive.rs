@@ -1,16 +1,16 @@
 //! The receivers of a datagram server, and their supervisor.
 //!
-//! Handing each datagram to another thread costs two thirds of the speed. So the thread
-//! that receives a datagram handles it as well, and then receives the next. Others call
-//! this *leader and followers*. It is fast as long as handlers are short. When one takes
-//! its time, another thread must receive meanwhile:
+//! Handing each datagram to another thread would cost two thirds of the speed. So the thread
+//! that receives a datagram also handles it, and then receives the next one. The usual name
+//! for this is *leader and followers*. It is fast as long as handlers are short. When a
+//! handler takes its time, another thread must receive in the meantime:
 //!
 //! - At any time at most one thread waits for datagrams: the one that has the *lead*. It
-//!   gives up the lead when a datagram has come, and takes it again when it has handled
-//!   it. If another thread has the lead by then, this one ends.
-//! - The serving thread supervises. While there is traffic it looks once in a
-//!   millisecond. If a datagram waits, nobody leads, and nothing has been received since
-//!   the last look, then all receivers are busy: it adds as many again as there are.
+//!   gives up the lead when a datagram comes, and takes it again after handling it. If
+//!   another thread has the lead by then, this one ends.
+//! - The serving thread supervises. While there is traffic, it checks once a millisecond. If
+//!   a datagram waits, no thread has the lead, and since the last check only new receivers
+//!   have received anything, then all receivers are busy. So it doubles their number.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -35,25 +35,25 @@ use crate::state::connections::Stage;
 use crate::state::guard::ClientGuard;
 use crate::state::handle::ServerHandle;
 
-/// How often the supervisor looks while there is traffic.
+/// How often the supervisor checks while there is traffic.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// After this many looks at which nothing happened, the supervisor sleeps until the next
-/// datagram comes.
+/// After this many checks without traffic, the supervisor sleeps until the next datagram
+/// comes.
 const QUIET_LOOKS: u32 = 50;
 
-/// How long to wait after the prototype's clone has panicked.
+/// How long to wait after cloning the prototype has panicked.
 const CLONE_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a receiver waits at the most before it tries a socket that fails again.
+/// The longest time a receiver waits before it tries a failing socket again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves datagrams.
 struct DatagramServer<A, H> {
-    /// Owned here alone, but for the moment of a call: so the end of the server closes it.
+    /// Only this owns it, except for the moment of a call. So the server's end closes it.
     socket: Arc<DatagramSocket>,
     group: Arc<Group<A>>,
-    /// Each receiver gets a clone, and clones that for each datagram.
+    /// Each receiver gets a clone of it, and clones that again for each datagram.
     prototype: H,
     ticker: Ticker,
     back_off: BackOff,
@@ -61,8 +61,8 @@ struct DatagramServer<A, H> {
 
 /// What the receivers of one server share.
 ///
-/// The atomics order nothing but themselves. Where that isn't enough, a lock does: each
-/// datagram is admitted under the lock of the registry.
+/// The atomics order nothing except themselves. That is enough, because each datagram is
+/// entered under the lock of the registry.
 struct Group<A> {
     socket: Weak<DatagramSocket>,
     server: ServerHandle<A>,
@@ -82,7 +82,7 @@ pub(crate) fn server<A: Address, H: RequestHandler<DatagramRequest<A>>>(
     prototype: H,
     mut setup: Setup,
 ) -> io::Result<ThreadedServer<A>> {
-    setup.check_datagrams()?; // `from_socket` doesn't know which kind it has
+    setup.check_datagrams()?; // `from_socket` hasn't checked this
     let address = A::new(&socket.local_addr()?)?;
     let socket = Arc::new(DatagramSocket::new(socket)?);
     let ticker = Ticker::new(setup.service_actions.take());
@@ -102,40 +102,39 @@ pub(crate) fn server<A: Address, H: RequestHandler<DatagramRequest<A>>>(
 }
 
 impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
-    /// Looks once in a millisecond whether more receivers are needed, until nothing has
-    /// happened for a while or the server stops.
+    /// Checks once a millisecond whether more receivers are needed, until there has been no
+    /// traffic for a while or the server stops.
     fn supervise(&mut self) {
-        let (mut seen, mut quiet) = (self.group.received(), 0);
+        let (mut seen, mut added, mut quiet) = (self.group.received(), 0, 0);
         while quiet < QUIET_LOOKS && self.group.is_serving() {
             self.ticker.tick();
             self.group.wakes.stop.pause_or_sleep(LOOK);
             let now = self.group.received();
-            // A datagram waits, nobody leads, and none was received: all are busy. Twice
-            // as many, then: so even hundreds of slow handlers are outgrown in a few looks.
-            let is_stuck = now == seen && self.group.is_stuck(&self.socket);
-            let has_grown =
-                is_stuck && self.add_receivers(self.group.receivers().max(1));
-            quiet = if now != seen || has_grown { 0 } else { quiet + 1 };
+            // A datagram waits, no thread leads, and the only ones to receive anything since
+            // the last check were those that it added: all are busy. With twice as many each
+            // time, even hundreds of slow handlers are outnumbered soon.
+            let is_stuck = now - seen <= added && self.group.is_stuck(&self.socket);
+            let most = self.group.receivers().max(1);
+            added = if is_stuck { self.add_receivers(most) } else { 0 };
+            quiet = if now != seen || added > 0 { 0 } else { quiet + 1 };
             seen = now;
         }
     }
 
-    /// Adds up to `count` receivers, as many as are allowed. Says whether it has added
-    /// any.
-    fn add_receivers(&mut self, count: usize) -> bool {
+    /// Adds up to `count` receivers, as many as are allowed. Returns how many it added.
+    fn add_receivers(&mut self, count: usize) -> u64 {
         let shared = self.group.server.shared();
-        // Counted are the receivers, not the datagrams that are being handled: one that
-        // has just been added may not have begun.
+        // Count the receivers, not the datagrams that are being handled: a receiver that was
+        // just added might not have begun.
         let space =
             shared.options.max_connections.saturating_sub(self.group.receivers());
-        let mut has_grown = false;
+        let mut added = 0;
         for _ in 0..count.min(space) {
-            // Each receiver has a prototype of its own, because a handler need not be
-            // `Sync`.
+            // Each receiver has its own prototype, because handlers don't have to be `Sync`.
             let prototype = match HandlerError::catch(|| self.prototype.clone()) {
                 Ok(prototype) => prototype,
                 Err(error) => {
-                    // The system isn't to blame, and haste makes nothing better.
+                    // The handler's own code failed, and trying again at once won't help.
                     complain(format_args!("the prototype's clone: {error}"));
                     self.group.wakes.stop.pause_or_sleep(CLONE_PAUSE);
                     break;
@@ -148,22 +147,22 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> DatagramServer<A, H> {
                 break;
             }
             self.back_off.reset();
-            has_grown = true;
+            added += 1;
         }
-        has_grown
+        added
     }
 }
 
 impl<A: Address> Group<A> {
-    /// Waits for a datagram; `None` when the server stops, or it is `until`.
+    /// Waits for a datagram; `None` if the server stops, or at `until`.
     fn receive(
         &self,
         buffer: &mut Box<[u8]>,
         until: Option<Instant>,
     ) -> Option<DatagramRequest<A>> {
-        let socket = self.socket.upgrade()?; // or the server has ended
+        let socket = self.socket.upgrade()?; // `None`: the server has ended
         let mut pause = LOOK;
-        // Looked at before each datagram, not only when there is none: they may come
+        // Checked before each datagram, not only when there is none: datagrams might come
         // faster than they are handled.
         while self.is_serving() {
             let error = match DatagramRequest::receive(&socket, &self.server, buffer) {
@@ -171,7 +170,7 @@ impl<A: Address> Group<A> {
                     self.received.fetch_add(1, Ordering::Relaxed);
                     return Some(datagram);
                 }
-                // Windows says so that an earlier reply has found nobody, once for each.
+                // That's how Windows reports that an earlier reply didn't reach its client.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => continue,
                 Err(error) if wake::is_no_news(&error) => {
                     let wakes = [Some(&self.wakes.stop), None];
@@ -183,8 +182,8 @@ impl<A: Address> Group<A> {
                 }
                 Err(error) => error,
             };
-            // It may be about one datagram, and the next may be better. But it may also go
-            // on, so don't spin.
+            // The error might be about one datagram only. But it might also come again each
+            // time, so don't spin.
             pause = (pause * 2).min(LONGEST_PAUSE);
             if pause == LONGEST_PAUSE {
                 complain(format_args!("cannot receive datagrams: {error}"));
@@ -199,7 +198,7 @@ impl<A: Address> Group<A> {
         None
     }
 
-    /// Handles one datagram, if its client is admitted. Says whether it is.
+    /// Handles one datagram, unless its client is rejected. Returns whether it was handled.
     fn handle<H>(&self, datagram: &mut DatagramRequest<A>, prototype: &H) -> bool
     where
         H: RequestHandler<DatagramRequest<A>>,
@@ -215,14 +214,14 @@ impl<A: Address> Group<A> {
         true
     }
 
-    /// Takes the lead, if no other receiver has it.
+    /// Takes the lead, unless another receiver has it.
     fn take_lead(&self) -> Option<Lead<'_>> {
-        // Not `then_some`: it would make a lead in any case, and its drop would give up
-        // the lead of another thread.
+        // Not `then_some`: that would make a `Lead` in any case, and dropping it would give up
+        // another thread's lead.
         (!self.has_leader.swap(true, Ordering::Acquire)).then(|| Lead(&self.has_leader))
     }
 
-    /// Whether a datagram waits and nobody receives.
+    /// Whether a datagram waits and no thread receives.
     fn is_stuck(&self, socket: &DatagramSocket) -> bool {
         !self.has_leader.load(Ordering::Acquire) && wake::is_readable(&*socket.socket())
     }
@@ -249,8 +248,8 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> Service
     for DatagramServer<A, H>
 {
     fn serve(&mut self) -> io::Result<()> {
-        // (It waits when it fails, so this doesn't spin.)
-        while self.group.is_serving() && !self.add_receivers(1) {}
+        // (After an error it waits, so this loop doesn't spin.)
+        while self.group.is_serving() && self.add_receivers(1) == 0 {}
         while self.group.is_serving() {
             let tick = self.ticker.tick();
             let wakes = [Some(&self.group.wakes.stop), None];
@@ -271,7 +270,7 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> Service
             }
             buffer = datagram.into_buffer();
             if until.is_some_and(|until| Instant::now() >= until) {
-                break; // there may always be another, and none of them let in
+                break; // otherwise a stream of rejected datagrams would keep us here
             }
         }
         Ok(if self.group.is_serving() { Handled::TimedOut } else { Handled::Stopped })
@@ -282,8 +281,8 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> Service
     }
 }
 
-/// A receiver. It is counted for as long as this exists: dropping it counts it off,
-/// whether it has ended or never got a thread.
+/// A receiver. It is counted for as long as this exists. Dropping it uncounts the receiver,
+/// even if it never got a thread.
 struct Receiver<A, H> {
     group: Arc<Group<A>>,
     prototype: H,
@@ -302,7 +301,7 @@ impl<A: Address, H: RequestHandler<DatagramRequest<A>>> Receiver<A, H> {
             let Some(mut datagram) = self.group.receive(&mut buffer, None) else {
                 return;
             };
-            drop(lead); // while we handle this one, another may wait for the next
+            drop(lead); // while this thread handles the datagram, another one can receive
             self.group.handle(&mut datagram, &self.prototype);
             buffer = datagram.into_buffer();
         }

@@ -31,11 +31,11 @@ use crate::request::stream::StreamRequest;
 /// # std::io::Result::Ok(())
 /// ```
 ///
-/// The trait is sealed: no other sockets have it.
+/// The trait is sealed: you can't implement it for other types.
 pub trait Transport: Sealed + Sized {
-    /// What the handler is given.
+    /// The kind of request that the handler gets.
     type Request;
-    /// What the server's address is.
+    /// The kind of address that the server has.
     type Address: Clone;
 
     #[doc(hidden)]

@@ -16,7 +16,7 @@ pub(crate) fn tcp(
 ) -> io::Result<Socket> {
     bind_first(address, |address| {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        // On Windows this would let another program take the port from us.
+        // On Windows, reusing the address would let another program take the port from us.
         let reuse = options.socket.reuse_address.unwrap_or(cfg!(unix));
         set_options(&socket, address, &options.socket, reuse)?;
         connection::set_options(&socket, &options.socket)?; // for all of its connections
@@ -33,7 +33,8 @@ pub(crate) fn udp(
 ) -> io::Result<Socket> {
     bind_first(address, |address| {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-        // It would let another program bind the same port and take our datagrams.
+        // Reusing the address would let another program bind the same port and take our
+        // datagrams.
         let reuse = options.socket.reuse_address.unwrap_or(false);
         set_options(&socket, address, &options.socket, reuse)?;
         socket.bind(&address.into())?;
@@ -41,8 +42,7 @@ pub(crate) fn udp(
     })
 }
 
-/// Binds to the first of the addresses that a name stands for where that is possible.
-/// Errors name the address.
+/// Binds to the first address of a name where that works. Errors contain the address.
 fn bind_first(
     name: &(impl ToSocketAddrs + fmt::Debug),
     bind: impl Fn(SocketAddr) -> io::Result<Socket>,
@@ -64,7 +64,7 @@ fn bind_first(
         }
     }
     Err(failure.unwrap_or_else(|| {
-        let message = format!("{name:?} stands for no address");
+        let message = format!("{name:?} has no addresses");
         io::Error::new(io::ErrorKind::InvalidInput, message)
     }))
 }
@@ -89,7 +89,7 @@ fn set_options(
     set_buffers(socket, options)
 }
 
-/// The sizes of the system's buffers. A listening socket hands them on to its connections.
+/// The sizes of the system's buffers. Connections inherit them from the listening socket.
 pub(crate) fn set_buffers(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
     if let Some(bytes) = options.receive_buffer {
         socket.set_recv_buffer_size(bytes)?;

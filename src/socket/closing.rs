@@ -1,10 +1,10 @@
 //! How a connection is closed, so that the client gets everything, or can tell that it
-//! didn't. Others call it a *lingering close*.
+//! didn't. The usual name for this is *lingering close*.
 //!
 //! Closing a socket with unread bytes in it resets the connection, and so does every byte
-//! that comes after. A reset destroys what is still on its way. So a connection ends in
-//! three steps: wait until all is sent, say that nothing more will come, and read on for a
-//! while what nobody is interested in any more.
+//! that comes after. A reset destroys everything that is still on its way. So a connection
+//! ends in three steps: wait until everything is sent, shut down the write half, and keep
+//! reading for a while, to discard whatever still comes.
 
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -18,37 +18,37 @@ use super::connection::{Connection, LINGER};
 use super::wake::{self, Waited, is_no_news};
 use crate::error::ClientError;
 
-/// The first bytes of a connection are on their way as soon as they are written: every
-/// client has space for this many.
+/// Every client has space for this many bytes. So the first bytes of a connection are on
+/// their way as soon as they are written.
 const AT_ONCE: usize = 1024;
 
-/// How long reading may take what has come already.
+/// How long it can take to discard the bytes that have come already.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// What remains to be done at the end of a connection.
+/// The last steps of a connection.
 pub(crate) struct Ending {
     connection: Arc<Connection>,
-    /// Whether the client has got, or will get, all that it should.
+    /// Whether the client gets everything that it should.
     is_well: bool,
-    /// Whether the client has ended before.
+    /// Whether the client was done sending before.
     client_ended: bool,
 }
 
 impl Ending {
-    /// Says to the client that nothing more will come. Or, if the connection doesn't end
-    /// well, sees to it that the client finds a reset.
+    /// Tells the client that nothing more will come. If the connection ends badly, makes
+    /// sure that the client finds a reset instead.
     pub(crate) fn say(&self) {
         if !self.is_well {
             self.connection.reset();
         } else if !self.client_ended || Arc::weak_count(&self.connection) > 0 {
-            let _ = self.connection.socket.shutdown(Shutdown::Write); // it may have gone
+            let _ = self.connection.socket.shutdown(Shutdown::Write); // fails if it has gone
         }
-        // Otherwise closing the socket says it too, and it is closed when the client's
-        // guard has left the registry. (But a writer on another thread may keep it open
-        // for a moment: hence the count.)
+        // Otherwise closing the socket does the same, and that happens right after the
+        // client's guard has left the registry. (A writer on another thread can keep the
+        // socket open for a moment, which is why we count them.)
     }
 
-    /// Listens on for a while, if something may still come.
+    /// Keeps reading for a while, if something might still come.
     pub(crate) fn linger(self) {
         if self.is_well && !self.client_ended {
             self.connection.linger();
@@ -56,7 +56,7 @@ impl Ending {
     }
 }
 
-/// Whether all that was written is on its way to the client.
+/// Whether everything that was written is on its way to the client.
 enum Sent {
     Before,
     JustNow,
@@ -64,28 +64,28 @@ enum Sent {
 }
 
 impl Connection {
-    /// Waits until all is sent, as the first step to the end. `until` says until when the
-    /// client must have read *something*, if asked now; `client_ended`, that nothing more
-    /// can come from the client.
+    /// Waits until everything is sent, which is the first step. `until` returns the time by
+    /// which the client must have read *something*, counted from now. `client_ended` means
+    /// that nothing more can come from the client.
     ///
-    /// Fails if the client hasn't got all that it should. Returns what must follow.
+    /// Fails if the client doesn't get everything. Returns the steps that must follow.
     pub(crate) fn finish(
         self: Arc<Self>,
         until: impl Fn() -> Option<Instant>,
         is_well: bool,
         client_ended: bool,
     ) -> (io::Result<()>, Ending) {
-        // Even if it ends badly: what was written before is still worth having.
+        // Even if the connection ends badly, the client should get what was written before.
         let sent = self.finish_sending(until, is_well);
         let is_well = is_well && sent.is_ok() && !self.is_cut();
-        // From here on nothing of ours can be lost but by a reset. So the flag comes before
-        // the end is said: `cut` must not reset what says its end this moment.
+        // From here on only a reset could destroy what we sent. So the flag is set before
+        // the client is told of the end: `cut` must not reset a connection in between.
         self.is_lingering.store(is_well, Ordering::Relaxed);
         (sent, Ending { connection: self, is_well, client_ended })
     }
 
-    /// Lets no further message begin, and waits until all others are sent. Fails when the
-    /// client doesn't read them, or hasn't got everything before.
+    /// Lets no new message begin, and waits until all others are sent. Fails if the client
+    /// doesn't read them, or if an earlier write failed.
     fn finish_sending(
         &self,
         until: impl Fn() -> Option<Instant>,
@@ -94,15 +94,15 @@ impl Connection {
         let timed_out = || {
             ClientError::timed_out("the client didn't read the whole reply".to_owned())
         };
-        // Another thread may be in the middle of a message. Wait for its end, or the
-        // connection would end in the middle of a line and look well.
+        // Another thread might be in the middle of a message. Wait for the message's end:
+        // otherwise the connection would end in the middle of a line, and look good.
         let Some(mut sending) = self.lock_sending(&until) else {
             return Err(timed_out());
         };
-        // From here on no message can begin: a writer that waits for the lock finds this.
+        // From here on no message can begin: a writer that gets the lock next sees this.
         self.is_over.store(true, Ordering::Relaxed);
         if sending.is_torn || self.is_lacking.load(Ordering::Relaxed) {
-            let message = "the client hasn't got the whole reply";
+            let message = "the client hasn't received the whole reply";
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, message));
         }
         if is_well && !self.say_end(&mut sending, &until)? {
@@ -111,8 +111,8 @@ impl Connection {
         if self.sent.load(Ordering::Relaxed) <= AT_ONCE {
             return Ok(());
         }
-        // Free again for the wait: whoever wants to write now should hear at once that it
-        // is too late.
+        // Unlocked during the wait: a thread that wants to write now should fail at once,
+        // because it is too late.
         drop(sending);
         match self.wait_until_sent(until) {
             Sent::Before => {}
@@ -122,7 +122,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Without encryption the socket's own end says it.
+    /// Without encryption, shutting down the socket is enough.
     #[cfg(not(feature = "tls"))]
     fn say_end(
         &self,
@@ -132,12 +132,11 @@ impl Connection {
         Ok(true)
     }
 
-    /// Reads and drops what the client still sends, until it has ended too, some time has
-    /// passed since our last write, or the drain is over.
+    /// Reads and discards what the client still sends: until the client is done sending,
+    /// [`LINGER`] has passed since our last write, or the drain is over.
     ///
-    /// A client that got only a few bytes lately, and is silent, isn't waited for. The
-    /// system goes on sending what is on its way, and only a further byte of the client
-    /// could destroy it.
+    /// Doesn't wait for a silent client that we sent only a few bytes lately. The system
+    /// delivers them without us, and only another byte from the client could destroy them.
     fn linger(&self) {
         let now = Instant::now();
         let (last, lately) = {
@@ -146,18 +145,21 @@ impl Connection {
         };
         let long = last.map_or(now, |last| last + LINGER);
         let mut until = if lately > AT_ONCE { long } else { now };
-        // What has come already is dropped in any case, but not without an end.
+        // Bytes that have come already are discarded in any case, but not for any length of
+        // time.
         let at_most = long.max(now + MOMENT);
         let mut dropped = [0; 4096];
         loop {
             match (&self.socket).read(&mut dropped) {
-                // (Without a pause there is no wait, so `cut` isn't heard of below.)
+                // (A client that sends without a pause never gets us to the wait below, so
+                // `cut` has to be checked here.)
                 Ok(1..) if Instant::now() < at_most && !self.is_cut() => {
-                    until = long; // it does send
+                    until = long; // the client does send
                     continue;
                 }
-                Err(error) if is_no_news(&error) => {}
-                _ => return, // the end, or an error, or a client that never stops sending
+                Err(error) if is_no_news(&error) && Instant::now() < until => {}
+                // End of file, an error, time is up, or a client that never stops sending.
+                _ => return,
             }
             let wakes = [Some(&self.wakes.cut), None];
             let waited = wake::wait_readable(&self.socket, wakes, Some(until));
@@ -167,13 +169,13 @@ impl Connection {
         }
     }
 
-    /// Waits until all that was written to a TCP connection is on its way, as long as
-    /// the client goes on reading.
+    /// Waits until everything that was written to a TCP connection is on its way, as long
+    /// as the client goes on reading.
     #[cfg(target_os = "linux")]
     fn wait_until_sent(&self, until: impl Fn() -> Option<Instant>) -> Sent {
-        // With this option a socket counts as writable only while less than so many bytes
-        // wait to be sent. Other kinds of sockets don't have it, nor need it: what was
-        // written to them has arrived.
+        // With this option a socket counts as writable only while fewer than this many bytes
+        // wait to be sent. Other kinds of sockets don't have it, and they don't need it:
+        // bytes that were written to them have arrived.
         let is_below = |bytes: u32, until: Option<Instant>| {
             self.socket.set_tcp_notsent_lowat(bytes)?;
             let waited =
@@ -184,10 +186,10 @@ impl Connection {
             Ok(true) | Err(_) => return Sent::Before,
             Ok(false) => {}
         }
-        // It isn't. Go down in steps: each step that the client makes gives it the whole
-        // time again, so a slow client isn't taken for one that doesn't read.
+        // Some bytes are waiting. Go down in steps: for each step, the client has the whole
+        // time again. So a slow client isn't mistaken for one that doesn't read.
         const STEP: u32 = 64 * 1024;
-        const STEPS: u32 = 256; // no system buffers more for one connection
+        const STEPS: u32 = 256; // more than any system buffers for one connection
         for bytes in (0..=STEPS).rev().map(|step| (step * STEP).max(1)) {
             if !is_below(bytes, until()).unwrap_or(false) {
                 return Sent::Not;
@@ -196,7 +198,7 @@ impl Connection {
         Sent::JustNow
     }
 
-    /// Other systems don't tell.
+    /// Other systems have no such option.
     #[cfg(not(target_os = "linux"))]
     fn wait_until_sent(&self, _until: impl Fn() -> Option<Instant>) -> Sent {
         Sent::Before

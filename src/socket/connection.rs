@@ -1,5 +1,5 @@
-//! The socket of a connection: how it is accepted, read, written, and cut off. (How it is
-//! closed is in `closing.rs`.)
+//! The socket of a connection: how it is accepted, read, written, and cut off. (`closing.rs`
+//! closes it.)
 
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -16,67 +16,66 @@ use super::wake::{self, Waited, Wake, is_no_news};
 use super::wakes::Wakes;
 use crate::options::SocketOptions;
 
-/// For how long after our last write a closed connection still listens to its client.
-/// What was written longer ago has arrived, even on a network that loses packets.
+/// How long after our last write a closed connection still reads what its client sends.
+/// Bytes that we wrote before that have arrived, even on a network that loses packets.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// The socket of a connection. It never blocks; a thread that has to wait does so in
 /// [`wake`].
 ///
-/// It is never shut down for reading while the client may still send. A TCP socket that
-/// has ended in both directions answers every further byte with a *reset*, and a reset
-/// destroys whatever the client hasn't got yet.
+/// It is never shut down for reading while the client might still send. A TCP socket that
+/// is shut down in both directions answers every further byte with a *reset*, and a reset
+/// destroys everything that the client hasn't received yet.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) socket: Socket,
-    /// The server's wake-ups. Shared, so that they exist for as long as somebody waits.
+    /// The server's wake-ups. Shared, so that they exist for as long as a thread waits.
     pub(super) wakes: Arc<Wakes>,
-    /// Wakes whoever waits for this connection alone. Made for its first writer.
+    /// Wakes the threads that wait for this connection. Made for its first writer.
     hang_up: OnceLock<Wake>,
-    /// No further message may begin: a writer has hung up, or the handler has ended.
+    /// No new message can begin: a writer has hung up, or the handler has ended.
     pub(super) is_over: AtomicBool,
-    /// Taken for one message at a time, so that the messages of several threads don't mix.
+    /// Held for one message at a time, so that the messages of several threads don't mix.
     pub(super) sending: Mutex<Sending>,
-    /// How many bytes were handed to the system so far.
+    /// How many bytes the system has taken from us so far.
     pub(super) sent: AtomicUsize,
-    /// The client lacks something that it should have got: the last write failed. (Beside
-    /// the lock, because a write fails as well if it doesn't get that.)
+    /// The last write failed, so the client lacks something that it should have received.
+    /// (Outside the lock, because a write also fails if it can't get the lock.)
     pub(super) is_lacking: AtomicBool,
-    /// Nothing more may be read or written: the drain is over.
+    /// Nothing more can be read or written: the drain is over.
     is_cut: AtomicBool,
-    /// All is sent and the end is said. To cut it off would do only harm.
+    /// Everything is sent, and so is the end. Cutting it off would only do harm.
     pub(super) is_lingering: AtomicBool,
     /// What encrypts it, from its handshake on.
     #[cfg(feature = "tls")]
     pub(super) tls: OnceLock<Box<Session>>,
 }
 
-/// A client that has gone is an error here, and no signal, whatever the program has made
-/// of `SIGPIPE`. (Apple's systems have an option of the socket for that.)
+/// Writing to a client that has gone returns an error. It doesn't raise `SIGPIPE`, whatever
+/// the program does with that signal. (Apple's systems have a socket option for it.)
 #[cfg(all(unix, not(target_vendor = "apple")))]
 pub(super) const NO_SIGNAL: i32 = rustix::net::SendFlags::NOSIGNAL.bits() as i32;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 pub(super) const NO_SIGNAL: i32 = 0;
 
-/// How far sending has come.
+/// What has been sent so far.
 #[derive(Debug, Default)]
 pub(crate) struct Sending {
-    /// When the last bytes were handed to the system.
+    /// When the system last took bytes from us.
     pub(super) last: Option<Instant>,
-    /// How many bytes were handed to it lately: in a row without a pause of
-    /// [`LINGER`].
+    /// How many bytes it has taken since the last pause of [`LINGER`] or longer.
     pub(super) lately: usize,
-    /// A message broke off in the middle. Nothing may follow it.
+    /// Only the first part of a message was sent. Nothing can follow it.
     pub(crate) is_torn: bool,
 }
 
-/// What the last read tells about the next.
+/// What the last read tells us about the next.
 pub(crate) struct Rhythm {
-    /// It filled its buffer, so there may be more. (Before the first one, a client that
-    /// has just connected may have sent something already.)
+    /// It filled its buffer, so there might be more. (True before the first read, because a
+    /// client that has just connected might have sent something already.)
     has_more: bool,
-    /// It found something, so the next may need no timer of its own before this beat.
-    /// (Weak: a handler that reads no more should not keep it.)
+    /// It found something, so the next read needs no timer of its own before this beat.
+    /// (Weak, so that a handler that stops reading doesn't keep it.)
     beat: Weak<Wake>,
 }
 
@@ -86,17 +85,17 @@ impl Default for Rhythm {
     }
 }
 
-/// What a read came to.
+/// The result of a read.
 pub(crate) enum Received {
-    /// This many bytes; none means that the client has ended.
+    /// This many bytes; 0 means that the client is done sending.
     Bytes(usize),
-    /// There is nothing to read, and we end the conversation.
+    /// There is nothing to read, and the server ends the conversation.
     WeEnd,
     TimedOut,
 }
 
-/// Accepts a connection that doesn't block. Doesn't wait for one if the listener doesn't
-/// block.
+/// Accepts a client, and makes its connection non-blocking. If the listener is
+/// non-blocking, this doesn't wait for a client.
 pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     #[cfg(target_os = "linux")]
     {
@@ -114,7 +113,7 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     }
 }
 
-/// Sets the options of a connection. On Linux, a listening socket hands them on.
+/// Sets the options of a connection. On Linux, connections inherit them from the listener.
 pub(crate) fn set_options(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
     if options.nodelay {
         socket.set_tcp_nodelay(true)?;
@@ -125,8 +124,8 @@ pub(crate) fn set_options(socket: &Socket, options: &SocketOptions) -> io::Resul
     Ok(())
 }
 
-/// Whether the connections of a listening socket still need their options set. One that
-/// we didn't bind may have none to hand on.
+/// Whether the options of each connection must be set. A listener that we didn't bind
+/// might not have them, so its connections don't inherit them.
 pub(crate) fn must_set_options(listener: &Socket, options: &SocketOptions) -> bool {
     let is_missing = |is_wanted: bool, is_set: io::Result<bool>| {
         is_wanted && !is_set.unwrap_or(true) // only TCP sockets have it
@@ -157,14 +156,14 @@ impl Connection {
         &self.socket
     }
 
-    /// Sets what was asked for, if the listening socket hasn't handed it on.
+    /// Sets the options that this connection didn't inherit.
     pub(crate) fn set_options(&self, options: &SocketOptions) {
-        // Some systems refuse when the client has gone already: reading will tell.
+        // On some systems this fails if the client has gone. Then reading fails as well.
         let _ = set_options(&self.socket, options);
     }
 
-    /// Reads once. `until` is asked for only if there is reason to look at the clock;
-    /// `is_patient` says that a second more or less doesn't matter then.
+    /// Reads once. `until` is called only if the read has to wait, so that nearly all reads
+    /// save a look at the clock. `is_patient` means that a second more doesn't matter.
     pub(crate) fn receive(
         &self,
         buffer: &mut [u8],
@@ -175,8 +174,8 @@ impl Connection {
         if self.is_over() {
             return Ok(Received::WeEnd); // whatever the client still sends
         }
-        // Try first if the last read filled its buffer. Else wait first: a read in vain costs
-        // more than a look.
+        // Try to read at once if the last read filled its buffer. Otherwise wait first: a
+        // read that finds nothing costs more than `poll`.
         let mut is_ready = rhythm.has_more
             || self.has_more()
             || (is_patient && self.wait_for_beat(rhythm)?);
@@ -187,8 +186,8 @@ impl Connection {
                 if let Some(until) = until.take() {
                     end = until();
                 }
-                // What has come is read first. So a stop ends no conversation before the
-                // client's last words have been heard.
+                // Bytes that have come are read first. So when the server stops, the handler
+                // still gets everything that the client sent before.
                 let wakes = [Some(&self.wakes.stop), self.hang_up.get()];
                 match wake::wait_readable(&self.socket, wakes, end)? {
                     Waited::Ready => {}
@@ -222,7 +221,7 @@ impl Connection {
         (&self.socket).read(buffer)
     }
 
-    /// Whether there is something to read that the socket doesn't know of.
+    /// Whether there is something to read that isn't in the socket any more.
     fn has_more(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.get().is_some_and(|session| session.has_more());
@@ -230,22 +229,22 @@ impl Connection {
         false
     }
 
-    /// Waits without a timer, for as long as the rhythm says. Says whether something is
-    /// there to be read.
+    /// Waits without a timer, up to the next beat. Returns whether there is something to
+    /// read.
     fn wait_for_beat(&self, rhythm: &Rhythm) -> io::Result<bool> {
-        let Some(beat) = rhythm.beat.upgrade() else { return Ok(false) }; // it has been
+        let Some(beat) = rhythm.beat.upgrade() else { return Ok(false) }; // it has passed
         let wakes = [Some(&*beat), self.hang_up.get()];
         Ok(wake::wait_readable(&self.socket, wakes, None)? == Waited::Ready)
     }
 
-    /// Takes the right to send; `None` if another thread has it until `until`, and sends
-    /// nothing. (As long as that one's bytes go out, the client is reading, and it is only
-    /// a matter of time.)
+    /// Locks sending; `None` if another thread holds the lock until `until` and sends
+    /// nothing. (While that thread's bytes go out, the client is reading, so waiting is
+    /// worthwhile.)
     pub(crate) fn lock_sending(
         &self,
         until: impl Fn() -> Option<Instant>,
     ) -> Option<MutexGuard<'_, Sending>> {
-        // Nearly always it is free, and then nobody has to look at the clock.
+        // It is nearly always free, and then there is no need to look at the clock.
         if let Some(lock) = self.sending.try_lock() {
             return Some(lock);
         }
@@ -263,8 +262,8 @@ impl Connection {
         }
     }
 
-    /// Sends a part of `bytes`, or all of them; `None` when it times out. `until` is
-    /// asked for when there is no space, so that nobody looks at the clock for nothing.
+    /// Sends a part of `bytes`, or all of them; `None` when it times out. `until` is called
+    /// only if there is no space, to save a look at the clock.
     pub(crate) fn send(
         &self,
         sending: &mut Sending,
@@ -277,7 +276,7 @@ impl Connection {
         }
         let mut end = None;
         loop {
-            // Looked at again after each wait: it may be what has ended the wait.
+            // Checked after each wait too, because it might be what ended the wait.
             self.check_sending(sending)?;
             match self.socket.send_with_flags(bytes, NO_SIGNAL) {
                 Err(error) if is_no_news(&error) => {}
@@ -295,7 +294,7 @@ impl Connection {
         }
     }
 
-    /// Fails if no message may go out any more.
+    /// Fails if no message can go out any more.
     pub(super) fn check_sending(&self, sending: &Sending) -> io::Result<()> {
         self.check_cut()?;
         if sending.is_torn {
@@ -315,10 +314,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Notes that bytes were handed to the system.
+    /// Notes that the system has taken bytes from us.
     pub(super) fn note_sent(&self, sending: &mut Sending, count: usize) {
         let now = Instant::now();
-        // What was sent before such a pause has arrived.
+        // Bytes that were sent before such a pause have arrived.
         if sending.last.is_none_or(|last| now - last > LINGER) {
             sending.lately = 0;
         }
@@ -327,14 +326,14 @@ impl Connection {
         self.sent.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Waits until the system takes more bytes, because the client has read some.
+    /// Waits until the client has read some bytes, so that the system takes more.
     pub(super) fn wait_for_space(&self, until: Option<Instant>) -> io::Result<Waited> {
         let wakes = [Some(&self.wakes.cut), self.hang_up.get()];
         wake::wait_writable(&self.socket, wakes, until)
     }
 
-    /// Notes whether the last write failed: then the client lacks something. What came
-    /// too late isn't missed.
+    /// Notes whether the last write failed: then the client lacks something. (A write that
+    /// fails because the conversation is over doesn't count.)
     pub(crate) fn note_write(&self, has_failed: bool) {
         self.is_lacking.store(has_failed && !self.is_over(), Ordering::Relaxed);
     }
@@ -344,15 +343,15 @@ impl Connection {
         if self.hang_up.get().is_some() {
             return;
         }
-        // Without descriptors there is none. Then the reader finds out when the client
-        // has hung up too.
+        // Without a file descriptor for it there is none. Then the reader finds out when the
+        // client is done sending.
         if let Ok(wake) = Wake::new() {
-            let _ = self.hang_up.set(wake); // or another thread was faster
+            let _ = self.hang_up.set(wake); // fails if another thread was faster
         }
     }
 
-    /// Ends the conversation: the reader finds end of file, and no further message begins.
-    /// (The client hears of it at the end, when all else is sent.)
+    /// Ends the conversation: the reader finds end of file, and no new message can begin.
+    /// (The client finds end of file after everything else has been sent.)
     pub(crate) fn hang_up(&self) {
         self.is_over.store(true, Ordering::Relaxed);
         if let Some(wake) = self.hang_up.get() {
@@ -360,8 +359,8 @@ impl Connection {
         }
     }
 
-    /// The drain is over: nothing more is read or written. Then the server's `cut`
-    /// wake-up must follow, which wakes writers. (Readers were woken by the stop.)
+    /// The drain is over: nothing more is read or written. The caller must then wake the
+    /// writers with the server's `cut` wake-up. (The stop has woken the readers.)
     pub(crate) fn cut(&self) {
         self.is_cut.store(true, Ordering::Relaxed);
         if !self.is_lingering.load(Ordering::Relaxed) {
@@ -377,8 +376,8 @@ impl Connection {
         self.is_cut.load(Ordering::Relaxed)
     }
 
-    /// Sees to it that the client finds a reset, and not an end that looks good: at once
-    /// where the system can do that, else as soon as the socket is closed.
+    /// Makes sure that the client finds a reset, and not an end that looks good: at once if
+    /// the system can do that, otherwise as soon as the socket is closed.
     pub(crate) fn reset(&self) {
         let _ = self.socket.set_linger(Some(Duration::ZERO)); // it may be gone already
         #[cfg(target_os = "linux")]
@@ -386,7 +385,7 @@ impl Connection {
         #[cfg(not(target_os = "linux"))]
         let is_reset = !self.socket.local_addr().is_ok_and(|address| address.is_unix());
         if !is_reset {
-            // Unix sockets know no resets.
+            // Unix sockets have no resets.
             let _ = self.socket.shutdown(Shutdown::Both);
         }
     }

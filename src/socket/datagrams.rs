@@ -29,7 +29,7 @@ impl DatagramSocket {
         Ok(Self::Udp(socket.into()))
     }
 
-    /// Receives a datagram, and says whose it is.
+    /// Receives a datagram, and returns its client's address.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SockAddr)> {
         match self {
             Self::Udp(socket) => {
@@ -44,9 +44,9 @@ impl DatagramSocket {
         }
     }
 
-    /// Sends a datagram: as a whole, or not at all. `Ok(false)` when there was no space
-    /// for it until `until`, which is asked for only if there is none at first, or when
-    /// `is_over` says that it is too late for everybody.
+    /// Sends a datagram: as a whole, or not at all. `Ok(false)` if there was no space for
+    /// it before `until`, or `is_over` became true. `until` is called only if there is no
+    /// space at first.
     pub(crate) fn send(
         &self,
         bytes: &[u8],
@@ -63,8 +63,8 @@ impl DatagramSocket {
                 Err(error) if is_no_news(&error) => {}
                 Err(error) => return Err(error),
             }
-            // `poll` can't help here: a Unix socket that waits for space in its *client's*
-            // queue counts as writable all the time. So look again now and then.
+            // `poll` can't help here: a Unix socket counts as writable even while its
+            // *client's* queue is full. So try again now and then.
             end = end.or_else(&until);
             let left =
                 end.map_or(pause, |end| end.saturating_duration_since(Instant::now()));
@@ -75,7 +75,7 @@ impl DatagramSocket {
             pause = (pause * 2).min(Duration::from_millis(20));
         }
     }
-    /// Whatever it is, as a socket.
+    /// The same socket, as one that can be polled.
     pub(crate) fn socket(&self) -> SockRef<'_> {
         match self {
             Self::Udp(socket) => socket.into(),

@@ -1,5 +1,5 @@
-//! The sockets. A listening socket and a connection are a [`Socket`](socket2::Socket), of
-//! whatever family: TCP or Unix. A socket for datagrams is one for all clients.
+//! The sockets. A listening socket is a [`Socket`](socket2::Socket), and so is that of a
+//! connection, for TCP and for Unix. A datagram server has one socket for all its clients.
 
 pub(crate) mod bind;
 pub(crate) mod closing;

@@ -1,12 +1,12 @@
 //! One timer for many threads.
 //!
-//! A wait with a time limit sets a timer in the operating system, and takes it back when
-//! the wait ends early, as nearly all do. That costs a tenth of a short request. So a
-//! thread whose client was heard a moment ago waits without a timer: for its client or for
-//! the next *beat*, which comes within a second and wakes all threads that wait like this.
-//! If its client is still silent then, it waits on, with a timer of its own.
+//! A wait with a time limit sets a timer in the operating system, and cancels it when the
+//! wait ends early, as nearly every wait does. That costs a tenth of a short request. So
+//! a thread whose client sent something a moment ago waits without a timer: for its client,
+//! or for the next *beat*, which comes within a second and wakes all threads that wait like
+//! this. If its client is still silent then, the thread waits again, with its own timer.
 //!
-//! So a busy connection sets no timers, and a silent one is woken once. As long as nobody
+//! So a busy connection sets no timers, and a silent one is woken once. While no thread
 //! waits for a beat, there is none: an idle server sleeps.
 
 use std::sync::{Arc, Weak};
@@ -17,23 +17,23 @@ use parking_lot::{Condvar, Mutex};
 
 use super::wake::Wake;
 
-/// How long a thread waits for a beat at most.
+/// The longest time a thread waits for a beat.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Wakes threads, about once a second, if there are any that wait for it.
+/// Wakes the threads that wait for it, about once a second.
 #[derive(Debug, Default)]
 pub(crate) struct Pulse(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Notified when somebody waits for a beat, and at the end.
+    /// Notified when a thread waits for a beat, and at the end.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The next beat, if anybody waits for it.
+    /// The next beat, if a thread waits for it.
     next: Option<Arc<Wake>>,
     /// There will be no more beats.
     is_over: bool,
@@ -42,8 +42,8 @@ struct State {
 }
 
 impl Pulse {
-    /// The next beat. It lives until it has been; it is gone already if there will be none,
-    /// because the server stops or the system has nothing left for it.
+    /// The next beat. It is dropped when it has come. If there will be none, because the
+    /// server stops or the system has no thread for it, it is gone already.
     pub(crate) fn next_beat(&self) -> Weak<Wake> {
         self.try_next_beat().map(|beat| Arc::downgrade(&beat)).unwrap_or_default()
     }
@@ -58,7 +58,7 @@ impl Pulse {
                 let (builder, shared) = (thread::Builder::new(), Arc::clone(&self.0));
                 let clock =
                     builder.name("pulse".to_owned()).spawn(move || shared.beat());
-                state.is_over = clock.is_err(); // then there is no point in asking again
+                state.is_over = clock.is_err(); // asking again would be no use
                 state.clock = Some(clock.ok()?);
             }
             state.next = Some(Arc::new(Wake::new().ok()?));
@@ -67,7 +67,7 @@ impl Pulse {
         state.next.clone()
     }
 
-    /// Wakes all who wait for a beat, at once and for good.
+    /// Wakes all threads that wait for a beat, at once and for good.
     pub(crate) fn stop(&self) {
         let mut state = self.0.state.lock();
         state.is_over = true;
@@ -77,7 +77,7 @@ impl Pulse {
         self.0.changed.notify_one();
     }
 
-    /// Waits until the thread has ended, which [`stop`](Self::stop) has asked for.
+    /// Waits until the thread has ended, after [`stop`](Self::stop) told it to.
     pub(crate) fn join(&self) {
         let clock = self.0.state.lock().clock.take();
         if let Some(clock) = clock {
@@ -87,7 +87,7 @@ impl Pulse {
 }
 
 impl Shared {
-    /// What the thread does: one beat after the other, as long as somebody waits for them.
+    /// The thread's work: one beat after the other, as long as threads wait for them.
     fn beat(&self) {
         let mut state = self.state.lock();
         while !state.is_over {
@@ -95,7 +95,7 @@ impl Shared {
                 self.changed.wait(&mut state);
                 continue;
             }
-            // Somebody waits from now on, and others will join it.
+            // The first thread waits from now on, and others will join it.
             let until = Instant::now() + PERIOD;
             while !state.is_over
                 && !self.changed.wait_until(&mut state, until).timed_out()

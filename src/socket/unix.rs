@@ -1,4 +1,4 @@
-//! How Unix sockets are bound: the file that is their address, and whose it is.
+//! How Unix sockets are bound: the file that is their address, and which server owns it.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, Permissions};
@@ -22,8 +22,8 @@ use crate::options::Options;
 
 /// The file of a socket that we bound. Removed on drop, if it is still ours.
 ///
-/// It must be dropped before the socket: as long as the socket is open, no other file
-/// can get the same number.
+/// It must be dropped before the socket, because no other file can get the same number
+/// while the socket is open.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -45,17 +45,18 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Between our look and our removal a new server could put its file there.
+        // Without the lock, a new server could put its file there between our check and our
+        // removal.
         let _lock = lock_directory(&self.path);
         let now = fs::symlink_metadata(&self.path);
         if now.is_ok_and(|file| Self::identity(&file) == self.identity) {
-            let _ = fs::remove_file(&self.path); // we may not be allowed to any more
+            let _ = fs::remove_file(&self.path); // we might have lost the permission
         }
     }
 }
 
-/// Makes a socket bound to `path`, in place of one that a dead server left there, and
-/// listens, if it is a kind of socket that does.
+/// Makes a socket bound to `path`, and listens if this kind of socket can. Replaces a file
+/// that a dead server left there.
 ///
 /// An address that begins with a zero byte is *abstract*: Linux keeps it, and there is no
 /// file.
@@ -78,7 +79,7 @@ fn try_bind(
     let bytes = path.as_os_str().as_bytes();
     let is_abstract = cfg!(target_os = "linux") && bytes.first() == Some(&0);
     if bytes.is_empty() || (bytes.contains(&0) && !is_abstract) {
-        // The system would stop reading at the zero byte, and bind another file.
+        // The system would read the path up to the zero byte, and bind another file.
         let message = "a path must not be empty or contain a zero byte";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
@@ -89,18 +90,18 @@ fn try_bind(
         socket.bind(&address)?;
         return listen(socket, kind, options).map(|socket| (socket, None));
     }
-    // The working directory may change before the file is removed.
+    // The working directory might change before the file is removed.
     let path = std::path::absolute(path)?;
     let mode = options.socket.file_mode;
     #[cfg(target_os = "linux")]
     if let Some(mode) = mode {
-        // Linux makes the file with the socket's own mode, less the umask. So nobody gets
-        // in before the line below.
+        // Linux creates the file with the socket's own mode, less the umask. So no client
+        // can connect before the line below.
         let _ = rustix::fs::fchmod(&socket, mode.into());
     }
     let lock = lock_directory(&path);
     bind_file(&socket, &path, &address)?;
-    // From here on the file is ours to remove, should something else fail.
+    // From here on we remove the file if something else fails.
     let file = SocketFile::of(path)?;
     drop(lock);
     if let Some(mode) = mode {
@@ -109,7 +110,7 @@ fn try_bind(
     listen(socket, kind, options).map(|socket| (socket, Some(file)))
 }
 
-/// Listens, if it is a kind of socket that does.
+/// Listens, if this kind of socket can.
 fn listen(socket: Socket, kind: Type, options: &Options) -> io::Result<Socket> {
     if kind == Type::STREAM {
         socket.listen(options.system_backlog())?;
@@ -132,8 +133,8 @@ fn bind_file(socket: &Socket, path: &Path, address: &SockAddr) -> io::Result<()>
 }
 
 /// Until it is dropped, no other server starts or stops in the same directory. Without
-/// it, two that start at the same moment may both find the file of a dead server, and the
-/// slower one would remove the file that the other has just made.
+/// it, two servers that start at the same moment might both find the file of a dead server,
+/// and the slower one would remove the file that the faster one has just made.
 ///
 /// `None` where the system has no such lock, or we can't get it: refusing to start would
 /// be worse.
@@ -150,14 +151,14 @@ fn lock_directory(path: &Path) -> Option<File> {
     None
 }
 
-/// Whether the file at `path` is a socket that nobody has open any more.
+/// Whether the file at `path` is a socket that no process has open any more.
 fn is_left_behind(path: &Path, address: &SockAddr) -> bool {
     if !fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
         return false;
     }
-    // A datagram socket finds out without becoming anybody's client: one of a living
-    // stream server is told that it is of the wrong type. Only "refused" means that
-    // nobody has the socket open.
+    // A datagram socket finds out without becoming a client: if a stream server is
+    // listening there, the error is "wrong type". Only "refused" means that no process has
+    // the socket open.
     let probe = || -> io::Result<()> {
         let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
         socket.set_nonblocking(true)?;
@@ -166,7 +167,7 @@ fn is_left_behind(path: &Path, address: &SockAddr) -> bool {
     probe().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// A client's address, in the form in which it can be answered.
+/// A client's address, in the form that a reply needs.
 pub(crate) fn address(client: &SocketAddr) -> io::Result<SockAddr> {
     #[cfg(target_os = "linux")]
     if let Some(name) = client.as_abstract_name() {

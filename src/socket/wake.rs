@@ -1,10 +1,10 @@
-//! How threads wait: for a socket, for somebody to wake them, or for a time to come.
+//! How threads wait: for a socket, for a wake-up from another thread, or for a time.
 //!
-//! A thread that sleeps in `read` or `accept` can't be called back: the operating system
-//! has no portable way to interrupt it. So no socket of this library blocks, and every
-//! thread that has to wait does it here, in `poll(2)`. `poll` watches several things at
-//! once: the socket that matters, and a *wake-up* beside it. Others call this the
-//! *self-pipe trick*.
+//! A thread that sleeps in `read` or `accept` can't be called back, because operating
+//! systems have no portable way to interrupt it. So no socket of this library blocks, and
+//! every thread that has to wait does it here, in `poll(2)`. `poll` can watch several things
+//! at once: the socket that matters, and a *wake-up* beside it. The usual name for this is
+//! the *self-pipe trick*.
 
 use std::io;
 #[cfg(not(unix))]
@@ -21,19 +21,19 @@ use rustix::fd::{AsFd, BorrowedFd};
 
 /// Wakes every thread that waits with it, now and later.
 ///
-/// It is something that can be polled, and that becomes readable when `wake` is called.
-/// Nobody ever reads it empty, so a thread that comes to wait later wakes at once too: a
-/// wake-up can't be lost.
+/// It is something that can be polled, and it becomes readable when `wake` is called. No
+/// thread ever reads it empty. So a thread that begins to wait later wakes at once too, and
+/// a wake-up can't be lost.
 #[derive(Debug)]
 pub(crate) struct Wake(Line);
 
 /// A counter in the kernel, made to wake threads: one file descriptor.
 #[cfg(target_os = "linux")]
 type Line = OwnedFd;
-/// Two ends of a line: when one hangs up, the other is readable.
+/// A pair of connected sockets: when one is shut down, the other is readable.
 #[cfg(all(unix, not(target_os = "linux")))]
 type Line = (UnixStream, UnixStream);
-/// A socket that is connected to itself. Windows can poll nothing but sockets of a network.
+/// A UDP socket that is connected to itself: Windows can poll network sockets only.
 #[cfg(not(unix))]
 type Line = UdpSocket;
 
@@ -46,7 +46,7 @@ impl Wake {
 
     /// Wakes everybody, for good. Never blocks.
     pub(crate) fn wake(&self) {
-        // It fails only when the counter is full, and then it is readable already.
+        // This fails only if the counter is full, and then it is readable already.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
@@ -63,7 +63,7 @@ impl Wake {
 
     /// Wakes everybody, for good. Never blocks.
     pub(crate) fn wake(&self) {
-        let _ = self.0.0.shutdown(std::net::Shutdown::Both); // or it has been done before
+        let _ = self.0.0.shutdown(std::net::Shutdown::Both); // fails if it is shut already
     }
 
     fn readable_when_woken(&self) -> BorrowedFd<'_> {
@@ -79,15 +79,15 @@ impl Wake {
             .or_else(|_| UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)))?;
         socket.connect(socket.local_addr()?)?;
         socket.set_nonblocking(true)?;
-        // Between `bind` and `connect` a stranger's datagram may have come. It would be a
-        // wake-up that nobody meant, for the whole life of the server.
+        // Another program's datagram might have come between `bind` and `connect`. It would
+        // be a false wake-up, for the whole life of the server.
         while socket.recv(&mut [0]).is_ok() {}
         Ok(Self(socket))
     }
 
     /// Wakes everybody, for good. Never blocks.
     pub(crate) fn wake(&self) {
-        let _ = self.0.send(&[1]); // every further call tries again
+        let _ = self.0.send(&[1]); // if this fails, the next call tries again
     }
 
     fn readable_when_woken(&self) -> BorrowedFd<'_> {
@@ -96,8 +96,8 @@ impl Wake {
 }
 
 impl Wake {
-    /// Sleeps until somebody wakes us or `time` is over; if the system has no memory for
-    /// that, until `time` is over.
+    /// Sleeps until this wakes us or `time` is over. If the system has no memory for
+    /// `poll`, sleeps until `time` is over.
     pub(crate) fn pause_or_sleep(&self, time: Duration) {
         let line = self.readable_when_woken();
         let mut watched = [PollFd::from_borrowed_fd(line, PollFlags::IN)];
@@ -110,9 +110,9 @@ impl Wake {
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
-    /// The socket is ready, or has failed: trying will tell.
+    /// The socket is ready, or it failed: the next call on it shows which.
     Ready,
-    /// The socket isn't ready, and somebody woke us.
+    /// The socket isn't ready, and a wake-up came.
     Woken,
     TimedOut,
 }
@@ -142,14 +142,13 @@ pub(crate) fn is_readable(socket: &impl AsFd) -> bool {
     waited.is_ok_and(|waited| waited == Waited::Ready)
 }
 
-/// Whether a call on a socket that doesn't block came to nothing, as if it had not been
-/// made.
+/// Whether a call on a non-blocking socket did nothing, so that it can be made again.
 pub(crate) fn is_no_news(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// The moment when `time` will have passed; `None`, which is never, if that is too far
-/// in the future to be expressed.
+/// The moment when `time` will have passed. `None` means never: it is too far in the
+/// future for an `Instant`.
 pub(crate) fn after(time: Duration) -> Option<Instant> {
     Instant::now().checked_add(time)
 }
@@ -160,7 +159,7 @@ fn wait(
     wakes: [Option<&Wake>; 2],
     until: Option<Instant>,
 ) -> io::Result<Waited> {
-    // An array with space for all of them; `poll` gets as many as there are.
+    // An array with space for all of them; `poll` gets only those that exist.
     let socket = PollFd::from_borrowed_fd(socket, flags);
     let mut watched = [socket.clone(), socket.clone(), socket];
     let mut count = 1;
@@ -172,7 +171,7 @@ fn wait(
     poll_until(&mut watched[..count], until)?;
     let is_set = |watched: &PollFd<'_>| !watched.revents().is_empty();
     Ok(if is_set(&watched[0]) {
-        Waited::Ready // first: what has come is read, even if the server stops
+        Waited::Ready // first: bytes that have come are read, even if the server stops
     } else if watched[1..count].iter().any(is_set) {
         Waited::Woken
     } else {
@@ -180,8 +179,8 @@ fn wait(
     })
 }
 
-/// `poll(2)` with a deadline instead of a timeout, so that a signal in between doesn't
-/// make the wait longer.
+/// `poll(2)` with a deadline instead of a timeout, so that a signal doesn't make the wait
+/// longer.
 fn poll_until(watched: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<()> {
     loop {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));

@@ -10,9 +10,9 @@ use super::wake::Wake;
 pub(crate) struct Wakes {
     /// The server stops: the accept loop ends, and readers see end of file.
     pub(crate) stop: Wake,
-    /// The drain is over: nobody waits for anything any more.
+    /// The drain is over: no thread waits for anything any more.
     pub(crate) cut: Wake,
-    /// Now and then, for threads that wait without a timer of their own.
+    /// Wakes threads that wait without a timer of their own, about once a second.
     pub(crate) pulse: Pulse,
 }
 
@@ -24,6 +24,6 @@ impl Wakes {
     /// The server stops. Never blocks.
     pub(crate) fn stop(&self) {
         self.stop.wake();
-        self.pulse.stop(); // in this order: who is woken by a beat looks whether it is the end
+        self.pulse.stop(); // last: a thread that a beat wakes checks whether the server stops
     }
 }

@@ -1,21 +1,20 @@
-//! What is said when no hook wants to know.
+//! What is reported if there is no hook for it.
 
 use std::fmt;
 use std::io::{self, Write};
 
 use crate::error::HandlerError;
 
-/// Says what went wrong: to the log, or to the terminal of a program that keeps no log. A
-/// student must not have to guess why nothing comes back.
+/// Reports what went wrong: to the log, or to the terminal if the program has no logger. So
+/// you never have to guess why a server doesn't reply.
 pub(crate) fn complain(what: fmt::Arguments<'_>) {
-    // A logger isn't ours: it may panic, and there is nobody left to tell.
+    // A logger isn't ours, so it can panic; and there is no other place to report that.
     let _ = HandlerError::catch(|| {
         if log::max_level() > log::LevelFilter::Off {
             log::error!("{what}");
             return;
         }
-        // As one write, so that lines don't mix; and `eprintln!` would panic if nobody
-        // can read it.
+        // One write, so that lines don't mix. `eprintln!` would panic if stderr is closed.
         let line = format!("socketserver: {what}\n");
         let _ = io::stderr().write_all(line.as_bytes());
     });

@@ -1,5 +1,5 @@
-//! The registry of a server: who is connected, how it ended for those who have left, and
-//! how far the server itself has come on its way to the stop.
+//! The registry of a server: which clients are connected, how the others ended, and which
+//! stage the server is in, from its start to its stop.
 
 use std::collections::hash_map::{Entry, HashMap};
 use std::fmt;
@@ -12,9 +12,9 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use crate::event::{Outcome, Stats};
 use crate::socket::connection::Connection;
 
-/// The registry in which every client of a server is entered, and struck out again.
+/// Every client of a server is entered here, and removed when it has left.
 ///
-/// One lock guards it all. So the numbers agree with each other at any moment, and no
+/// One lock guards everything. So the numbers agree with each other at any moment, and no
 /// client can slip in once the server has begun to stop.
 #[derive(Default)]
 pub(crate) struct Registry {
@@ -26,17 +26,17 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct State {
     stage: Stage,
-    /// The open connections by the numbers of their clients, so that another thread can
-    /// cut them off. (A datagram has none of its own.)
+    /// The open connections, by the numbers of their clients, so that another thread can
+    /// cut them off. (A datagram has no connection.)
     open: HashMap<u64, Arc<Connection>>,
-    /// How many clients haven't left yet. Those whose handler has ended, and those that
-    /// were cut off, aren't in `counts.active` any more, but take a moment to leave.
+    /// How many clients haven't left yet. When a handler has ended or a client was cut off,
+    /// the client isn't in `counts.active` any more, but it takes a moment to leave.
     inside: usize,
     /// How many have left so far.
     departures: u64,
-    /// How many are inside from each address, if that is limited.
+    /// How many of them come from each address, if that is limited.
     from: HashMap<IpAddr, usize>,
-    /// All the counts but that of the threads. `accepted` is also the latest number.
+    /// All counts except that of the threads. `accepted` is also the last client's number.
     counts: Stats,
 }
 
@@ -46,28 +46,28 @@ pub(crate) enum Stage {
     /// New clients are accepted.
     #[default]
     Serving,
-    /// No new clients are accepted. The hook is being told.
+    /// No new clients are accepted. The hook is being called.
     Closing,
-    /// Open connections may finish.
+    /// Open connections can finish.
     Draining,
     /// Those that were still open have been cut off.
     Cut,
 }
 
-/// Whether a client was let in.
+/// Whether a client was accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It is entered, under this number. Give it back with [`Registry::leave`].
+    /// It is entered, under this number. [`Registry::leave`] must follow.
     Entered(u64),
-    /// It is not, and counted as rejected under this number.
+    /// It isn't, and it is counted as rejected, under this number.
     Rejected(u64),
 }
 
 impl Registry {
-    /// Enters a client, unless the server has begun to stop, or as many as `limit` says
-    /// are inside from the same address.
+    /// Enters a client, unless the server has begun to stop, or `limit` clients from the
+    /// same address are here.
     ///
-    /// `connection` is what can be cut off: nothing, for a datagram.
+    /// `connection` is what `cut` cuts off; a datagram has none.
     pub(crate) fn enter(
         &self,
         connection: Option<Arc<Connection>>,
@@ -78,8 +78,8 @@ impl Registry {
         let number = state.counts.accepted;
         let is_one_too_many = limit
             .is_some_and(|(ip, max)| state.from.get(&ip).is_some_and(|now| *now >= max));
-        // The stage is looked at under the same lock that changes it. So whoever begins
-        // the stop knows that nobody comes after its own look.
+        // The stage is read under the lock under which it changes. So the thread that
+        // begins the stop knows that no client is entered after that.
         if state.stage > Stage::Serving || is_one_too_many {
             state.counts.rejected += 1;
             return Admission::Rejected(number);
@@ -95,7 +95,7 @@ impl Registry {
         Admission::Entered(number)
     }
 
-    /// Counts a client that was turned away, and says its number.
+    /// Counts a rejected client, and returns its number.
     pub(crate) fn reject(&self) -> u64 {
         let mut state = self.state.lock();
         state.counts.accepted += 1;
@@ -103,8 +103,8 @@ impl Registry {
         state.counts.accepted
     }
 
-    /// Counts how it ended for a client. Says how that is counted: what was cut off stays
-    /// cut off, whatever its handler made of it.
+    /// Counts a client that has ended. Returns the outcome that was counted: a client that
+    /// was cut off stays cut off, whatever its handler returned.
     pub(crate) fn count(&self, outcome: Outcome) -> Outcome {
         let mut state = self.state.lock();
         if state.stage == Stage::Cut {
@@ -115,7 +115,7 @@ impl Registry {
         outcome
     }
 
-    /// Strikes out a client. `ip` is its address, if `enter` was given one.
+    /// Removes a client. `ip` is the address that `enter` was given, if any.
     pub(crate) fn leave(&self, number: u64, ip: Option<IpAddr>) {
         let mut state = self.state.lock();
         let connection = state.open.remove(&number);
@@ -124,16 +124,21 @@ impl Registry {
         if let Some(Entry::Occupied(mut now)) = ip.map(|ip| state.from.entry(ip)) {
             *now.get_mut() -= 1;
             if *now.get() == 0 {
-                now.remove(); // nothing is kept of an address from which nobody is here
+                now.remove(); // an address without clients needs no memory
             }
         }
+        // In a server that stops, a thread can wait only for the last client to leave. To
+        // wake it for each of a thousand would take a while.
+        let is_awaited = state.stage == Stage::Serving || state.inside == 0;
         drop(state);
-        drop(connection); // closing it takes a while, so not under the lock
-        self.changed.notify_all();
+        drop(connection); // outside the lock, because closing it takes a while
+        if is_awaited {
+            self.changed.notify_all();
+        }
     }
 
-    /// Accepts no clients from now on. Returns how many connections are open if this call
-    /// began it; then [`announced`](Self::announced) must follow.
+    /// Accepts no clients from now on. If this call began the stop, returns how many
+    /// connections are open; then [`announced`](Self::announced) must follow.
     pub(crate) fn stop_accepting(&self) -> Option<usize> {
         let mut state = self.state.lock();
         if state.stage > Stage::Serving {
@@ -144,16 +149,16 @@ impl Registry {
         Some(state.counts.active)
     }
 
-    /// The hook has been told that the server stops.
+    /// The hook has been called: the server stops.
     pub(crate) fn announced(&self) {
         let mut state = self.state.lock();
-        state.stage = state.stage.max(Stage::Draining); // it may be cut off already
+        state.stage = state.stage.max(Stage::Draining); // it might be `Cut` already
         self.changed.notify_all();
     }
 
     /// Cuts off every connection that is still open.
     ///
-    /// Returns how many there were if this call did it.
+    /// Returns how many there were, if this call was the first.
     pub(crate) fn cut(&self) -> Option<usize> {
         let mut state = self.state.lock();
         if state.stage == Stage::Cut {
@@ -163,7 +168,7 @@ impl Registry {
         let active = std::mem::take(&mut state.counts.active);
         state.counts.cut_off += active as u64;
         let connections: Vec<_> = state.open.values().cloned().collect();
-        // A handler that finds its connection cut wants the lock in order to leave.
+        // A handler that finds its connection cut off needs the lock to leave.
         drop(state);
         self.changed.notify_all();
         for connection in connections {
@@ -172,8 +177,8 @@ impl Registry {
         Some(active)
     }
 
-    /// Waits until fewer than `max` clients are inside. Says how many have left by then;
-    /// `None` when the server stops, or it is `until`.
+    /// Waits until fewer than `max` clients are here. Returns how many have left so far;
+    /// `None` when the server stops, or at `until`.
     pub(crate) fn wait_for_room(
         &self,
         max: usize,
@@ -191,8 +196,7 @@ impl Registry {
         None
     }
 
-    /// Waits until more than `departures` clients have left, the server stops, or it is
-    /// `until`.
+    /// Waits until more than `departures` clients have left, the server stops, or `until`.
     pub(crate) fn wait_for_departure(&self, departures: u64, until: Option<Instant>) {
         let mut state = self.state.lock();
         while state.stage == Stage::Serving && state.departures <= departures {
@@ -207,14 +211,14 @@ impl Registry {
         self.state.lock().departures
     }
 
-    /// Waits until the hook has been told of the stop, or it is `until`.
+    /// Waits until the hook has been called about the stop, or until `until`.
     pub(crate) fn wait_until_announced(&self, until: Option<Instant>) {
         let mut state = self.state.lock();
         while state.stage == Stage::Closing && !self.wait(&mut state, until) {}
     }
 
-    /// Waits until nobody is inside, the server goes beyond `stage`, or it is `until`.
-    /// Says whether nobody is inside.
+    /// Waits until no client is here, the server goes beyond `stage`, or `until`. Returns
+    /// whether no client is here.
     pub(crate) fn wait_until_empty(&self, stage: Stage, until: Option<Instant>) -> bool {
         let mut state = self.state.lock();
         while state.inside > 0 && state.stage <= stage {
@@ -225,17 +229,17 @@ impl Registry {
         state.inside == 0
     }
 
-    /// How far the server has come.
+    /// The server's current stage.
     pub(crate) fn stage(&self) -> Stage {
         self.state.lock().stage
     }
 
-    /// All the counts of this moment, but for the threads.
+    /// All counts of this moment, except the threads.
     pub(crate) fn stats(&self) -> Stats {
         self.state.lock().counts
     }
 
-    /// Waits for a change; says whether it is `until`, if there is such a time.
+    /// Waits for a change. Returns whether `until` has come, if there is such a time.
     fn wait(&self, state: &mut MutexGuard<'_, State>, until: Option<Instant>) -> bool {
         match until {
             Some(until) => self.changed.wait_until(state, until).timed_out(),

@@ -1,5 +1,5 @@
-//! A client's place in the server, which can't be forgotten. Others call such a thing an
-//! *RAII guard*.
+//! A client's place in the server, which can't be forgotten. The usual name for such a thing
+//! is *RAII guard*.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::error::HandlerError;
 use crate::event::{Event, Outcome};
 use crate::socket::connection::Connection;
 
-/// A client's place in the server, from when it is accepted to when it has gone.
+/// A client's place in the server, from the moment it is accepted until it has gone.
 ///
-/// Dropping it gives the place back, whatever happens.
+/// Dropping the guard frees the place, whatever happens.
 pub(crate) struct ClientGuard {
     shared: Arc<Shared>,
     client: ClientAddress,
     number: u64,
-    /// The address under which it counts, if that is limited.
+    /// The address under which it counts, if connections per address are limited.
     counted_as: Option<IpAddr>,
-    /// How it was counted, when it has ended.
+    /// How its end was counted.
     outcome: Option<Outcome>,
-    /// Whether the hook has been told of that.
+    /// Whether the hook has been called about that.
     is_announced: bool,
 }
 
 impl ClientGuard {
-    /// Accepts a client, or turns it away and says so to the hook.
+    /// Accepts a client, or rejects it; calls the hook in both cases.
     ///
-    /// `connection` is what can be cut off, if it has one.
+    /// `connection` is what can be cut off; a datagram has none.
     pub(crate) fn admit(
         shared: &Arc<Shared>,
         client: ClientAddress,
@@ -57,18 +57,19 @@ impl ClientGuard {
         }
     }
 
-    /// The handler starts, on this thread.
+    /// Calls the hook: the handler starts, on this thread.
     pub(crate) fn start(&self) {
         let Self { number, client, .. } = self;
         self.shared.event(|| Event::Started { number: *number, client: client.clone() });
     }
 
-    /// The client has been served. Reports what went wrong, if that is worth it, and counts
-    /// how it ended. The place is free when this is dropped.
+    /// The client has been served. Counts how it ended, and reports an error unless it was an
+    /// ordinary disconnect or timeout. (Dropping the guard frees the place.)
     pub(crate) fn served(&mut self, result: Result<(), HandlerError>) {
         let outcome = Outcome::from(&result);
         if let Err(error) = result {
-            // A handler that was cut off sees all kinds of errors; only a panic is news.
+            // A handler that was cut off sees all kinds of errors. Only a panic is worth
+            // reporting.
             let is_cut = self.shared.registry.stage() == Stage::Cut;
             if outcome == Outcome::Panicked || (outcome == Outcome::Failed && !is_cut) {
                 self.shared.report(&self.client, &error);
@@ -78,13 +79,13 @@ impl ClientGuard {
         self.outcome = Some(self.shared.registry.count(outcome));
     }
 
-    /// Tells the hook how it ended, if nobody has done so before.
+    /// Calls the hook about the client's end, unless that has been done.
     pub(crate) fn announce(&mut self) {
         if self.is_announced {
             return;
         }
         self.is_announced = true;
-        // It may have got no thread, and nobody has counted it.
+        // A client that got no thread hasn't been counted yet.
         let outcome = self.outcome.unwrap_or_else(|| {
             let outcome = self.shared.registry.count(Outcome::Failed);
             *self.outcome.insert(outcome)

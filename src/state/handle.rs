@@ -1,4 +1,4 @@
-//! The server from outside: stop it, wait for it, look at it.
+//! The server from outside: stop it, wait for it, read its statistics.
 
 use std::fmt;
 use std::io;
@@ -12,11 +12,11 @@ use super::connections::Stage;
 use super::{Shared, signals};
 use crate::event::Stats;
 
-/// A handle on a server: to stop it and to look at it, from anywhere.
+/// A handle to a server: to stop it and to read its statistics, from anywhere.
 ///
 /// Get one from [`ThreadedServer::handle`](crate::ThreadedServer::handle) before the
 /// server starts, or in a handler from `request.server()`. Clones are cheap, and all
-/// of them speak of the same server. A handle doesn't keep its server running.
+/// of them refer to the same server. A handle doesn't keep its server running.
 ///
 /// ```
 /// use std::io::{self, Write};
@@ -50,14 +50,13 @@ impl<A: Clone> ServerHandle<A> {
         Self { shared, address }
     }
 
-    /// Stops the server: it accepts no new clients, and the open connections are asked
-    /// to come to an end. (Their reads return end of file when they have read what has
-    /// come, and their replies still go out.) Like Python's `BaseServer.shutdown`, but it
-    /// returns at once.
+    /// Stops the server: it accepts no new clients, and asks open connections to finish.
+    /// (Handlers can read what has come already, and then find end of file. Their replies
+    /// still go out.) Like Python's `BaseServer.shutdown`, but it returns at once.
     ///
     /// You can call it from anywhere, even a handler, at any time, even before the server
-    /// serves, and more than once. (But not inside the handler of a Unix signal: there
-    /// nothing may take a lock. Use [`shutdown_on_ctrl_c`](Self::shutdown_on_ctrl_c).) To
+    /// serves, and more than once. (But not inside the handler of a Unix signal, where code
+    /// must not take a lock. Use [`shutdown_on_ctrl_c`](Self::shutdown_on_ctrl_c).) To
     /// wait for the end, wait for
     /// [`serve_forever`](crate::ThreadedServer::serve_forever) to return, or call
     /// [`RunningServer::join`].
@@ -68,13 +67,13 @@ impl<A: Clone> ServerHandle<A> {
     /// Stops the server and cuts off every open connection in both directions, without
     /// waiting for the drain. Returns at once.
     ///
-    /// A TCP client that is cut off finds its connection *reset*: so it can't take what
-    /// it has got for the whole reply.
+    /// A TCP client that is cut off finds its connection *reset*, so it can't mistake what it
+    /// has received for the whole reply.
     pub fn shutdown_now(&self) {
         self.shared.shutdown_now();
     }
 
-    /// Whether somebody has stopped the server.
+    /// Whether the server has been told to stop.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.shared.registry.stage() > Stage::Serving
@@ -82,16 +81,16 @@ impl<A: Clone> ServerHandle<A> {
 
     /// A channel that is disconnected when the server stops.
     ///
-    /// No message is ever sent. A handler that waits for something else, a channel of
-    /// its own for example, can wait for this at the same time. (The channel is one of
-    /// the crate `crossbeam-channel`: `cargo add crossbeam-channel`.)
+    /// No message is ever sent. A handler that waits for something else, for example for a
+    /// channel of its own, can wait for this at the same time. (The channel is from the crate
+    /// `crossbeam-channel`: `cargo add crossbeam-channel`.)
     ///
     /// ```
     /// use std::io::{self, Write};
     /// use crossbeam_channel::{Receiver, select};
     /// use socketserver::TcpRequest;
     ///
-    /// /// Passes on news until there are no more, or the server stops.
+    /// /// Passes on the news until the channel is closed, or the server stops.
     /// fn forward(request: &mut TcpRequest, news: &Receiver<String>) -> io::Result<()> {
     ///     let stopping = request.server().stopping();
     ///     loop {
@@ -110,8 +109,8 @@ impl<A: Clone> ServerHandle<A> {
         self.shared.stopping()
     }
 
-    /// The address the server really listens on: with the port that the system chose,
-    /// if you asked for port 0. Python calls it `server_address`.
+    /// The address on which the server really listens. If you asked for port 0, it contains
+    /// the port that the system chose. Python's `server_address`.
     #[must_use]
     pub fn local_addr(&self) -> A {
         self.address.clone()
@@ -125,19 +124,19 @@ impl<A: Clone> ServerHandle<A> {
 
     /// Stops the server at Ctrl-C.
     ///
-    /// The first signal calls [`shutdown`](Self::shutdown): connections may finish. The
+    /// The first signal calls [`shutdown`](Self::shutdown): connections can finish. The
     /// second calls [`shutdown_now`](Self::shutdown_now). On Unix, SIGTERM and SIGHUP do
-    /// the same as Ctrl-C (SIGINT). Several servers may ask for it; a signal is for
-    /// all of them. When the last of them has ended, a signal ends the program, with exit
-    /// status 130.
+    /// the same as Ctrl-C (SIGINT). You can call this for several servers, and then a signal
+    /// stops all of them. When the last of them has ended, a signal ends the program, with
+    /// exit status 130.
     ///
     /// If the program was started with one of these signals ignored, as SIGHUP is under
     /// `nohup`, this call makes that signal stop the server too.
     ///
     /// # Errors
     ///
-    /// Fails when the program has a handler of its own for these signals, set with the
-    /// `ctrlc` crate, which knows only one.
+    /// Fails if your program has set its own handler for these signals with the crate
+    /// `ctrlc`, which can have only one.
     pub fn shutdown_on_ctrl_c(&self) -> io::Result<()> {
         signals::stop_at_signals(&self.shared)
     }
@@ -160,9 +159,9 @@ impl<A: fmt::Debug> fmt::Debug for ServerHandle<A> {
 /// A server that runs in the background, see
 /// [`ThreadedServer::spawn`](crate::ThreadedServer::spawn).
 ///
-/// When it is dropped, the server is shut down, and the drop waits until it has drained.
-/// So in a test, the server ends with the test. (A handler should not drop it: the drain
-/// would wait for that handler.)
+/// Dropping it shuts the server down, and waits until the server has drained. So in a test,
+/// the server ends with the test. (Don't drop it in a handler: the drain would wait for that
+/// handler.)
 ///
 /// ```
 /// use std::io::Write;
@@ -181,7 +180,7 @@ impl<A: fmt::Debug> fmt::Debug for ServerHandle<A> {
 #[must_use = "the server stops when this is dropped"]
 pub struct RunningServer<A: Clone = SocketAddr> {
     handle: ServerHandle<A>,
-    /// The thread that serves. Taken by whoever waits for it.
+    /// The thread that serves. `wait` takes it.
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -193,7 +192,7 @@ impl<A: Clone> RunningServer<A> {
         Self { handle, thread: Some(thread) }
     }
 
-    /// A handle on this server that may outlive it.
+    /// A handle to this server, which can outlive it.
     #[must_use]
     pub fn handle(&self) -> ServerHandle<A> {
         self.handle.clone()
@@ -204,7 +203,7 @@ impl<A: Clone> RunningServer<A> {
         self.handle.shutdown();
     }
 
-    /// The address the server really listens on, see [`ServerHandle::local_addr`].
+    /// The address on which the server really listens, see [`ServerHandle::local_addr`].
     #[must_use]
     pub fn local_addr(&self) -> A {
         self.handle.local_addr()
@@ -216,7 +215,7 @@ impl<A: Clone> RunningServer<A> {
         self.handle.stats()
     }
 
-    /// Waits until the server has been stopped, by whomever, and has drained.
+    /// Waits until the server has been stopped and has drained.
     ///
     /// # Errors
     ///
@@ -243,7 +242,7 @@ impl<A: Clone> Drop for RunningServer<A> {
     fn drop(&mut self) {
         if self.thread.is_some() {
             self.handle.shared.shutdown_in_time();
-            let _ = self.wait(); // there is nobody left to tell
+            let _ = self.wait(); // a drop can't return an error
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What all threads of one server share, and how it comes to its end.
+//! What all threads of one server share, and how the server ends.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -31,31 +31,32 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) registry: Registry,
     pub(crate) threads: Threads,
-    /// Wakes the threads that wait for a socket. They and the server own it: a handle,
-    /// which may be kept for long, keeps no file descriptor.
+    /// Wakes the threads that wait for a socket. These threads and the server own it, so a
+    /// handle that a program keeps for a long time keeps no file descriptor.
     wakes: Weak<Wakes>,
     /// Dropped when the server stops, which disconnects `stopping`.
     not_stopping: Mutex<Option<Sender<()>>>,
     stopping: Receiver<()>,
-    /// The user's hooks, until the server has ended. A hook may own a handle, and so
-    /// this: dropping it breaks the circle.
+    /// The hooks, until the server has ended. A hook can own a handle, and so own this
+    /// `Shared`: dropping the hooks breaks the cycle.
     ///
-    /// Locked for reading while a hook runs. Always with `read_recursive`: a hook may do
-    /// what calls another, and must not wait for the end, which waits for it.
+    /// Locked for reading while a hook runs. Always with `read_recursive`: if a hook causes
+    /// another hook to be called, that one must not wait behind a thread that waits for the
+    /// first one.
     hooks: RwLock<Option<Hooks>>,
-    /// Nobody is told anything any more.
+    /// Set at the very end: no hook is called any more.
     has_ended: AtomicBool,
     /// How many signals there have been.
     signals: AtomicUsize,
 }
 
 impl Shared {
-    /// How long the end waits for what can't be ended by force: hooks that run, handlers
-    /// whose connections have been cut off, threads. A moment is enough for those that
+    /// How long the server's end waits for what can't be forced to end: hooks that run,
+    /// handlers whose connections were cut off, threads. This is enough for handlers that
     /// only read and write.
     const GRACE: Duration = Duration::from_millis(250);
 
-    /// `thread_name` is for threads whose name the user left to us.
+    /// `thread_name` is for servers without the option `thread_name`.
     pub(crate) fn new(
         mut options: Options,
         hooks: Hooks,
@@ -84,7 +85,7 @@ impl Shared {
         self.stopping.clone()
     }
 
-    /// Stops. Never waits, but for the hook that is told.
+    /// Stops. Waits for nothing except the hook that it calls.
     pub(crate) fn shutdown(&self) {
         if let Some(active) = self.begin_to_stop() {
             self.event(|| Event::Draining { active });
@@ -92,8 +93,8 @@ impl Shared {
         }
     }
 
-    /// Stops, for those who are about to wait for the end: a hook that blocks must not
-    /// keep them.
+    /// Stops, for callers that then wait for the end: a hook that blocks must not block
+    /// them.
     pub(crate) fn shutdown_in_time(self: &Arc<Self>) {
         if let Some(active) = self.begin_to_stop() {
             self.tell_in_time(Event::Draining { active });
@@ -104,7 +105,7 @@ impl Shared {
     /// Stops, and cuts off every connection that is still open.
     pub(crate) fn shutdown_now(&self) {
         let began = self.begin_to_stop();
-        let cut = self.cut(); // before the hooks are told, which may take their time
+        let cut = self.cut(); // before the hooks are called, which can take their time
         if let Some(active) = began {
             self.event(|| Event::Draining { active });
             self.registry.announced();
@@ -114,11 +115,11 @@ impl Shared {
         }
     }
 
-    /// Accepts no more clients, and wakes whoever waits. Says how many connections are
-    /// open if this call began it; then the hook must be told.
+    /// Accepts no more clients, and wakes the threads that wait. If this call began the
+    /// stop, returns how many connections are open; then the hook must be called.
     fn begin_to_stop(&self) -> Option<usize> {
         let began = self.registry.stop_accepting();
-        // Again at each call, in case the system had no memory for it the first time.
+        // At every call, in case the system had no memory for it the first time.
         if let Some(wakes) = self.wakes.upgrade() {
             wakes.stop();
         }
@@ -126,24 +127,26 @@ impl Shared {
         began
     }
 
-    /// Cuts off every connection that is still open; says how many, if this call did it.
+    /// Cuts off every connection that is still open. Returns how many, if this call was the
+    /// first.
     fn cut(&self) -> Option<usize> {
         let cut = self.registry.cut()?;
-        // Only now: whoever wakes must find that it is cut.
+        // Only now, because a thread that wakes must find its connection cut off.
         if let Some(wakes) = self.wakes.upgrade() {
             wakes.cut.wake();
         }
         Some(cut)
     }
 
-    /// Counts a signal. Says how many there were before, or `None` if the server has ended.
+    /// Counts a signal. Returns how many came before; `None` if the server has ended.
     pub(crate) fn count_signal(&self) -> Option<usize> {
         (!self.has_ended()).then(|| self.signals.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Waits until everybody has left, and cuts off those that take too long.
+    /// Waits until all clients have left, and cuts off those that take too long.
     pub(crate) fn drain(self: &Arc<Self>) {
-        // The drain begins when the hook has been told. But a hook that blocks must not
+        self.threads.dismiss(); // the accept loop has ended, so there are no more jobs
+        // The drain begins when the hook has been called. But a hook that blocks must not
         // keep the server from ending.
         self.registry.wait_until_announced(after(Self::GRACE));
         let until = self.options.drain_timeout.and_then(after);
@@ -156,7 +159,7 @@ impl Shared {
         self.registry.wait_until_empty(Stage::Cut, after(Self::GRACE));
     }
 
-    /// Ends what is left when everybody has gone: the threads, and the hooks.
+    /// Ends what is left when all clients have gone: the threads, and the hooks.
     pub(crate) fn end(&self) {
         self.threads.close(after(Self::GRACE));
         self.has_ended.store(true, Ordering::Release);
@@ -168,7 +171,7 @@ impl Shared {
         self.has_ended.load(Ordering::Acquire)
     }
 
-    /// Asks the `verify_request` hook about a client. A hook that panics says no.
+    /// Asks the `verify_request` hook about a client. A hook that panics rejects it.
     pub(crate) fn verify(&self, client: &ClientAddress) -> bool {
         let verified = self.with_hooks(|hooks| {
             let Some(verify) = &hooks.verify_request else { return Ok(true) };
@@ -184,7 +187,7 @@ impl Shared {
         }
     }
 
-    /// Tells the `handle_error` hook; without one, the log or the terminal.
+    /// Calls the `handle_error` hook; without one, reports to the log or the terminal.
     pub(crate) fn report(&self, client: &ClientAddress, error: &HandlerError) {
         self.with_hooks(|hooks| {
             let Some(handle_error) = &hooks.handle_error else {
@@ -196,7 +199,7 @@ impl Shared {
         });
     }
 
-    /// Tells the `on_event` hook. Says whether there is one.
+    /// Calls the `on_event` hook. Returns whether there is one.
     pub(crate) fn event(&self, event: impl FnOnce() -> Event) -> bool {
         let told = self.with_hooks(|hooks| {
             let Some(on_event) = &hooks.on_event else { return false };
@@ -208,7 +211,7 @@ impl Shared {
         told.unwrap_or(false)
     }
 
-    /// Tells the `on_event` hook on another thread, and waits for it only for a while.
+    /// Calls the `on_event` hook on another thread, and waits for it only for a while.
     fn tell_in_time(self: &Arc<Self>, event: Event) {
         let shared = Arc::clone(self);
         let (done, is_done) = bounded::<()>(0);
@@ -218,7 +221,7 @@ impl Shared {
         };
         let name = format!("{}-stop", self.threads.prefix());
         let Ok(thread) = thread::Builder::new().name(name).spawn(tell) else { return };
-        // Nothing is ever sent. When it is done, its end of the channel is gone.
+        // No message is ever sent. When the thread is done, its end of the channel is gone.
         if is_done.recv_timeout(Self::GRACE) == Err(RecvTimeoutError::Disconnected) {
             let _ = thread.join(); // a hook's panic was caught
         }
@@ -229,8 +232,8 @@ impl Shared {
         let hooks = self.hooks.read_recursive();
         let called = hooks.as_ref().filter(|_| !self.has_ended()).map(call);
         drop(hooks);
-        // While the hook ran, the end may have waited for it in vain. Then this is our
-        // part.
+        // If the server's end gave up on waiting for this hook, dropping the hooks is left
+        // to us.
         if self.has_ended() {
             self.drop_hooks(Duration::ZERO);
         }

@@ -1,4 +1,4 @@
-//! Ctrl-C: which servers a signal is for.
+//! Ctrl-C: which servers a signal stops.
 
 use std::io;
 use std::process;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::Shared;
 
-/// The servers that asked for it. Weak: a server isn't kept for the sake of a signal.
+/// The servers that signals stop. Weak, so that this keeps no server in memory.
 static SERVERS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 /// Lets signals stop `server`, from now on.
@@ -18,15 +18,15 @@ pub(super) fn stop_at_signals(server: &Arc<Shared>) -> io::Result<()> {
     let mut servers = SERVERS.lock();
     servers.retain(|server| server.strong_count() > 0);
     let this = Arc::downgrade(server);
-    // Asking twice must not make one signal count as two.
+    // A server that asks twice must not count one signal as two.
     if !servers.iter().any(|server| server.ptr_eq(&this)) {
         servers.push(this);
     }
     drop(servers);
 
     let installed = INSTALLED.get_or_init(|| {
-        // Not `try_set_handler`: it takes a signal that is ignored, as by a program that a
-        // script runs in the background, for one that has a handler.
+        // Not `try_set_handler`: that fails if a signal is ignored, as it is for programs
+        // that a script runs in the background.
         ctrlc::set_handler(on_signal).map_err(|error| error.to_string())
     });
     installed.clone().map_err(|error| {
@@ -35,9 +35,9 @@ pub(super) fn stop_at_signals(server: &Arc<Shared>) -> io::Result<()> {
     })
 }
 
-/// What a signal does: the first stops the servers, the second cuts everybody off, and one
-/// that finds no server any more ends the program. `ctrlc` calls this on a thread of its
-/// own, not inside the signal handler, so it may take locks.
+/// What a signal does: the first stops the servers, the second cuts off all clients, and a
+/// signal after the last server has ended ends the program. `ctrlc` calls this on a thread
+/// of its own, not inside the signal handler, so it can take locks.
 fn on_signal() {
     let servers = SERVERS.lock().clone();
     let servers = servers.iter().filter_map(Weak::upgrade);
@@ -48,11 +48,11 @@ fn on_signal() {
     }
     for (before, server) in stops {
         let stop = move || match before {
-            0 => server.shutdown(), // which the program may have done itself
+            0 => server.shutdown(), // harmless if the program has called it already
             _ => server.shutdown_now(),
         };
-        // Each on a thread of its own, because they call hooks. If one blocks, the others
-        // must still be stopped, and the next signal must still be heard.
+        // Each on a thread of its own, because they call hooks. If one hook blocks, the
+        // other servers must still stop, and the next signal must still arrive.
         let thread = thread::Builder::new().name("signal".to_owned());
         if thread.spawn(stop.clone()).is_err() {
             stop();

@@ -1,25 +1,25 @@
-//! The threads: started when needed, reused, counted, and waited for at the end. Others
-//! call it a *cached thread pool*.
+//! The threads: started when needed, reused, counted, and waited for at the end. The usual
+//! name for this is a *cached thread pool*.
 //!
-//! Each connection has a thread to itself. Starting one costs more than many a connection
-//! does in its whole life, so a thread whose connection has ended waits a few seconds for
-//! another. The last to fall asleep is the first to be woken: its stack and caches are
+//! Each connection has a thread to itself. Starting a thread costs more than the whole of a
+//! short connection, so a thread whose connection has ended waits a few seconds for
+//! another one. The thread that fell asleep last is woken first: its stack and caches are
 //! still warm, and the others can time out and end.
 //!
 //! Jobs wait in a queue, and a thread that has just done one takes the next without
-//! sleeping in between. But no job waits for another to end:
+//! sleeping in between. But no job waits for another one to end:
 //!
 //! - As long as there are jobs, a thread is on its way to them. It takes one, and wakes
 //!   the next thread if there are more.
-//! - Usually it is there at once. If it isn't, the processors are busy, and each further
-//!   job wakes a thread too.
+//! - Usually it gets there at once. If it doesn't, the processors are busy, and then each
+//!   further job wakes a thread too.
 //!
-//! With 32 clients that connect again and again, that saves a sixth of the processor time
-//! of waking a thread for each job.
+//! With 32 clients that connect again and again, this takes a sixth less processor time
+//! than waking a thread for each job.
 //!
-//! The lock is the standard library's, and that matters here: a thread that finds a lock
-//! of `parking_lot` taken yields the processor a few times before it sleeps. When all
-//! processors are busy, others run for long meanwhile, and the slowest of a hundred
+//! The lock is the standard library's, and that matters here: a thread that finds a
+//! `parking_lot` lock taken yields the processor a few times before it sleeps. If all
+//! processors are busy, other threads run for a long time then, and the slowest of a hundred
 //! clients took twice as long.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -33,13 +33,13 @@ use std::time::{Duration, Instant};
 
 use crate::error::HandlerError;
 
-/// A thread that is idle for a year is idle for good, and no clock ends before that.
+/// The longest idle time: a year is as good as forever, and every clock can count it.
 const LONGEST_IDLE: Duration = Duration::from_secs(365 * 86_400);
 
-/// A thread that has been woken is usually there in a fraction of this.
+/// A woken thread usually gets to the queue in a fraction of this.
 const USUAL_WAY: Duration = Duration::from_micros(300);
 
-/// What a thread is given to do: one connection, from beginning to end.
+/// The work of one thread: one connection, from beginning to end.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads of one server.
@@ -47,11 +47,11 @@ pub(crate) struct Threads {
     pool: Arc<Pool>,
     /// Threads are called `prefix-1`, `prefix-2` and so on.
     prefix: String,
-    /// In bytes; `None` is the standard library's choice.
+    /// In bytes; `None` is the standard library's default.
     stack_size: Option<usize>,
     /// How long an idle thread waits for more to do.
     idle_timeout: Duration,
-    /// More threads than this would be the end of the process.
+    /// With more threads than this, the process might be aborted.
     max: usize,
 }
 
@@ -59,27 +59,27 @@ pub(crate) struct Threads {
 #[derive(Default)]
 struct Pool {
     state: Mutex<State>,
-    /// Notified when a thread ends.
+    /// Notified when the last thread has ended.
     ended: Condvar,
-    /// `state` may be locked while this is, but not the other way round: whoever ends looks
-    /// into both.
+    /// A thread can lock `state` while it holds this lock, but never the other way round: a
+    /// thread that ends needs both.
     handles: Mutex<Handles>,
 }
 
 #[derive(Default)]
 struct State {
     /// Jobs that wait for a thread: never more than there are idle threads, asleep or
-    /// woken.
+    /// woken up.
     jobs: VecDeque<Job>,
     /// The parkers of the threads that sleep, the last to fall asleep on top.
     asleep: Vec<Arc<Parker>>,
     /// How many threads have been woken and are on their way.
     woken: usize,
-    /// When the first of those on their way was woken, or one that has come meanwhile.
+    /// When the first of those on their way was woken, or a later one arrived.
     woken_at: Option<Instant>,
-    /// How many threads there are, idle ones too.
+    /// How many threads there are, including idle ones.
     alive: usize,
-    /// Numbers of threads that have ended, to be given out again.
+    /// Numbers of ended threads, to be used again.
     free_numbers: Vec<usize>,
     /// No more jobs will come.
     is_closed: bool,
@@ -88,8 +88,8 @@ struct State {
 /// Lets one thread sleep, and wakes it.
 #[derive(Default)]
 struct Parker {
-    /// Whether it has been told to wake. Changed only under the lock of the pool's state,
-    /// which is what orders it: `Relaxed` is enough.
+    /// Whether it has been told to wake. Changed only under the lock of the pool's state.
+    /// The lock orders the changes, so `Relaxed` is enough.
     is_told: AtomicBool,
     told: Condvar,
 }
@@ -97,18 +97,18 @@ struct Parker {
 /// The threads themselves, to be waited for.
 #[derive(Default)]
 struct Handles {
-    /// Those of the threads that run, by number.
+    /// The handles of the threads that run, by number.
     running: HashMap<usize, JoinHandle<()>>,
-    /// The numbers of threads that ended before their handles were in `running`.
+    /// The numbers of threads that ended before their handles got into `running`.
     early: HashSet<usize>,
-    /// Those of the last threads to end. Their work is done, but the system may still be
-    /// taking them down.
+    /// The handles of the threads that ended last. Their work is done, but the system might
+    /// still be cleaning up after them.
     ended: VecDeque<JoinHandle<()>>,
 }
 
 impl Handles {
-    /// How many ended threads are remembered. A thread that ended before so many others
-    /// is gone, and remembering it would cost its stack.
+    /// How many ended threads are remembered. A thread that ended before this many others
+    /// is surely gone, and remembering it would keep its stack allocated.
     const REMEMBERED: usize = 16;
 }
 
@@ -123,11 +123,9 @@ impl Threads {
         Self { pool: Arc::default(), prefix, stack_size, idle_timeout, max }
     }
 
-    /// Has `job` done by an idle thread, or by a new one. Only the serving thread calls
-    /// this.
+    /// Gives `job` to an idle thread, or to a new one. Only the serving thread calls this.
     ///
-    /// The error is the operating system's, when it has no thread left to give. The
-    /// job is dropped then, not run.
+    /// Fails if the operating system has no thread left. Then the job is dropped, not run.
     pub(crate) fn run(&self, job: Job) -> io::Result<()> {
         let mut state = self.pool.lock();
         if state.jobs.len() < state.asleep.len() + state.woken {
@@ -157,33 +155,39 @@ impl Threads {
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
         }
-        // `thread::spawn` would panic where this returns an error. Then worker and job
-        // are dropped here: the worker counts itself off; the job isn't ours alone, and
-        // may panic at that.
+        // `thread::spawn` would panic where this returns an error. After an error, worker
+        // and job are dropped here. The worker's drop uncounts it. The job contains a
+        // handler, whose drop can panic.
         let work = move || worker.work(job);
         let spawned = HandlerError::catch(|| builder.spawn(work));
         let handle = spawned.unwrap_or_else(|error| Err(error.into()))?;
         let mut handles = unpoisoned(self.pool.handles.lock());
         if handles.early.remove(&number) {
-            handles.ended.push_back(handle); // it was faster than we are
+            handles.ended.push_back(handle); // the thread was faster than we are
         } else {
             handles.running.insert(number, handle);
         }
         Ok(())
     }
 
-    /// What the threads' names begin with.
+    /// The beginning of the threads' names.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// How many threads there are, idle ones too.
+    /// How many threads there are, including idle ones.
     pub(crate) fn alive(&self) -> usize {
         self.pool.lock().alive
     }
 
-    /// Ends idle threads, and the others as soon as they have done their job. Waits for
-    /// them until `until`; for those that have nothing left to do, to the very end.
+    /// There will be no more jobs: ends idle threads, and the others as soon as they have
+    /// done their job.
+    pub(crate) fn dismiss(&self) {
+        drop(self.pool.close());
+    }
+
+    /// The same, and waits for the threads until `until`. Waits for threads that have nothing
+    /// left to do until they are gone.
     pub(crate) fn close(&self, until: Option<Instant>) {
         let mut state = self.pool.close();
         while state.alive > 0 {
@@ -196,8 +200,8 @@ impl Threads {
             state = unpoisoned(self.pool.ended.wait_timeout(state, left)).0;
         }
         drop(state);
-        // They don't count as alive any more, but what is thread-local to them may be
-        // dropped this very moment.
+        // They don't count as alive any more, but their thread-local values might be dropped
+        // at this very moment.
         let ended = mem::take(&mut unpoisoned(self.pool.handles.lock()).ended);
         for handle in ended {
             let _ = handle.join(); // its panic has been reported by the standard library
@@ -205,12 +209,12 @@ impl Threads {
     }
 }
 
-/// How many threads the system has memory maps for: some 16,000 on Linux, unless it has
-/// been told to have more (`vm.max_map_count`).
+/// How many threads the system has memory maps for: about 16,000 on Linux, unless somebody
+/// raised the limit (`vm.max_map_count`).
 ///
-/// A thread takes four: its stack, a stack for signals, and a guard page for each. When
-/// there are none left for a thread that has begun already, the standard library aborts
-/// the process (rust-lang/rust#78497). So stop before that, and leave some for others.
+/// A thread takes four maps: its stack, a stack for signals, and a guard page for each. If
+/// none are left for a thread that has begun already, the standard library aborts the
+/// process (rust-lang/rust#78497). So we stop before that, and leave some for others.
 fn max_threads() -> usize {
     let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
     let maps = text.trim().parse::<usize>();
@@ -218,9 +222,8 @@ fn max_threads() -> usize {
 }
 
 impl Drop for Threads {
-    /// Nobody can hand out another job: the threads that wait for one may end.
     fn drop(&mut self) {
-        drop(self.pool.close());
+        self.dismiss();
     }
 }
 
@@ -229,7 +232,7 @@ impl Pool {
         unpoisoned(self.state.lock())
     }
 
-    /// Wakes all threads that sleep: there is nothing more to wait for.
+    /// Wakes all threads that sleep: there will be no more jobs.
     fn close(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         state.is_closed = true;
@@ -242,31 +245,31 @@ impl Pool {
     }
 }
 
-/// What a lock guards, even if a thread panicked while it held the lock: nothing that
-/// could panic leaves it half changed.
+/// What a lock or a wait returns, even if a thread panicked while it held the lock: no code
+/// that could panic leaves the state half changed.
 fn unpoisoned<T>(result: Result<T, PoisonError<T>>) -> T {
     result.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Wakes a thread if there are jobs and none is on its way to them, or takes long.
+/// Wakes a thread if there are jobs, and no thread is on its way to them or it takes long.
 fn wake_one(mut state: MutexGuard<'_, State>) {
     if state.jobs.len() <= state.woken {
-        return; // there is a thread for each job
+        return; // a thread is on its way to each job
     }
     if state.woken == 0 {
         state.woken_at = Some(Instant::now());
     } else if state.woken_at.is_some_and(|woken_at| woken_at.elapsed() < USUAL_WAY) {
-        return; // the one on its way will wake the next
+        return; // the thread on its way will wake the next one
     }
     let Some(parker) = state.asleep.pop() else { return };
     state.woken += 1;
     parker.is_told.store(true, Ordering::Relaxed);
-    // Unlocked first: the woken thread should not have to wait for us.
+    // Unlocked first, so that the woken thread doesn't have to wait for us.
     drop(state);
     parker.told.notify_one();
 }
 
-/// The thread's own end of it. Dropping it counts the thread off, whatever ended it.
+/// The thread's own part. Dropping it uncounts the thread, however it ended.
 struct Worker {
     pool: Arc<Pool>,
     number: usize,
@@ -276,25 +279,25 @@ struct Worker {
 }
 
 impl Worker {
-    /// The life of a thread: a job, then whatever comes while it is idle.
+    /// The life of a thread: a job, and then every job that comes while it is idle.
     fn work(self, first: Job) {
         first();
         while let Some(job) = self.next_job() {
             job();
         }
-        // Before it counts as ended, so that who waits for the end finds the handle.
+        // Before the thread counts as ended, so that `close` finds its handle.
         let mut handles = unpoisoned(self.pool.handles.lock());
         match handles.running.remove(&self.number) {
             Some(handle) => handles.ended.push_back(handle),
             None => drop(handles.early.insert(self.number)), // see `run`
         }
-        // At the end of the server they are all remembered, for `close` to wait for.
+        // At the end of the server all of them are remembered, so that `close` can wait.
         if handles.ended.len() > Handles::REMEMBERED && !self.pool.lock().is_closed {
             handles.ended.pop_front();
         }
     }
 
-    /// Waits for the next job; `None` when there will be none, or it has waited enough.
+    /// Waits for the next job; `None` if there will be none, or the idle time is over.
     fn next_job(&self) -> Option<Job> {
         let mut state = self.pool.lock();
         loop {
@@ -309,7 +312,7 @@ impl Worker {
         }
     }
 
-    /// Sleeps until it is woken; `None` when nobody has done so in time.
+    /// Sleeps until it is woken; `None` if that didn't happen in time.
     fn sleep<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
@@ -320,11 +323,11 @@ impl Worker {
         let slept = told.wait_timeout_while(state, self.idle_timeout, is_asleep);
         state = unpoisoned(slept).0;
         if is_told.swap(false, Ordering::Relaxed) {
-            state.woken -= 1; // we were on our way, and are there
+            state.woken -= 1; // we are there, and no longer on our way
             return Some(state);
         }
         state.asleep.retain(|parker| !Arc::ptr_eq(parker, &self.parker));
-        // A job that was counted on this thread would have to wait for another.
+        // A job that waits now might have been queued for this thread: don't leave it.
         if state.jobs.is_empty() { None } else { Some(state) }
     }
 }
@@ -335,6 +338,8 @@ impl Drop for Worker {
         let mut state = self.pool.lock();
         state.alive -= 1;
         state.free_numbers.push(self.number);
-        self.pool.ended.notify_all();
+        if state.alive == 0 {
+            self.pool.ended.notify_all();
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Lesson 10: the well-known print-lock server, word for word. The compiler refuses this;
-//! `tests/aha/lesson_10.rs` looks at what it says.
+//! Lesson 10: Python's original print-lock server, word for word. The compiler rejects
+//! this; `tests/aha/lesson_10.rs` checks its message.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};

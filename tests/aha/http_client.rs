@@ -1,53 +1,53 @@
-//! What RFC 9110 and RFC 9112 ask of a client that sends `GET`, held against lesson
-//! 16's client and its Python version: the section of each MUST, what a client MUST do,
-//! and the test that holds it.
+//! What RFC 9110 and RFC 9112 demand of a client that sends `GET`, compared with lesson
+//! 16's client and its Python version. Each line has the section of a MUST, what a
+//! client MUST do, and the test that checks it.
 //!
 //! - 9110 2.4: take what it gets as the RFC means it, with its extensions:
-//!   `odd_answers_are_read`
+//!   `odd_responses_are_read`
 //! - 9110 4.2.1: not ask a host without a name: `what_is_not_asked_for_is_not_sent`
 //! - 9110 4.2.2: not fetch `https://` without encryption:
 //!   `what_is_not_asked_for_is_not_sent`
 //! - 9110 4.2.4: not send the name and the password of a URL:
 //!   `what_is_not_asked_for_is_not_sent`
-//! - 9110 5.5: leave out white space around a value; refuse or replace CR, LF and NUL:
-//!   `odd_answers_are_read`, `wrong_answers_are_refused`
+//! - 9110 5.5: leave out white space around a value; reject or replace CR, LF and NUL:
+//!   `odd_responses_are_read`, `wrong_responses_are_rejected`
 //! - 9110 5.6.1, 5.6.3: accept empty members of a list, and bad white space:
-//!   `odd_answers_are_read`
-//! - 9110 6.2: not send a version that it does not speak:
+//!   `odd_responses_are_read`
+//! - 9110 6.2: not send a version that it does not support:
 //!   `the_request_says_what_is_asked_for`
-//! - 9110 6.5: not merge trailers into the headers: `odd_answers_are_read`
+//! - 9110 6.5: not merge trailers into the headers: `odd_responses_are_read`
 //! - 9110 7.2: send `Host`: `the_request_says_what_is_asked_for`
-//! - 9110 8.6: expect lengths of any size: `wrong_answers_are_refused`
+//! - 9110 8.6: expect lengths of any size: `wrong_responses_are_rejected`
 //! - 9110 10.1.1, 10.1.3, 12.5.4: not expect 100-continue, nor send `Referer` or
 //!   `Accept-Language`, unasked: `the_request_says_what_is_asked_for`
-//! - 9110 15: understand the class of a status that it does not know:
-//!   `odd_answers_are_read`
-//! - 9110 15.2: read 1xx before the answer, expected or not: `odd_answers_are_read`
-//! - 9112 2.2: read bytes, not letters; refuse or replace a bare CR:
-//!   `odd_answers_are_read`, `wrong_answers_are_refused`
+//! - 9110 15: understand the class of an unknown status:
+//!   `odd_responses_are_read`
+//! - 9110 15.2: read 1xx before the response, expected or not: `odd_responses_are_read`
+//! - 9112 2.2: read bytes, not letters; reject or replace a bare CR:
+//!   `odd_responses_are_read`, `wrong_responses_are_rejected`
 //! - 9112 2.2: not send an empty line before or after the request, nor white space
 //!   after its first line: `the_request_says_what_is_asked_for`
-//! - 9112 2.2: refuse or skip white space after the first line:
-//!   `wrong_answers_are_refused`
+//! - 9112 2.2: reject or skip white space after the first line:
+//!   `wrong_responses_are_rejected`
 //! - 9112 3.2, 3.2.1: send path and query, `/` for no path; `Host` as in the URL:
 //!   `the_request_says_what_is_asked_for`
-//! - 9112 5.2: unfold a folded header; send none: `odd_answers_are_read`,
+//! - 9112 5.2: unfold a folded header; send none: `odd_responses_are_read`,
 //!   `the_request_says_what_is_asked_for`
-//! - 9112 6.1: understand chunks, but not in HTTP/1.0: `odd_answers_are_read`,
-//!   `wrong_answers_are_refused`
-//! - 9112 6.3: refuse a length that is none, or two; not take what follows for an
-//!   answer: `wrong_answers_are_refused`, `odd_answers_are_read`
-//! - 9112 6.3, 8: notice that an answer is not complete:
+//! - 9112 6.1: understand chunks, but not in HTTP/1.0: `odd_responses_are_read`,
+//!   `wrong_responses_are_rejected`
+//! - 9112 6.3: reject a bad length, or two; not mistake what follows for a
+//!   response: `wrong_responses_are_rejected`, `odd_responses_are_read`
+//! - 9112 6.3, 8: notice that a response is not complete:
 //!   `answers_that_break_off_are_not_complete`
-//! - 9112 7.1: expect chunks of any size: `wrong_answers_are_refused`
-//! - 9112 7.1.1: ignore the extensions of chunks: `odd_answers_are_read`
+//! - 9112 7.1: expect chunks of any size: `wrong_responses_are_rejected`
+//! - 9112 7.1.1: ignore the extensions of chunks: `odd_responses_are_read`
 //! - 9112 7.4: not send `TE: chunked`: `the_request_says_what_is_asked_for`
 //! - 9112 9.3: send `close` with every request: `the_request_says_what_is_asked_for`
-//! - 9112 9.6: ask once, and close after the answer:
+//! - 9112 9.6: ask once, and close after the response:
 //!   `the_client_closes_when_the_answer_is_whole`
 //!
 //! Left out on purpose: other methods than `GET`, bodies in requests, connections that
-//! stay open, proxies, redirections (the answer is shown), passwords, `https`, ranges,
+//! stay open, proxies, redirections (the response is shown), passwords, `https`, ranges,
 //! codings other than chunks, and caches. What MUST be done about one of those is not
 //! in the list.
 
@@ -56,7 +56,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-/// Our client, and its Python version if there is a Python.
+/// Our client, and its Python version if Python is installed.
 pub(super) fn clients() -> Vec<Vec<OsString>> {
     let rust = vec![example("16_http_get").into_os_string()];
     let python = python().map(|python| vec![python.into(), SCRIPT.into()]);
@@ -72,7 +72,7 @@ pub(super) struct Seen {
     pub(super) status: Option<i32>,
 }
 
-/// What each client prints that fetches a page; all of them must succeed.
+/// What each client prints when it fetches a page; all of them must succeed.
 pub(super) fn all_fetch(url: &str) -> Result<Vec<String>, String> {
     let fetch = |client: &Vec<OsString>| {
         let mut command = Command::new(&client[0]);
@@ -85,7 +85,7 @@ pub(super) fn all_fetch(url: &str) -> Result<Vec<String>, String> {
 }
 
 /// Lets a client ask a server that does `part` when it has read the request. `target` is
-/// what stands behind the address in the URL.
+/// what comes after the address in the URL.
 pub(super) fn talk<F>(
     client: &[OsString],
     target: &str,
@@ -102,13 +102,13 @@ where
             let mut stream = bounded(listener.accept()?.0)?;
             let mut request = vec![0; 4000];
             let count = read_once(&mut stream, &mut request)?;
-            let _ = part(&mut stream); // the client may leave first
+            let _ = part(&mut stream); // the client might leave first
             io::Result::Ok(String::from_utf8_lossy(&request[..count]).into_owned())
         });
         let mut command = Command::new(&client[0]);
         let command = command.args(&client[1..]).args(["client", &url]);
         let ended = run(command, Instant::now() + DEADLINE);
-        drop(TcpStream::connect(addr)); // if the client has not: nobody waits any longer
+        drop(TcpStream::connect(addr)); // if the client didn't connect, this ends the wait
         let request = server.join().map_err(|_| "the server panicked")??;
         let (output, _) = ended?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -116,7 +116,7 @@ where
     })
 }
 
-/// What each client makes of each answer; a few at the same time.
+/// Gives each response to each client, a few at the same time.
 fn each_answer<T: AsRef<[u8]> + Sync>(
     answers: &[T],
     judge: impl Fn(usize, &Seen) -> Result<(), String> + Sync,
@@ -148,7 +148,7 @@ fn shown(answer: &[u8]) -> String {
 }
 
 #[test]
-fn odd_answers_are_read() -> Outcome {
+fn odd_responses_are_read() -> Outcome {
     let ok = "HTTP/1.1 200 OK\r\n";
     let chunked = "Transfer-Encoding: chunked\r\n\r\n";
     let answers = [
@@ -172,7 +172,7 @@ fn odd_answers_are_read() -> Outcome {
         (format!("{ok}Transfer-Encoding:\r\n\tchunked\r\n\r\n0\r\n\r\nx"), ""),
         (format!("{ok}A: {}\r\n\r\nHello", "x".repeat(60_000)), "Hello"),
         (format!("{ok}{}\r\nHello", "A: b\r\n".repeat(100)), "Hello"),
-        // 1xx before the answer
+        // 1xx before the response
         (format!("HTTP/1.1 100 Continue\r\n\r\n{ok}\r\nHello"), "Hello"),
         (format!("HTTP/1.1 103 Early\r\nA: b\r\n\r\n{ok}\r\nHello"), "Hello"),
         (format!("{}{ok}\r\nHello", "HTTP/1.1 199 x\r\n\r\n".repeat(5)), "Hello"),
@@ -229,7 +229,7 @@ fn a_folded_header_is_shown_as_one() -> Outcome {
 }
 
 #[test]
-fn wrong_answers_are_refused() -> Outcome {
+fn wrong_responses_are_rejected() -> Outcome {
     let ok = "HTTP/1.1 200 OK\r\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut answers = Vec::new();
@@ -323,7 +323,7 @@ fn wrong_answers_are_refused() -> Outcome {
     })
 }
 
-/// Whether an answer was refused, and the program did not just fall over.
+/// Whether the client rejected a response in words, and didn't just crash.
 fn is_told_in_words(printed: &str) -> bool {
     !printed.contains(" bytes in ")
         && !printed.contains("panicked")
@@ -385,7 +385,7 @@ fn the_request_says_what_is_asked_for() -> Outcome {
     Ok(())
 }
 
-/// The server listens, and nobody comes.
+/// The server listens, but no client connects.
 #[test]
 fn what_is_not_asked_for_is_not_sent() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -423,7 +423,7 @@ fn what_is_not_asked_for_is_not_sent() -> Outcome {
     Ok(())
 }
 
-/// The server does not close: the client does, and does not wait.
+/// The server doesn't close the connection. The client does, without waiting.
 #[test]
 fn the_client_closes_when_the_answer_is_whole() -> Outcome {
     for client in clients() {

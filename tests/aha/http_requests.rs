@@ -1,6 +1,5 @@
-//! What lesson 16's server and its Python version take for a request, and with which
-//! status they refuse what is none. The list of the RFC's MUSTs stands in
-//! `http_server.rs`.
+//! What lesson 16's server and its Python version accept as a request, and the status of
+//! their responses to anything else. The list of the RFCs' MUSTs is in `http_server.rs`.
 
 use super::http_server::{asked, each_server, statuses};
 use super::*;
@@ -89,7 +88,7 @@ fn empty_lines_before_a_request_are_skipped() -> Outcome {
 }
 
 #[test]
-fn the_query_is_no_part_of_the_page() -> Outcome {
+fn the_query_is_not_part_of_the_page() -> Outcome {
     each_server(|addr| {
         for (target, length) in [("/?x=1", 125), ("/?", 125), ("/bytes/7?a?b=/c", 7)] {
             let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -179,11 +178,11 @@ fn a_header_is_a_name_a_colon_and_a_value() -> Outcome {
             ("A:\r\n", 200),
             ("A: b: c\r\n", 200),
             ("!#$%&'*+-.^_`|~: b\r\n", 200),
-            ("A: b\n", 200), // a line may end like this
+            ("A: b\n", 200), // a line can end like this
             ("A: one\r\n two\r\n\tthree\r\n", 200), // folded
             ("A : b\r\n", 400),
             ("A\t: b\r\n", 400),
-            (" A: b\r\n", 200), // goes on with Host, which is then ..
+            (" A: b\r\n", 200), // continues Host, which is then ..
             ("A b: c\r\n", 400),
             (": b\r\n", 400),
             ("no colon\r\n", 400),
@@ -203,7 +202,7 @@ fn a_header_is_a_name_a_colon_and_a_value() -> Outcome {
         statuses(addr, &[("GET / HTTP/1.1\r\n Host: h\r\nHost: h\r\n\r\n", 400)])?;
         statuses(addr, &[("GET / HTTP/1.1\r\nHost:\r\n h\r\n\r\n", 200)])?;
         statuses(addr, &[("GET / HTTP/1.1\nHost: h\n\n", 200)])?;
-        // Bytes that are no UTF-8: one of them must not swallow the end of the line.
+        // Bytes that aren't UTF-8: one of them must not swallow the end of the line.
         let answer =
             asked(addr, b"GET / HTTP/1.1\r\nA: \xe9\xff\xc3\r\nHost: h\r\n\r\n")?;
         assert_eq!(answer.status, 200);
@@ -292,13 +291,14 @@ fn a_body_has_one_length() -> Outcome {
     })
 }
 
-/// Somebody writes `https://` for `http://`. What comes then is no text, and has no end.
+/// Somebody writes `https://` instead of `http://`. What comes then isn't text, and has
+/// no newline.
 #[test]
 fn https_is_answered_and_not_waited_for() -> Outcome {
     each_server(|addr| {
         let mut stream = connect(addr)?;
         stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")?;
-        // A server that waits for the end of a line does so for longer.
+        // A server that waited for a newline would be late.
         stream.set_read_timeout(Some(Duration::from_secs(3)))?;
         let mut answer = vec![0; 12];
         stream.read_exact(&mut answer)?;

@@ -1,25 +1,25 @@
-//! What RFC 9110 and RFC 9112 ask of a server that answers `GET` and `HEAD`, held
-//! against lesson 16's server and its Python version: the section of each MUST, what a
-//! server MUST do, and the test that holds it.
+//! What RFC 9110 and RFC 9112 demand of a server that answers `GET` and `HEAD`, compared
+//! with lesson 16's server and its Python version. Each line has the section of a MUST,
+//! what a server MUST do, and the test that checks it.
 //!
-//! - 9110 2.3: not take two requests of a connection for one client's:
+//! - 9110 2.3: not assume that one client sends all requests of a connection:
 //!   `one_answer_for_each_connection`
-//! - 9110 4.2.1, 4.2.4: refuse a target with an empty host; see a password as an error:
+//! - 9110 4.2.1, 4.2.4: reject a target with an empty host; treat a password as an error:
 //!   `a_whole_url_is_a_target`
 //! - 9110 5.3: not act before the head is whole:
 //!   `nothing_is_done_before_the_blank_line`
 //! - 9110 5.4: answer 4xx to headers that are too large:
 //!   `what_is_too_large_has_its_own_status`
-//! - 9110 5.5: leave out white space around a value; refuse or replace CR, LF and NUL
+//! - 9110 5.5: leave out white space around a value; reject or replace CR, LF and NUL
 //!   in it: `a_header_is_a_name_a_colon_and_a_value`
 //! - 9110 5.6.1: accept empty members of a list: `a_body_has_one_length`
 //! - 9110 5.6.7, 6.6.1: send a `Date`, in one certain form:
 //!   `each_answer_says_when_and_that_it_is_the_last`
-//! - 9110 6.2: not send a version that it does not speak:
+//! - 9110 6.2: not send a version that it does not support:
 //!   `each_answer_says_when_and_that_it_is_the_last`
-//! - 9110 7.1: take `*` and `host:port` for their own methods only:
+//! - 9110 7.1: accept `*` and `host:port` for their own methods only:
 //!   `a_target_has_the_form_of_its_method`
-//! - 9110 7.4: refuse `https://` on a connection that is not encrypted:
+//! - 9110 7.4: reject `https://` on a connection that is not encrypted:
 //!   `a_whole_url_is_a_target`
 //! - 9110 7.8: not change the protocol unasked; ignore `Upgrade` of HTTP/1.0:
 //!   `an_upgrade_is_not_taken`
@@ -28,7 +28,7 @@
 //! - 9110 8.6: expect lengths of any size: `a_body_has_one_length`
 //! - 9110 9.1: support `GET` and `HEAD`: `head_is_get_without_the_body`
 //! - 9110 9.3.2: not send content with `HEAD`: `head_is_get_without_the_body`
-//! - 9110 9.3.6: refuse `CONNECT` to no port: `a_target_has_the_form_of_its_method`
+//! - 9110 9.3.6: reject `CONNECT` without a port: `a_target_has_the_form_of_its_method`
 //! - 9110 10.1.1: ignore `Expect` of HTTP/1.0; answer 100 or a final status at once:
 //!   `an_expectation_is_answered_at_once`
 //! - 9110 13.1, 13.2: look at `If-Match`, `If-None-Match` when it has the page, and
@@ -36,38 +36,38 @@
 //! - 9110 14.2: ignore a `Range` that it does not understand: `a_range_is_ignored`
 //! - 9110 15.2: not send 1xx to HTTP/1.0: `an_expectation_is_answered_at_once`
 //! - 9110 15.5.6: send `Allow` with 405: `a_method_is_answered_forbidden_or_unknown`
-//! - 9112 2.2: read bytes, not letters; refuse or replace a bare CR:
+//! - 9112 2.2: read bytes, not letters; reject or replace a bare CR:
 //!   `a_header_is_a_name_a_colon_and_a_value`
-//! - 9112 2.2: refuse or skip white space after the first line:
+//! - 9112 2.2: reject or skip white space after the first line:
 //!   `a_header_is_a_name_a_colon_and_a_value`
 //! - 9112 3: answer 414 to a target that is too long:
 //!   `what_is_too_large_has_its_own_status`
-//! - 9112 3.2: answer 400 without `Host`, with two, and with one that is none:
+//! - 9112 3.2: answer 400 without `Host`, with two, and with a bad one:
 //!   `there_is_one_host`
-//! - 9112 3.2.2: accept a whole URL, and believe it more than `Host`:
+//! - 9112 3.2.2: accept a whole URL, and prefer it to `Host`:
 //!   `a_whole_url_is_a_target`
 //! - 9112 4: send the space after the status:
 //!   `each_answer_says_when_and_that_it_is_the_last`
 //! - 9112 5.1: answer 400 to white space before a colon:
 //!   `a_header_is_a_name_a_colon_and_a_value`
-//! - 9112 5.2: refuse or unfold a folded header; send none:
+//! - 9112 5.2: reject or unfold a folded header; send none:
 //!   `a_header_is_a_name_a_colon_and_a_value`
-//! - 9112 6.1, 7: understand chunks; a coding that it does not know is 501, one behind
-//!   the chunks 400: `a_body_has_one_length`
+//! - 9112 6.1, 7: understand chunks; answer 501 to an unknown coding, and 400 to one after
+//!   the chunks: `a_body_has_one_length`
 //! - 9112 6.1: send chunks to HTTP/1.1 only, and never with 1xx or 204:
 //!   `http_1_0_gets_no_chunks`
 //! - 9112 6.1: not trust chunks in HTTP/1.0; close after chunks with a length:
 //!   `a_body_has_one_length`
 //! - 9112 6.2: not send a length with chunks: `head_is_get_without_the_body`
-//! - 9112 6.3: answer 400 to a length that is none, or to two: `a_body_has_one_length`
+//! - 9112 6.3: answer 400 to a bad length, or to two: `a_body_has_one_length`
 //! - 9112 9.3: send `close`, and close; read a body or close:
-//!   `one_answer_for_each_connection`, `a_body_that_nobody_wants_is_read_to_its_end`
+//!   `one_answer_for_each_connection`, `an_unwanted_body_is_read_to_its_end`
 //! - 9112 9.6: answer nothing that comes after `close`:
 //!   `one_answer_for_each_connection`
 //!
 //! Left out on purpose: connections that stay open (each answer says `close`), `POST`
-//! and the other methods (405, or 501 for one that does not exist), a body of more than
-//! a million bytes with `GET` (413), expectations but 100-continue (417), other
+//! and the other methods (405, or 501 for an unknown one), a body of more than
+//! a million bytes with `GET` (413), expectations other than 100-continue (417), other
 //! versions (505), other protocols (no 101, and no 426: nothing needs one), ranges,
 //! tags, content codings, cookies, authentication, encryption, and what proxies,
 //! gateways and caches do. What MUST be done about one of those is not in the list.
@@ -76,17 +76,17 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// A whole answer.
+/// A whole response.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: BTreeMap<String, String>,
-    /// What came behind the blank line.
+    /// What came after the blank line.
     pub(super) content: Vec<u8>,
 }
 
 impl Answer {
-    /// Reads one, as strictly as can be.
+    /// Reads a response as strictly as possible.
     fn of(bytes: &[u8]) -> Result<Self, String> {
         let shown = bytes[..bytes.len().min(400)].escape_ascii().to_string();
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
@@ -115,13 +115,13 @@ fn everything(addr: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
     let stream = connect(addr)?;
     let mut answer = Vec::new();
     thread::scope(|scope| {
-        scope.spawn(|| (&stream).write_all(request)); // it may be refused half-way
+        scope.spawn(|| (&stream).write_all(request)); // might be rejected half-way
         (&stream).read_to_end(&mut answer)
     })?;
     Ok(answer)
 }
 
-/// The answer to these bytes.
+/// The response to these bytes.
 pub(super) fn asked(
     addr: SocketAddr,
     request: impl AsRef<[u8]>,
@@ -133,7 +133,7 @@ pub(super) fn asked(
     Answer::of(&answer).map_err(|error| format!("{shown}: {error}"))
 }
 
-/// Sees that each request gets its status.
+/// Checks that each request gets its status.
 pub(super) fn statuses(
     addr: SocketAddr,
     requests: &[(&str, u16)],
@@ -149,7 +149,7 @@ pub(super) fn statuses(
     Ok(())
 }
 
-/// Does `test` with both servers, and sees that neither of them complains.
+/// Runs `test` with both servers, and checks that neither of them complains.
 pub(super) fn each_server(test: impl Fn(SocketAddr) -> Outcome + Sync) -> Outcome {
     let rust = || {
         let mut command = Command::new(example("16_http_get"));
@@ -200,7 +200,7 @@ fn http_1_0_gets_no_chunks() -> Outcome {
                 if method == "GET" { b"one, two, three\n" } else { b"" };
             assert_eq!(answer.content, content);
         }
-        // A later version than ours is answered like ours.
+        // A later version than ours gets the same response.
         for version in ["HTTP/1.1", "HTTP/1.2", "HTTP/1.9"] {
             let request = format!("GET /chunked {version}\r\nHost: h\r\n\r\n");
             let answer = asked(addr, request)?;
@@ -260,7 +260,7 @@ fn nothing_is_done_before_the_blank_line() -> Outcome {
         let error =
             read_once(&mut stream, &mut [0]).expect_err("an answer to half a request");
         assert!([ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()));
-        stream.write_all(b"Host: h\r\n\r\n")?; // the second one: it was worth waiting
+        stream.write_all(b"Host: h\r\n\r\n")?; // the second one is complete now
         stream.set_read_timeout(Some(DEADLINE))?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
@@ -315,9 +315,9 @@ fn one_answer_for_each_connection() -> Outcome {
     })
 }
 
-/// The server has answered before the client sends the second of its ten pieces.
+/// The server answers before the client sends the second of its ten pieces.
 #[test]
-fn a_body_that_nobody_wants_is_read_to_its_end() -> Outcome {
+fn an_unwanted_body_is_read_to_its_end() -> Outcome {
     each_server(|addr| {
         for (first, status) in [("POST / HTTP/1.1", 405), ("GET / HTTP/1.1", 200)] {
             for (header, piece, end) in [
@@ -331,7 +331,7 @@ fn a_body_that_nobody_wants_is_read_to_its_end() -> Outcome {
                 let mut stream = connect(addr)?;
                 write!(stream, "{first}\r\nHost: h\r\n{header}\r\n\r\n{piece}")?;
                 let mut answer = vec![0; 12];
-                stream.read_exact(&mut answer)?; // the answer has begun
+                stream.read_exact(&mut answer)?; // the response has begun
                 for _ in 1..10 {
                     thread::sleep(Duration::from_millis(20)); // a slow client
                     stream
@@ -359,7 +359,7 @@ fn an_expectation_is_answered_at_once() -> Outcome {
         ] {
             let mut stream = connect(addr)?;
             write!(stream, "{request}Content-Length: 5\r\n\r\n")?;
-            // The body has not been sent. A server that waits for it does so for longer.
+            // The client sends no body. A server that waited for it would be late.
             stream.set_read_timeout(Some(Duration::from_secs(3)))?;
             let mut answer = vec![0; 12];
             stream.read_exact(&mut answer)?;
@@ -391,7 +391,7 @@ fn an_upgrade_is_not_taken() -> Outcome {
     })
 }
 
-/// Our pages have no tags and no dates: there is one or there is none.
+/// Our pages have no tags and no dates. A page exists, or it doesn't.
 #[test]
 fn a_condition_is_looked_at() -> Outcome {
     each_server(|addr| {
@@ -441,12 +441,12 @@ fn a_range_is_ignored() -> Outcome {
     })
 }
 
-/// A browser opens a second connection ahead of need. It costs nobody a line.
+/// A browser opens a second connection before it needs one. The server prints nothing.
 #[test]
-fn a_connection_without_a_word_is_no_error() -> Outcome {
+fn a_connection_without_a_word_is_not_an_error() -> Outcome {
     each_server(|addr| {
         let (mut silent, mut lines) = (connect(addr)?, connect(addr)?);
-        lines.write_all(b"\r\n")?; // an empty line is no request either
+        lines.write_all(b"\r\n")?; // an empty line isn't a request, either
         drop(connect(addr)?);
         let mut gone = connect(addr)?;
         gone.write_all(b"\r\n")?;
@@ -456,7 +456,7 @@ fn a_connection_without_a_word_is_no_error() -> Outcome {
             (read_once(&mut silent, &mut [0])?, read_once(&mut lines, &mut [0])?),
             (0, 0)
         );
-        Ok(()) // `each_server` sees what the server has printed
+        Ok(()) // `each_server` checks what the server printed
     })
 }
 

@@ -1,12 +1,12 @@
-//! Lesson 16's server and its Python version before the clients that everybody uses, and
-//! the clients before the servers that everybody uses. What is not on this machine is
-//! skipped, aloud.
+//! Tests lesson 16's server and its Python version with well-known clients, and the
+//! clients with well-known servers. It says so if one isn't installed, and skips it.
 
 use super::http_client::all_fetch;
 use super::http_server::each_server;
 use super::*;
 
-/// What a program makes of these arguments; `None`, and said so, where there is none.
+/// What a program prints with these arguments; `None`, with a message, if there is no
+/// such program.
 fn tool(program: &str, args: &[&str]) -> Result<Option<String>, String> {
     let mut command = Command::new(program);
     match run(command.args(args), Instant::now() + DEADLINE) {
@@ -26,7 +26,7 @@ fn curl(args: &[&str]) -> Result<Option<String>, String> {
     tool("curl", &[&always, args].concat())
 }
 
-/// Says, past the test harness, what was not tested.
+/// Says what was not tested, on a way that the test harness doesn't capture.
 fn skipped(what: &str) {
     let _ = writeln!(io::stderr().lock(), "SKIPPED: {what}");
 }
@@ -38,7 +38,7 @@ fn directory(name: &str) -> io::Result<std::path::PathBuf> {
     Ok(dir)
 }
 
-/// A file that is worth an upload.
+/// A file that is large enough for an upload.
 fn large_file(name: &str) -> io::Result<String> {
     let file = directory("lesson_16")?.join(name);
     std::fs::write(&file, vec![b'x'; 3_000_000])?;
@@ -136,7 +136,7 @@ fn wget_gets_what_it_asks_for() -> Outcome {
     })
 }
 
-/// Python's clients send all of a body before they look at the answer.
+/// Python's clients send the whole body before they read the response.
 const PYTHONS_CLIENTS: &str = "\
 import http.client, sys, time, urllib.error, urllib.request
 host = sys.argv[1]
@@ -195,7 +195,7 @@ fn pythons_own_clients_get_what_they_ask_for() -> Outcome {
     })
 }
 
-/// A browser opens more connections than it needs. The servers do not complain.
+/// A browser opens more connections than it needs. The servers don't complain.
 #[test]
 fn a_browser_shows_the_page() -> Outcome {
     let browsers = ["chromium", "chromium-browser", "google-chrome"];
@@ -233,12 +233,12 @@ fn pythons_web_server_is_read_like_any_other() -> Outcome {
         assert!(printed.contains("< HTTP/1.0 404 File not found\n"), "{printed}");
     }
     for printed in all_fetch(&format!("http://127.0.0.1:{port}?a=b#c"))? {
-        assert!(printed.contains("file.txt"), "{printed}"); // what is in the directory
+        assert!(printed.contains("file.txt"), "{printed}"); // the files in the directory
     }
     Ok(())
 }
 
-/// A server's files and configuration, and where it shall listen.
+/// Writes a server's files and configuration, with the port where it listens.
 fn nginx_in(dir: &std::path::Path, port: u16) -> io::Result<()> {
     std::fs::write(dir.join("file.txt"), "served by nginx\n".repeat(10_000))?;
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -259,7 +259,7 @@ fn nginx_is_read_like_any_other() -> Outcome {
         return Ok(());
     }
     let dir = directory("nginx")?;
-    // It cannot choose a port by itself. One that is free now may be taken a moment
+    // It can't choose a port by itself. A port that is free now might be taken a moment
     // later.
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -270,7 +270,7 @@ fn nginx_is_read_like_any_other() -> Outcome {
         let end = Instant::now() + DEADLINE;
         while !server.has_ended() && Instant::now() < end {
             let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) else {
-                // It does not say when it listens.
+                // It doesn't say when it listens.
                 thread::sleep(Duration::from_millis(5));
                 continue;
             };

@@ -15,7 +15,7 @@ fn original(mut command: Command) -> Result<(Program, SocketAddr), String> {
     Program::server(command.args(["serve", "--original", "--addr", "127.0.0.1:0"]))
 }
 
-/// The second client is not answered as long as the first one stays, and then it is.
+/// The second client gets no reply as long as the first one stays.
 fn serialises((_server, addr): (Program, SocketAddr)) -> Outcome {
     let mut first = connect(addr)?;
     assert_eq!(echoed(&mut first, b"one")?, b"eno");
@@ -24,7 +24,8 @@ fn serialises((_server, addr): (Program, SocketAddr)) -> Outcome {
     assert_eq!(echoed(&mut first, b"again")?, b"niaga");
     let mut answer = [0; 3];
     second.set_read_timeout(Some(Duration::from_millis(200)))?;
-    let error = second.read(&mut answer).expect_err("an answer, while the first stays");
+    let error =
+        second.read(&mut answer).expect_err("a reply, while the first one stays");
     assert!(
         [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()),
         "{error}"
@@ -55,7 +56,7 @@ fn lock_held_for_one_line_stops_nobody() -> Outcome {
 }
 
 #[test]
-fn an_error_in_pythons_original_keeps_the_lock_for_ever() -> Outcome {
+fn an_error_in_pythons_original_keeps_the_lock_forever() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
     let mut command = Command::new(python);
     command.arg("lessons/python/10_print_lock.py");
@@ -63,7 +64,7 @@ fn an_error_in_pythons_original_keeps_the_lock_for_ever() -> Outcome {
     let mut first = connect(addr)?;
     assert_eq!(echoed(&mut first, b"one")?, b"eno");
     socket2::SockRef::from(&first).set_linger(Some(Duration::ZERO))?;
-    drop(first); // a reset: `recv` raises, and the line with `release` is never reached
+    drop(first); // a reset: `recv` raises, and `release` is never called
     let end = Instant::now() + DEADLINE;
     while !server.line(end)?.ok_or("the server has ended")?.contains("ConnectionReset") {
     }
@@ -97,7 +98,7 @@ fn numbers_and_lines_stay_together() -> Outcome {
         }
         Ok(())
     })?;
-    // Fifty lines of those that came, fifty of those that left; each has its number.
+    // Fifty clients connected and fifty left; each of these lines has a number.
     let end = Instant::now() + DEADLINE;
     let mut number = 0;
     while number < 100 {
@@ -169,7 +170,7 @@ fn extents(lanes: &[Lane], kind: &str, fills: &str) -> Result<Vec<[usize; 2]>, S
 
 #[test]
 fn the_original_never_holds_its_lock_twice() -> Outcome {
-    // In each run: the next one begins where the one before ends (give or take a column).
+    // In each run, a bar begins where the previous one ends (give or take a column).
     let lanes = lanes(&printed("10_print_lock", &["--timeline"])?);
     let stairs = extents(&lanes, "original", "█")?;
     for pair in stairs.windows(2) {

@@ -1,4 +1,4 @@
-//! Lesson 11: a handler for each client, and what an odd client costs.
+//! Lesson 11: a handler for each client, and odd clients.
 
 use std::io::ErrorKind;
 use std::panic::resume_unwind;
@@ -14,7 +14,7 @@ const LESSON: &str = "11_threaded_server";
 // ---- The life of a handler --------------------------------------------------------------
 
 #[test]
-fn a_panic_costs_one_connection() -> Outcome {
+fn a_panic_ends_only_its_own_connection() -> Outcome {
     let mut command = Command::new(example(LESSON));
     let (mut server, addr) =
         Program::server(command.args(["serve", "--addr", "127.0.0.1:0", "--fragile"]))?;
@@ -38,7 +38,7 @@ fn a_panic_costs_one_connection() -> Outcome {
     Ok(())
 }
 
-/// Writes down which of its methods are called, and fails where it is told to.
+/// Notes which of its methods are called, and fails in a chosen one.
 #[derive(Clone)]
 struct Diary {
     fails_in: &'static str,
@@ -84,7 +84,7 @@ fn finish_runs_whenever_setup_succeeded() -> Outcome {
         let mut client = connect(server.local_addr())?;
         let end = client.read_to_end(&mut Vec::new());
         assert_eq!(end.is_err(), fails_in != "nothing", "a reset, if something fails");
-        drop(server); // and with it the prototype: the channel has an end
+        drop(server); // and the prototype, so that the channel ends
         assert_eq!(heard.iter().collect::<Vec<_>>(), expected, "fails in {fails_in}");
     }
     Ok(())
@@ -113,7 +113,7 @@ fn a_client_that_sends_twice_and_reads_once_is_answered() -> Outcome {
     client.write_all(b"\n")?;
     let mut data = [0; 1024];
     let count = client.read(&mut data)?;
-    let answer = &data[..count]; // the newline may come in an answer of its own
+    let answer = &data[..count]; // the newline might come in a reply of its own
     assert_eq!(answer.trim_ascii_end(), b"HELLO WORLD WITH TCP");
     Ok(())
 }
@@ -153,7 +153,7 @@ fn one_byte_at_a_time_is_answered_byte_by_byte() -> Outcome {
 }
 
 #[test]
-fn a_client_may_close_its_half_and_read() -> Outcome {
+fn a_client_can_close_its_half_and_read() -> Outcome {
     let (_server, addr) = server(LESSON)?;
     let mut half = connect(addr)?;
     half.write_all(b"\xff\xfe\x00 not UTF-8")?;
@@ -188,7 +188,7 @@ fn two_hundred_clients_are_served_at_once() -> Outcome {
     let mut clients = (0..200).map(|_| connect(addr)).collect::<io::Result<Vec<_>>>()?;
     for _ in 0..2 {
         for client in clients.iter_mut().rev() {
-            assert_eq!(echoed(client, b"hello")?, b"HELLO"); // and all others are open
+            assert_eq!(echoed(client, b"hello")?, b"HELLO"); // and the others are open
         }
     }
     Ok(())
@@ -207,8 +207,8 @@ fn ctrl_c_ends_the_threaded_server() -> Outcome {
     stuck.set_write_timeout(Some(Duration::from_millis(100)))?;
     assert!(stuck.write_all(&vec![b'x'; 100_000_000]).is_err());
     busy.interrupt()?;
-    assert_eq!(talks.read(&mut [0; 64])?, 0); // whoever waits in a read leaves at once
-    busy.interrupt()?; // whoever does not read is cut off
+    assert_eq!(talks.read(&mut [0; 64])?, 0); // a waiting handler ends at once
+    busy.interrupt()?; // a client that doesn't read is cut off
     assert!(busy.status(Instant::now() + DEADLINE)?.success());
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::course::programs::{python, run};
 
 const LESSON: &str = "12_threaded_udp";
 
-/// Sends a datagram from a socket and receives the answer.
+/// Sends a datagram from a socket and receives the reply.
 fn asked(client: &UdpSocket, server: SocketAddr, data: &[u8]) -> io::Result<Vec<u8>> {
     client.send_to(data, server)?;
     let mut answer = vec![0; 65_535];
@@ -41,7 +41,7 @@ fn a_slow_datagram_delays_no_other() -> Outcome {
         client.send_to(b"slow", server.local_addr())?;
         arrivals.recv_timeout(DEADLINE)?;
     }
-    // Eight handlers are at work and will not end before the ninth has answered.
+    // Eight handlers are at work, and won't end before the ninth has replied.
     assert_eq!(asked(&datagrams()?, server.local_addr(), b"quick")?, b"quick");
     assert!(server.stats().active >= 8);
     drop(open);
@@ -134,7 +134,7 @@ fn a_reply_is_sent_only_when_the_handler_sends_one() -> Outcome {
 }
 
 #[test]
-fn a_panic_costs_one_datagram() -> Outcome {
+fn a_panic_loses_only_one_datagram() -> Outcome {
     let handler = |request: &mut UdpRequest| {
         if request.data() == b"bad" {
             resume_unwind(Box::new("told to")); // a panic that prints nothing
@@ -164,7 +164,7 @@ fn white_space_goes_as_with_strip() -> Outcome {
         (b" \t\n\r\x0b\x0cin the  middle\x0c\x0b\r\n\t ", b"IN THE  MIDDLE"),
         (b"\x0b", b""),
         (b"", b""),
-        (b"\x1c\x00\xff\xa0", b"\x1c\x00\xff\xa0"), // no white space for `bytes.strip`
+        (b"\x1c\x00\xff\xa0", b"\x1c\x00\xff\xa0"), // not white space for `bytes.strip`
     ] {
         assert_eq!(asked(&client, addr, sent)?, answer, "{}", sent.escape_ascii());
     }
@@ -191,7 +191,7 @@ for data in (b'hello udp\\n', b' \\t\\x0b\\n'):
 }
 
 #[test]
-fn python_cuts_a_long_datagram_in_silence() -> Outcome {
+fn python_truncates_a_long_datagram_silently() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
     let program = "
 import socket, socketserver
@@ -211,7 +211,7 @@ with socketserver.UDPServer(('127.0.0.1', 0), Handler) as server:
 }
 
 #[test]
-fn one_type_may_serve_tcp_and_udp_on_one_port() -> Outcome {
+fn one_type_can_serve_tcp_and_udp_on_one_port() -> Outcome {
     use socketserver::TcpRequest;
 
     #[derive(Clone)]
@@ -227,7 +227,7 @@ fn one_type_may_serve_tcp_and_udp_on_one_port() -> Outcome {
         }
     }
     let tcp = ThreadedServer::tcp("127.0.0.1:0", Both)?.spawn()?;
-    // (Some other program may have this port's UDP side: then there is nothing to see.)
+    // (If another program has this port for UDP, there is nothing to test.)
     let Ok(udp) = ThreadedServer::udp(tcp.local_addr(), Both) else { return Ok(()) };
     let udp = udp.spawn()?;
     assert_eq!(udp.local_addr(), tcp.local_addr());
@@ -270,7 +270,7 @@ fn ctrl_c_ends_the_threaded_udp_server() -> Outcome {
     let end = Instant::now() + DEADLINE;
     while !busy.line(end)?.ok_or("the server has ended")?.ends_with("sent 4 bytes") {}
     let status = loop {
-        busy.interrupt()?; // two of them that come close together may count as one
+        busy.interrupt()?; // two of them close together might count as one
         match busy.status(Instant::now() + Duration::from_millis(500)) {
             Err(_) if Instant::now() < end => {}
             status => break status?,

@@ -24,7 +24,7 @@ fn prints(program: &mut Program, wanted: &str) -> Outcome {
     Ok(())
 }
 
-/// A client that has heard the first word of its sentence, so that its handler works.
+/// A client that has received the first word of its sentence, so its handler works.
 fn talking(addr: SocketAddr, sentence: &str) -> io::Result<BufReader<TcpStream>> {
     let mut stream = connect(addr)?;
     stream.write_all(format!("{sentence}\n").as_bytes())?;
@@ -36,13 +36,13 @@ fn talking(addr: SocketAddr, sentence: &str) -> io::Result<BufReader<TcpStream>>
 // ---- Threads that wait ------------------------------------------------------------------
 
 #[test]
-fn closing_a_clone_wakes_nobody_in_accept() -> Outcome {
+fn closing_a_clone_wakes_no_thread_in_accept() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let (addr, clone) = (listener.local_addr()?, listener.try_clone()?);
     let (accepted, news) = mpsc::channel();
     let waits = thread::spawn(move || accepted.send(listener.accept().map(drop)));
     drop(clone);
-    // It waits on, as if nothing had happened: only a client ends the wait.
+    // It goes on waiting, as if nothing had happened. Only a client ends the wait.
     assert_eq!(news.try_recv().err(), Some(mpsc::TryRecvError::Empty));
     connect(addr)?;
     news.recv_timeout(DEADLINE)??;
@@ -59,13 +59,13 @@ fn shutting_a_listener_down_wakes_accept() -> Outcome {
     thread::spawn(move || accepted.send(listener.accept().map(drop)));
     socket2::SockRef::from(&clone).shutdown(Shutdown::Both)?;
     let error = news.recv_timeout(DEADLINE)?.err().ok_or("a client came")?;
-    assert_eq!(error.kind(), ErrorKind::InvalidInput); // it listens no more
-    let refused = connect(addr).err().ok_or("it still lets clients in")?;
+    assert_eq!(error.kind(), ErrorKind::InvalidInput); // it doesn't listen any more
+    let refused = connect(addr).err().ok_or("it still accepts clients")?;
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     Ok(())
 }
 
-#[cfg(not(windows))] // there, a read that waits goes on waiting
+#[cfg(not(windows))] // there, the read goes on waiting
 #[test]
 fn shutting_the_read_half_wakes_a_read() -> Outcome {
     let (_client, server) = connected()?;
@@ -80,7 +80,7 @@ fn shutting_the_read_half_wakes_a_read() -> Outcome {
 
 #[cfg(unix)]
 #[test]
-fn a_wake_socket_wakes_everybody_now_and_later() -> Outcome {
+fn a_wake_socket_wakes_every_thread_now_and_later() -> Outcome {
     use rustix::event::{PollFd, PollFlags, poll};
     use std::sync::Arc;
 
@@ -103,8 +103,8 @@ fn a_wake_socket_wakes_everybody_now_and_later() -> Outcome {
     };
     wait();
     wait();
-    wake.send(&[1])?; // once, and nobody ever receives it
-    wait(); // too late, one might think
+    wake.send(&[1])?; // once, and no thread ever receives it
+    wait(); // even after the wake-up
     for _ in 0..3 {
         assert_eq!(news.recv_timeout(DEADLINE)?, (Ok(1), [false, true]));
     }
@@ -114,7 +114,7 @@ fn a_wake_socket_wakes_everybody_now_and_later() -> Outcome {
 // ---- The drain --------------------------------------------------------------------------
 
 #[test]
-fn whoever_waits_in_a_read_leaves_at_once() -> Outcome {
+fn a_handler_that_waits_in_a_read_ends_at_once() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "60000"])?;
     let mut silent = talking(addr, "hello")?;
     server.interrupt()?;
@@ -124,7 +124,7 @@ fn whoever_waits_in_a_read_leaves_at_once() -> Outcome {
 }
 
 #[test]
-fn whoever_talks_may_finish() -> Outcome {
+fn a_busy_client_can_finish() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "60000"])?;
     let talks = talking(addr, "one two three four")?;
     server.interrupt()?;
@@ -151,7 +151,7 @@ fn a_byte_after_both_ends_is_answered_with_a_reset() -> Outcome {
         .is_none_or(|error| error.kind() != ErrorKind::ConnectionReset)
     {
         if client.write(b"!").is_err() {
-            break; // the error has been told to this write
+            break; // this write reported the error
         }
         assert!(Instant::now() < end, "no reset comes");
     }
@@ -180,17 +180,17 @@ fn what_has_arrived_is_still_read() -> Outcome {
     drop(open);
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
-    assert_eq!(answer, "in time\n|", "whole lines: the other half may never come");
+    assert_eq!(answer, "in time\n|", "whole lines: the other half might never come");
     Ok(())
 }
 
 #[test]
-fn nobody_is_let_in_while_the_server_drains() -> Outcome {
+fn no_client_is_accepted_while_the_server_drains() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "60000"])?;
     let _talks = talking(addr, &"word ".repeat(1000))?;
     server.interrupt()?;
     prints(&mut server, "draining: 1 may finish")?;
-    // Refused, or (in the very first moment) connected by the system and never served.
+    // Refused, or (at first) connected by the system, but never served.
     if let Ok(mut late) = connect(addr) {
         let _ = late.write_all(b"hello\n");
         assert!(!matches!(late.read(&mut [0; 64]), Ok(1..)), "it was served");
@@ -201,7 +201,7 @@ fn nobody_is_let_in_while_the_server_drains() -> Outcome {
 }
 
 #[test]
-fn whoever_does_not_come_to_an_end_is_cut_off() -> Outcome {
+fn a_client_still_busy_at_the_deadline_is_cut_off() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "300"])?;
     let talks = talking(addr, &"word ".repeat(1000))?;
     server.interrupt()?;
@@ -232,7 +232,7 @@ fn a_client_that_does_not_read_is_cut_off() -> Outcome {
 }
 
 #[test]
-fn a_second_ctrl_c_cuts_everybody_off() -> Outcome {
+fn a_second_ctrl_c_cuts_every_client_off() -> Outcome {
     let (mut server, addr) = serving(&["--deadline", "60000"])?;
     let _talks = talking(addr, &"word ".repeat(1000))?;
     server.interrupt()?;
@@ -281,8 +281,8 @@ fn the_timeline_shows_the_drain() -> Outcome {
     let begin = begin.map(|at| drains[..at].chars().count()).ok_or("no drain")?;
     let [silent, short, long] = served[..] else { Err(format!("not 3:\n{printed}"))? };
     assert!(silent < short && short < long, "{printed}");
-    // The silent one leaves as the drain begins, the long one as it ends (more or less:
-    // a busy machine is late with everything).
+    // The silent one leaves when the drain begins, and the long one when it ends (more or
+    // less, because a busy machine is late with everything).
     let middle = usize::midpoint(begin, end);
     assert!(silent < middle && middle < long, "{printed}");
     Ok(())
@@ -354,7 +354,7 @@ fn two_hundred_clients_drain_at_once() -> Outcome {
 }
 
 #[test]
-fn draining_is_told_before_anybody_leaves() -> Outcome {
+fn draining_is_reported_before_any_client_leaves() -> Outcome {
     let (left, news) = bounded(1);
     let told = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let hook_told = std::sync::Arc::clone(&told);
@@ -379,7 +379,7 @@ fn draining_is_told_before_anybody_leaves() -> Outcome {
 }
 
 /// A program that is started in the background (`&` in a script, `nohup`) begins with
-/// Ctrl-C ignored. It must serve all the same.
+/// Ctrl-C ignored. It must serve even so.
 #[cfg(unix)]
 #[test]
 fn a_server_in_the_background_of_a_script_starts() -> Outcome {
@@ -399,8 +399,8 @@ fn half_a_line_is_not_handed_over() -> Outcome {
     let begin = Instant::now();
     server.interrupt()?;
     let mut rest = String::new();
-    client.read_to_string(&mut rest)?; // the end, and no word of the half line
+    client.read_to_string(&mut rest)?; // end of file, without a word of the half line
     assert_eq!(rest, "");
-    assert!(begin.elapsed() < DEADLINE / 2, "nobody waits for the other half");
+    assert!(begin.elapsed() < DEADLINE / 2, "the server waited for the other half");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The chat room: who does not read must cost the others nothing.
+//! The chat room: a client that does not read must not hold up the others.
 
 use std::io::{BufRead, BufReader};
 
@@ -20,16 +20,16 @@ struct Guest {
 }
 
 impl Guest {
-    /// Comes in: the room has noticed it when this returns.
+    /// Enters: when this returns, the room knows the guest.
     fn arrives(addr: SocketAddr) -> io::Result<Self> {
         Self::greeted(connect(addr)?)
     }
 
-    /// Comes in on a connection whose buffers are soon full if nobody reads.
-    fn arrives_deaf(addr: SocketAddr) -> io::Result<Self> {
+    /// Enters on a connection whose buffers are soon full if the guest doesn't read.
+    fn arrives_stalled(addr: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
         #[cfg(unix)]
-        socket.set_tcp_mss(1000)?; // small pieces: the other end takes a small buffer
+        socket.set_tcp_mss(1000)?; // small packets, and so a small buffer at the other end
         socket.set_recv_buffer_size(4096)?;
         socket.connect(&addr.into())?;
         Self::greeted(bounded(socket.into())?)
@@ -59,7 +59,7 @@ impl Guest {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// The next line that comes.
+    /// The next line.
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         match self.stream.read_line(&mut line)? {
@@ -89,7 +89,7 @@ impl Guest {
     }
 }
 
-/// A line as long as the room allows, nearly.
+/// A line nearly as long as the room allows.
 fn long_line() -> String {
     "bla ".repeat(900)
 }
@@ -99,24 +99,24 @@ fn writing_under_the_lock_freezes_the_room() -> Outcome {
     let mut command = Command::new(example("14_chat"));
     command.args(["serve", "--naive", "--addr", "127.0.0.1:0"]);
     let (_server, addr) = Program::server(&mut command)?;
-    let mut deaf = Guest::arrives_deaf(addr)?;
+    let mut stalled = Guest::arrives_stalled(addr)?;
     let mut ada = Guest::arrives(addr)?;
-    // Ada talks until nobody takes her lines: her handler waits for the deaf one.
+    // Ada talks until her handler waits for the stalled guest.
     ada.stream.get_ref().set_write_timeout(Some(Duration::from_millis(300)))?;
     while ada.says(&long_line()).is_ok() {}
 
-    // So it holds the lock, and who comes now is not even greeted.
+    // So it holds the lock, and a newcomer doesn't even get a greeting.
     let bob = connect(addr)?;
     bob.set_read_timeout(Some(Duration::from_millis(300)))?;
     let error = (&bob).read(&mut [0; 100]).expect_err("a frozen room does not greet");
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 
-    // One client reads, and the room lives.
+    // One client reads, and the room works again.
     bob.set_read_timeout(Some(DEADLINE))?;
-    deaf.wakes_up()?;
-    let reading = deaf.stream.get_ref().try_clone()?;
+    stalled.wakes_up()?;
+    let reading = stalled.stream.get_ref().try_clone()?;
     let greeted = thread::scope(|scope| {
-        scope.spawn(|| while deaf.line().is_ok() {});
+        scope.spawn(|| while stalled.line().is_ok() {});
         let greeting = Guest { stream: BufReader::new(bob), name: String::new() }.line();
         reading.shutdown(Shutdown::Both)?; // the end of the loop above
         greeting
@@ -126,13 +126,13 @@ fn writing_under_the_lock_freezes_the_room() -> Outcome {
 }
 
 #[test]
-fn who_does_not_read_is_disconnected_and_fifty_others_hear_everything() -> Outcome {
+fn a_stalled_client_is_disconnected_and_fifty_others_hear_everything() -> Outcome {
     const LINES: usize = 300;
     let (_server, addr) = server("14_chat")?;
-    let mut deaf = Guest::arrives_deaf(addr)?;
+    let mut stalled = Guest::arrives_stalled(addr)?;
     let crowd = (0..48).map(|_| Guest::arrives(addr)).collect::<io::Result<Vec<_>>>()?;
     let mut ada = Guest::arrives(addr)?;
-    let news = format!("-- {} was disconnected: does not read", deaf.name);
+    let news = format!("-- {} was disconnected: does not read", stalled.name);
     let goodbye = format!("-- {} left", ada.name);
     let says = format!("{}: line ", ada.name);
     let last = format!("{says}{LINES}");
@@ -144,27 +144,27 @@ fn who_does_not_read_is_disconnected_and_fifty_others_hear_everything() -> Outco
                 scope.spawn({
                     let (news, goodbye, says) =
                         (news.clone(), goodbye.clone(), says.clone());
-                    let mut deaf_left = false;
+                    let mut it_left = false;
                     let mut lines = 0;
                     move || loop {
                         let line = guest.line()?;
                         lines += usize::from(line.starts_with(&says));
-                        deaf_left |= line == news;
+                        it_left |= line == news;
                         if line == goodbye {
-                            return io::Result::Ok((lines, deaf_left));
+                            return io::Result::Ok((lines, it_left));
                         }
                     }
                 })
             })
             .collect();
-        // The one who did not read wakes up: the last line says why it has to leave.
+        // The stalled guest starts to read. Its last line says why it has to leave.
         let late = scope.spawn({
             let mut bob = Guest::arrives(addr)?;
-            let (news, deaf, last) = (news.clone(), &mut deaf, &last);
+            let (news, stalled, last) = (news.clone(), &mut stalled, &last);
             move || {
                 bob.hears(&news)?;
-                deaf.wakes_up()?;
-                let reason = deaf.hears_the_end()?;
+                stalled.wakes_up()?;
+                let reason = stalled.hears_the_end()?;
                 bob.hears(last)?;
                 io::Result::Ok(reason)
             }
@@ -176,9 +176,9 @@ fn who_does_not_read_is_disconnected_and_fifty_others_hear_everything() -> Outco
         ada.says("/quit")?;
         assert_eq!(ada.hears_the_end()?, "-- goodbye");
         for listener in listeners {
-            let (lines, deaf_left) =
+            let (lines, it_left) =
                 listener.join().map_err(|_| "a listener panicked")??;
-            assert_eq!((lines, deaf_left), (LINES, true));
+            assert_eq!((lines, it_left), (LINES, true));
         }
         let reason = late.join().map_err(|_| "the late reader panicked")??;
         assert_eq!(reason, "-- disconnected: you do not read");
@@ -187,9 +187,9 @@ fn who_does_not_read_is_disconnected_and_fifty_others_hear_everything() -> Outco
 }
 
 #[test]
-fn others_talk_while_somebody_waits_for_a_full_mailbox() -> Outcome {
+fn others_talk_while_a_speaker_waits_for_a_full_mailbox() -> Outcome {
     let (_server, addr) = server("14_chat")?;
-    let deaf = Guest::arrives_deaf(addr)?;
+    let stalled = Guest::arrives_stalled(addr)?;
     let mut bob = Guest::arrives(addr)?;
     let mut cara = Guest::arrives(addr)?;
     let mut ada = Guest::arrives(addr)?;
@@ -200,8 +200,8 @@ fn others_talk_while_somebody_waits_for_a_full_mailbox() -> Outcome {
             }
             ada.hears_the_end()
         });
-        // Whatever stands still: what cara says, bob hears, again and again.
-        let news = format!("-- {} was disconnected: does not read", deaf.name);
+        // Meanwhile, bob hears what cara says, again and again.
+        let news = format!("-- {} was disconnected: does not read", stalled.name);
         let (mut rounds, mut over) = (0, false);
         while !over {
             rounds += 1;
@@ -268,7 +268,7 @@ fn names_are_checked() -> Outcome {
     bob.hears("-- a name has 1 to 20 letters, digits, - or _")?;
     bob.says("/nick aDA")?;
     bob.hears("-- aDA is taken")?;
-    ada.says("/nick ada")?; // one's own name is not taken
+    ada.says("/nick ada")?; // your own name isn't taken
     ada.hears("-- Ada is now ada")?;
     bob.says("/nick guest-3")?;
     bob.hears("-- guest-2 is now guest-3")?;
@@ -322,7 +322,7 @@ fn an_odd_client_costs_the_room_nothing() -> Outcome {
 }
 
 #[test]
-fn at_ctrl_c_everybody_gets_a_farewell() -> Outcome {
+fn at_ctrl_c_every_client_gets_a_farewell() -> Outcome {
     let (mut server, addr) = server("14_chat")?;
     let mut crowd =
         (0..50).map(|_| Guest::arrives(addr)).collect::<io::Result<Vec<_>>>()?;
@@ -344,13 +344,13 @@ fn the_client_shows_what_comes_until_the_room_ends() -> Outcome {
     assert_eq!(line, "-- you are guest-1: /nick NAME, /who, /quit");
     client.type_line("/who")?;
     assert_eq!(client.line(end)?.as_deref(), Some("-- here: guest-1"));
-    server.interrupt()?; // nothing is typed any more, and yet the client notices
+    server.interrupt()?; // nobody types anything, but the client notices
     assert_eq!(client.line(end)?.as_deref(), Some("-- the server stops: goodbye"));
     assert!(client.status(end)?.success());
     Ok(())
 }
 
-/// Numbers that look like chance and are the same in each run.
+/// Numbers that look random, but are the same in each run.
 struct Chance(u64);
 
 impl Chance {
@@ -359,7 +359,7 @@ impl Chance {
         (self.0 >> 33) as usize % below
     }
 
-    /// A line made of what lines are made of.
+    /// A line made of parts of lines.
     fn line(&mut self) -> String {
         const PARTS: [&str; 18] = [
             "/",
@@ -420,7 +420,7 @@ fn every_line_means_something_harmless() {
     assert_eq!(Said::parse("/quit now"), Said::Quit);
 }
 
-/// Two guests whose names look the same would be taken for each other.
+/// People would mistake two guests with the same name for each other.
 #[test]
 fn a_name_can_be_seen_and_read() -> Outcome {
     let (_server, addr) = server("14_chat")?;
@@ -455,8 +455,8 @@ fn a_name_can_be_seen_and_read() -> Outcome {
     Ok(())
 }
 
-/// A script that starts a server with `&` starts it with SIGINT ignored, and `nohup` with
-/// SIGHUP ignored. The server should serve all the same.
+/// A script that starts a server with `&` starts it with SIGINT ignored, and `nohup`
+/// with SIGHUP ignored. The server should serve even so.
 #[cfg(unix)]
 #[test]
 fn a_server_starts_where_ctrl_c_is_ignored() -> Outcome {

@@ -1,4 +1,4 @@
-//! The support bot: a dialogue that is data, on a stream and on datagrams.
+//! The support bot: a dialogue as data, over TCP and UDP.
 
 use std::io::{BufRead, BufReader};
 
@@ -19,12 +19,12 @@ const FIRST: &str =
 
 // ---- The tree -------------------------------------------------------------------------
 
-/// The complaint about a dialogue.
+/// The error for a dialogue with a mistake.
 fn complaint(text: &str) -> String {
     Tree::parse(text).map(drop).expect_err("a mistake")
 }
 
-/// Some editors begin a file with a mark for the order of bytes. UTF-8 needs none.
+/// Some editors begin a file with a byte order mark, which UTF-8 doesn't need.
 #[test]
 fn a_byte_order_mark_begins_a_dialogue_like_any_other() {
     let tree = Tree::parse("\u{feff}[a]\r\nA?\r\n- हाँ: b\r\n[b]\r\nB").expect("a tree");
@@ -35,45 +35,52 @@ fn a_byte_order_mark_begins_a_dialogue_like_any_other() {
 }
 
 #[test]
-fn a_mistake_in_the_tree_is_told_with_its_line() {
+fn a_mistake_in_the_tree_is_reported_with_its_line() {
     let step = "[a]\nA?\n";
     for (text, expected) in [
-        ("", "line 1: there is no step: begin one with [name]"),
-        ("# only this\n", "line 1: there is no step: begin one with [name]"),
-        ("Hello\n[a]\nA.", "line 1: before any text, begin a step: [name]"),
-        ("- yes: a", "line 1: before any text, begin a step: [name]"),
+        ("", "line 1: there is no step; begin one with [name]"),
+        ("# only this\n", "line 1: there is no step; begin one with [name]"),
+        ("Hello\n[a]\nA.", "line 1: before any text, begin a step with [name]"),
+        ("- yes: a", "line 1: before any text, begin a step with [name]"),
         ("[a\nA.", "line 1: a step's name ends with ]"),
         ("[]\nA.", "line 1: []: a name has letters, digits, - or _"),
         ("[a b]\nA.", "line 1: [a b]: a name has letters, digits, - or _"),
         (
             "[ticket]\nA.",
-            "line 1: [ticket]: {ticket} is the number; choose another name",
+            "line 1: [ticket]: {ticket} means the number; choose another name",
         ),
-        ("[a]\nA?\n- *: b\n[b]\nB\n[a]\nC", "line 6: [a] stands in line 1 already"),
+        ("[a]\nA?\n- *: b\n[b]\nB\n[a]\nC", "line 6: [a] is already in line 1"),
         ("\n[a]\n", "line 2: [a] says nothing"),
-        ("[a]\nA\u{1b}[2J", "line 2: '\\u{1b}' is a control character: leave it out"),
+        ("[a]\nA\u{1b}[2J", "line 2: '\\u{1b}' is a control character; leave it out"),
         ("[\u{3164}]\nA", "line 1: [\u{3164}]: a name has letters, digits, - or _"),
-        ("[a]\nA {b}.", "line 1: [a] says {b}, and there is no such step"),
+        ("[a]\nA {b}.", "line 1: [a] says {b}, but there is no such step"),
         (&format!("{step}- yes a"), "line 3: an answer looks like this: - yes, y: step"),
-        (&format!("{step}- yes, : a"), "line 3: `` is not one word, and not *"),
-        (&format!("{step}- oh yes: a"), "line 3: `oh yes` is not one word, and not *"),
+        (&format!("{step}- yes, : a"), "line 3: `` is neither a single word nor *"),
+        (
+            &format!("{step}- oh yes: a"),
+            "line 3: `oh yes` is neither a single word nor *",
+        ),
         (&format!("{step}- yes, Yes: a"), "line 3: [a] has the answer yes twice"),
         (&format!("{step}- *, *: a"), "line 3: [a] has * twice"),
-        (&format!("{step}- *: a\nB"), "line 4: [a]: the text stands before the answers"),
+        (
+            &format!("{step}- *: a\nB"),
+            "line 4: [a]: the text must come before the answers",
+        ),
         (
             &format!("{step}- yes: a\n- no: bb\n[b]\nB."),
-            "line 4: [a] leads to [bb], and there is no such step. There are: a, b",
+            "line 4: [a] leads to [bb], but there is no such step. The steps are: a, b",
         ),
         (&format!("{step}- yes: b\n[b]\nB.\n[c]\nC."), "line 6: no answer leads to [c]"),
         (
             &format!(
                 "{step}- yes: b\n- no: c\n[b]\nB.\n[c]\nC?\n- *: d\n[d]\nD?\n- *: c"
             ),
-            "line 7: from [c], no answers lead to an end: the dialogue goes round forever",
+            "line 7: from [c], no answers lead to an end, so the dialogue goes round \
+             forever",
         ),
         (
             &format!("[a]\n{}", "x".repeat(LONGEST + 1)),
-            "line 1: [a] says more than 1000 bytes, and it must fit into one datagram",
+            "line 1: [a] says more than 1000 bytes, but it must fit into one datagram",
         ),
     ] {
         assert_eq!(complaint(text), expected, "{text}");
@@ -81,7 +88,7 @@ fn a_mistake_in_the_tree_is_told_with_its_line() {
 }
 
 #[test]
-fn a_way_round_is_no_mistake_if_a_way_leads_out() {
+fn a_loop_is_not_a_mistake_if_there_is_a_way_out() {
     let text = "[a]\nNow?\n- yes: b\n- no: a\n[b]\nGood.";
     let tree = Tree::parse(text).expect("no mistake");
     let (mut dialogue, said) = tree.turn(None, "", |_| 0);
@@ -148,11 +155,11 @@ fn an_answer_is_understood_by_its_words_or_asked_again() {
     }
     let (_, said, _) = walk(&[&"x".repeat(100_000)]);
     assert!(said.len() < 200, "{} bytes", said.len());
-    let (_, again, _) = walk(&["maybe", ""]); // no answer: the question once more
+    let (_, again, _) = walk(&["maybe", ""]); // an empty answer: the question again
     assert!(again.ends_with(FIRST), "{again}");
 }
 
-/// Numbers that look like chance and are the same in each run.
+/// Numbers that look random, but are the same in each run.
 struct Chance(u64);
 
 impl Chance {
@@ -161,7 +168,7 @@ impl Chance {
         (self.0 >> 33) as usize % below
     }
 
-    /// A text made of what dialogues are made of.
+    /// A text made of parts of dialogues.
     fn text(&mut self) -> String {
         const PARTS: [&str; 16] = [
             "[a]\n",
@@ -186,7 +193,7 @@ impl Chance {
 }
 
 #[test]
-fn every_text_is_refused_or_can_be_walked_to_an_end() {
+fn every_text_is_rejected_or_can_be_walked_to_an_end() {
     let mut chance = Chance(15);
     let mut walked = 0;
     for _ in 0..200_000 {
@@ -214,7 +221,7 @@ fn every_text_is_refused_or_can_be_walked_to_an_end() {
 }
 
 #[test]
-fn a_memory_forgets_the_old_and_holds_no_more_than_its_most() {
+fn a_memory_forgets_the_old_and_holds_no_more_than_its_limit() {
     let tree = Tree::parse("[a]\nA?\n- *: b\n[b]\nB.").expect("no mistake");
     let dialogue = || tree.turn(None, "", |_| 0).0;
     let (begin, minute) = (Instant::now(), Duration::from_secs(60));
@@ -235,7 +242,7 @@ fn a_memory_forgets_the_old_and_holds_no_more_than_its_most() {
             begin + minute * u32::try_from(number).unwrap_or(0),
         );
     }
-    // Full: those that have been silent for longest are forgotten.
+    // The memory is full, so it forgets those that were silent for longest.
     let mut known = |who| memory.recall(who, begin + 5 * minute).is_some();
     assert_eq!(
         ["ada", "bob", "cara", "dan", "eve"].map(&mut known),
@@ -245,7 +252,7 @@ fn a_memory_forgets_the_old_and_holds_no_more_than_its_most() {
 
 // ---- The wire -------------------------------------------------------------------------
 
-/// What the bot says next on a connection: up to its prompt, or to the end of file.
+/// What the bot says next on a connection, up to its prompt or to end of file.
 fn heard(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut text = Vec::new();
     while !text.ends_with(PROMPT.as_bytes()) {
@@ -256,13 +263,13 @@ fn heard(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     String::from_utf8(text).map_err(io::Error::other)
 }
 
-/// Says a line and hears the answer.
+/// Sends a line and receives the reply.
 fn answer(stream: &mut BufReader<TcpStream>, line: &str) -> io::Result<String> {
     stream.get_mut().write_all(format!("{line}\n").as_bytes())?;
     heard(stream)
 }
 
-/// Sends a datagram and hears the answer.
+/// Sends a datagram and receives the reply.
 fn exchange(socket: &UdpSocket, bot: SocketAddr, text: &[u8]) -> io::Result<String> {
     socket.send_to(text, bot)?;
     let mut data = [0; 65_535];
@@ -309,7 +316,7 @@ fn each_address_has_its_own_dialogue() -> Outcome {
 }
 
 #[test]
-fn an_odd_customer_costs_the_bot_nothing() -> Outcome {
+fn an_odd_customer_does_not_disturb_the_bot() -> Outcome {
     let (mut server, bot) = server("15_support_bot")?;
     let mut odd = BufReader::new(connect(bot)?);
     heard(&mut odd)?;
@@ -348,7 +355,7 @@ fn an_odd_customer_costs_the_bot_nothing() -> Outcome {
     assert!(exchange(&socket, bot, b"")?.ends_with(FIRST));
     assert!(exchange(&socket, bot, b"yes\n")?.starts_with("Look at"));
 
-    // Ctrl-C: who is in the middle of something hears that it is over.
+    // At Ctrl-C, a customer in the middle of a dialogue gets a farewell.
     let mut stream = BufReader::new(connect(bot)?);
     heard(&mut stream)?;
     server.interrupt()?;

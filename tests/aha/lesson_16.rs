@@ -1,4 +1,4 @@
-//! Lesson 16: an HTTP client and what servers do to it, and a server and its clients.
+//! Lesson 16: an HTTP client with odd servers, and a server with odd clients.
 
 use http_client::{clients, talk};
 
@@ -24,7 +24,7 @@ fn fetch(args: &[&str]) -> Result<(String, Option<i32>), String> {
     Ok((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code()))
 }
 
-/// A server that reads one request and then does `part`; what the client made of it.
+/// Runs the client against a server that reads one request and then does `part`.
 fn against<F>(part: F) -> Result<(String, Option<i32>), Box<dyn std::error::Error>>
 where
     F: FnOnce(&mut TcpStream) -> io::Result<()> + Send,
@@ -33,8 +33,8 @@ where
     Ok((seen.printed, seen.status))
 }
 
-/// Reads once, or until the time is up. A read with an end to it does not start again by
-/// itself when the machine has slept.
+/// Reads once, or until the time is up. A read with a timeout doesn't restart by itself
+/// when the machine has slept.
 fn read_once(stream: &mut TcpStream, data: &mut [u8]) -> io::Result<usize> {
     loop {
         match stream.read(data) {
@@ -44,7 +44,7 @@ fn read_once(stream: &mut TcpStream, data: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// A server that answers with these bytes and closes.
+/// Runs the client against a server that replies with these bytes and closes.
 fn answered(answer: &[u8]) -> Result<(String, Option<i32>), Box<dyn std::error::Error>> {
     against(|stream| stream.write_all(answer))
 }
@@ -69,7 +69,7 @@ fn a_body_ends_by_its_length_its_chunks_or_the_connection() -> Outcome {
         ("HTTP/1.0 200 OK\r\n\r\nHello", "\nHello\n5 bytes in "),
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "\n(no bytes)\n0 bytes in "),
         ("HTTP/1.1 204 No Content\r\n\r\n", "\n(no bytes)\n0 bytes in "),
-        // More than announced: the rest is not the body.
+        // More than announced: the rest isn't part of the body.
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello, world",
             "\nHello\n5 bytes in ",
@@ -92,20 +92,20 @@ fn a_length_that_is_too_large_is_an_early_end() -> Outcome {
     assert!(printed.contains("in the middle of the head"), "{printed}");
     assert_eq!(status, Some(2));
     let (printed, status) = answered(b"")?;
-    assert!(printed.contains("ended without an answer"), "{printed}");
+    assert!(printed.contains("ended without a response"), "{printed}");
     assert_eq!(status, Some(2));
     Ok(())
 }
 
 #[test]
-fn a_server_that_is_no_web_server_is_found_out() -> Outcome {
+fn a_server_that_is_not_a_web_server_is_noticed() -> Outcome {
     let (printed, status) = answered(b"SSH-2.0-OpenSSH\r\n\r\n")?;
     assert!(
-        printed.contains("not an answer in HTTP/1.1: `SSH-2.0-OpenSSH`"),
+        printed.contains("not a response in HTTP/1.1: `SSH-2.0-OpenSSH`"),
         "{printed}"
     );
     assert_eq!(status, Some(1));
-    // A head without an end does not fill the memory.
+    // A head without an end doesn't fill the memory.
     let (printed, _) = against(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
         loop {
@@ -144,7 +144,7 @@ fn without_the_blank_line_both_ends_wait() -> Outcome {
 }
 
 #[test]
-fn a_url_that_cannot_be_fetched_is_answered_in_words() -> Outcome {
+fn a_url_that_cannot_be_fetched_is_explained_in_words() -> Outcome {
     let (_deaf, deaf) = deaf_port()?;
     for (url, words) in [
         ("https://127.0.0.1/", "does not encrypt"),
@@ -194,7 +194,7 @@ fn an_odd_client_costs_the_web_server_nothing() -> Outcome {
         let stream = connect(addr)?;
         let mut answer = String::new();
         thread::scope(|scope| {
-            scope.spawn(|| (&stream).write_all(sent)); // it may be refused half-way
+            scope.spawn(|| (&stream).write_all(sent)); // might be rejected half-way
             (&stream).read_to_string(&mut answer)
         })?;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
@@ -225,7 +225,7 @@ fn ctrl_c_ends_the_web_server_while_it_sends() -> Outcome {
     let (mut server, addr) = server("16_http_get")?;
     let mut stream = connect(addr)?;
     stream.write_all(b"GET /bytes/10000000000 HTTP/1.0\r\n\r\n")?;
-    stream.read_exact(&mut [0; 1000])?; // it sends, and we read no more
+    stream.read_exact(&mut [0; 1000])?; // it sends, but we don't read any more
     server.interrupt()?;
     assert!(server.status(Instant::now() + DEADLINE)?.success());
     Ok(())
@@ -245,7 +245,7 @@ fn pythons_client_and_ours_see_the_same_page() -> Outcome {
             let (theirs, _) = run(client.args([script, "client", &url]), end)?;
             let theirs = String::from_utf8_lossy(&theirs.stdout);
             let (ours, _) = fetch(&[&url])?;
-            // Two lines have times in them, which differ.
+            // Two lines contain times, which differ.
             let without = |text: &str| {
                 let text =
                     text.rsplit_once(" bytes in ").map(|(text, _)| text.to_owned());

@@ -1,4 +1,4 @@
-//! Lesson 17: sockets that answer at once.
+//! Lesson 17: sockets that never wait.
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -19,7 +19,7 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
-/// The next line that has `words` in it.
+/// The next line that contains `words`.
 fn line_with(server: &mut Program, words: &str) -> Result<String, String> {
     let end = Instant::now() + DEADLINE;
     while let Some(line) = server.line(end)? {
@@ -37,14 +37,14 @@ fn would_block_is_an_answer() -> Outcome {
     let mut data = [0; 10];
     assert!(not_now(&server.read(&mut data)), "nothing has come");
     client.write_all(b"Hello")?;
-    let mut in_vain = 0;
+    let mut wasted = 0;
     let end = Instant::now() + DEADLINE;
     let count = loop {
         match server.read(&mut data) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => in_vain += 1,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wasted += 1,
             result => break result?,
         }
-        assert!(Instant::now() < end, "{in_vain} reads in vain");
+        assert!(Instant::now() < end, "{wasted} reads did nothing");
     };
     assert_eq!(&data[..count], b"Hello");
     assert!(not_now(&server.read(&mut data)), "and nothing more");
@@ -52,7 +52,7 @@ fn would_block_is_an_answer() -> Outcome {
     while not_now(&server.read(&mut data)) {
         assert!(Instant::now() < end, "no end of file");
     }
-    assert_eq!(server.read(&mut data)?, 0, "end of file is another answer");
+    assert_eq!(server.read(&mut data)?, 0, "end of file is another result");
     Ok(())
 }
 
@@ -69,7 +69,7 @@ fn a_large_write_takes_a_part_and_leaves_the_rest() -> Outcome {
         rest = &rest[count..];
     }
     assert!(not_now(&(&client).write(rest)), "there is no room");
-    // As soon as the other end reads, there is room again.
+    // As soon as the other end reads, there is space again.
     thread::scope(|scope| {
         let reader = scope.spawn(|| io::copy(&mut &server, &mut io::sink()));
         let end = Instant::now() + DEADLINE;
@@ -92,7 +92,7 @@ fn a_large_write_takes_a_part_and_leaves_the_rest() -> Outcome {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_blocking_write_takes_all() -> Outcome {
-    let (mut client, server) = connected()?; // with a timeout, and blocking all the same
+    let (mut client, server) = connected()?; // with a timeout, but still blocking
     let reader = thread::spawn(move || io::copy(&mut &server, &mut io::sink()));
     assert_eq!(client.write(&vec![7; MUCH])?, MUCH);
     drop(client);
@@ -113,13 +113,13 @@ fn a_busy_loop_burns_a_processor_and_a_blocking_read_does_not() -> Outcome {
 
     server.set_nonblocking(true)?;
     let before = processor_time();
-    let (mut in_vain, end) = (0, Instant::now() + DEADLINE);
+    let (mut wasted, end) = (0, Instant::now() + DEADLINE);
     while processor_time() - before < some {
         assert!(not_now(&server.read(&mut data)));
-        in_vain += 1;
+        wasted += 1;
         assert!(Instant::now() < end, "the loop got no processor");
     }
-    assert!(in_vain > 100, "{in_vain} reads for nothing in 50 ms of processor time");
+    assert!(wasted > 100, "{wasted} reads for nothing in 50 ms of processor time");
     Ok(())
 }
 
@@ -196,15 +196,15 @@ fn an_odd_client_costs_the_counting_server_nothing() -> Outcome {
 }
 
 #[test]
-fn the_reads_in_vain_are_counted() -> Outcome {
+fn reads_that_did_nothing_are_counted() -> Outcome {
     let (mut program, addr) = server("17_nonblocking")?;
     let mut client = connect(addr)?;
     client.write_all(b"Hello")?;
-    // While nothing comes, the server reads in vain: more often than any note could say.
+    // While nothing comes, the server reads again and again.
     thread::sleep(Duration::from_millis(100));
     drop(client);
-    let line = line_with(&mut program, " in vain")?;
-    let count = line.split(", ").find_map(|part| part.strip_suffix(" in vain"));
+    let line = line_with(&mut program, " did nothing")?;
+    let count = line.split(", ").find_map(|part| part.strip_suffix(" did nothing"));
     let count: u32 = count.ok_or("no number")?.parse()?;
     assert!(count > 10, "{line}");
     Ok(())

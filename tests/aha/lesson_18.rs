@@ -6,14 +6,14 @@ use socket2::SockRef;
 use super::*;
 use crate::course::programs::{python, run};
 
-/// What a socket is ready for, of what is asked; waits `ms` milliseconds at most.
+/// Which of `asked` a socket is ready for; waits at most `ms` milliseconds.
 fn ready(socket: &TcpStream, asked: PollFlags, ms: i64) -> io::Result<PollFlags> {
     let mut sockets = [PollFd::new(socket, asked)];
     poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: ms * 1_000_000 }))?;
     Ok(sockets[0].revents())
 }
 
-/// The same, with all the time that a test has.
+/// The same, for as long as a test can wait.
 fn soon(socket: &TcpStream, asked: PollFlags) -> io::Result<PollFlags> {
     let mut sockets = [PollFd::new(socket, asked)];
     let time = Timespec { tv_sec: DEADLINE.as_secs() as _, tv_nsec: 0 };
@@ -22,7 +22,7 @@ fn soon(socket: &TcpStream, asked: PollFlags) -> io::Result<PollFlags> {
 }
 
 #[test]
-fn a_timeout_is_zero_or_something_or_for_ever() -> Outcome {
+fn a_timeout_is_zero_or_something_or_forever() -> Outcome {
     let (mut client, server) = connected()?;
     assert!(ready(&server, PollFlags::IN, 0)?.is_empty(), "zero: look, and do not wait");
     let begin = Instant::now();
@@ -63,18 +63,18 @@ fn a_full_socket_is_not_ready_for_writing() -> Outcome {
     let (mut client, mut server) = connected()?;
     assert!(ready(&client, PollFlags::OUT, 0)?.contains(PollFlags::OUT));
     client.set_nonblocking(true)?;
-    // What is on its way makes room again when it has arrived: fill until it stays full.
+    // Bytes that arrive leave space behind them, so fill until it stays full.
     while soon_full(&mut client)? {}
     let mut data = vec![0; 1_000_000];
     let end = Instant::now() + DEADLINE;
     while ready(&client, PollFlags::OUT, 0)?.is_empty() && Instant::now() < end {
-        let _ = server.read(&mut data)?; // the other end makes room
+        let _ = server.read(&mut data)?; // the other end makes space
     }
     assert!(ready(&client, PollFlags::OUT, 0)?.contains(PollFlags::OUT));
     Ok(())
 }
 
-/// Writes until there is no room; whether room came back within a moment.
+/// Writes until there is no space. Returns whether space came back within a moment.
 fn soon_full(client: &mut TcpStream) -> io::Result<bool> {
     while client.write(&[0; 65_536]).is_ok() {}
     Ok(!ready(client, PollFlags::OUT, 50)?.is_empty())
@@ -94,7 +94,7 @@ fn an_urgent_byte_is_an_exceptional_condition() -> Outcome {
 }
 
 #[test]
-fn a_silent_client_stops_nobody() -> Outcome {
+fn a_silent_client_delays_no_other() -> Outcome {
     let (_server, addr) = server("18_select")?;
     let _silent = connect(addr)?;
     let mut early = connect(addr)?;
@@ -106,7 +106,7 @@ fn a_silent_client_stops_nobody() -> Outcome {
 }
 
 #[test]
-fn who_does_not_read_stops_nobody_and_gets_all_in_the_end() -> Outcome {
+fn a_stalled_client_delays_no_other_and_gets_everything_later() -> Outcome {
     let (_server, addr) = server("18_select")?;
     let slow = connect(addr)?;
     let message: Vec<u8> = (0..20_000_000_u32).map(|n| (n % 251) as u8).collect();
@@ -115,7 +115,7 @@ fn who_does_not_read_stops_nobody_and_gets_all_in_the_end() -> Outcome {
             (&slow).write_all(&message)?;
             slow.shutdown(Shutdown::Write)
         });
-        // The server has a part of it, cannot send it back, and answers others.
+        // The server has a part of it, can't send it back, and answers the others.
         let mut quick = connect(addr)?;
         for _ in 0..100 {
             assert_eq!(echoed(&mut quick, b"quick")?, b"quick");
@@ -166,10 +166,10 @@ fn the_client_that_is_too_many_waits_until_one_leaves() -> Outcome {
     Ok(())
 }
 
-#[cfg(target_os = "linux")] // `ulimit` is a shell's
+#[cfg(target_os = "linux")] // `ulimit` belongs to the shell
 #[test]
-fn who_has_no_descriptor_left_does_not_spin() -> Outcome {
-    // Three descriptors are the terminal's, one is the listener's: four clients may come.
+fn a_server_out_of_descriptors_does_not_spin() -> Outcome {
+    // Three descriptors are for the terminal, one is for the listener, four for clients.
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 8; exec \"$@\"", "sh"]).arg(example("18_select"));
     let (mut server, addr) =

@@ -7,7 +7,7 @@ use super::*;
 use crate::course::files::{read, root};
 use crate::course::programs::{python, run};
 
-/// The server, of the example and of its Python version.
+/// The example's server, and its Python version.
 fn servers() -> Result<Vec<(Program, SocketAddr)>, String> {
     let mut servers = vec![server("23_your_own")?];
     if let Some(python) = python() {
@@ -23,7 +23,7 @@ fn servers() -> Result<Vec<(Program, SocketAddr)>, String> {
     Ok(servers)
 }
 
-/// Sends all of this, ends its half, and reads all that comes.
+/// Sends these bytes, closes its half, and reads all that comes.
 fn answers(addr: SocketAddr, bytes: &[u8]) -> io::Result<String> {
     let mut client = connect(addr)?;
     client.write_all(bytes)?;
@@ -74,7 +74,7 @@ fn every_odd_line_is_answered() -> Outcome {
 }
 
 #[test]
-fn a_command_may_come_byte_by_byte() -> Outcome {
+fn a_command_can_come_byte_by_byte() -> Outcome {
     for (_server, addr) in servers()? {
         let mut client = connect(addr)?;
         client.set_nodelay(true)?;
@@ -95,7 +95,7 @@ fn half_a_command_is_never_done() -> Outcome {
         assert_eq!(answers(addr, b"SET price 1299\n")?, "OK\n");
         let half = b"SET price 12";
 
-        let mut open = connect(addr)?; // its other half may still come
+        let mut open = connect(addr)?; // its other half might still come
         open.write_all(half)?;
         assert_eq!(answers(addr, half)?, "ERROR the line has no end\n");
 
@@ -107,7 +107,7 @@ fn half_a_command_is_never_done() -> Outcome {
         assert_eq!(answers(addr, b"GET price\n")?, "OK 1299\n");
     }
 
-    // And the server's own end.
+    // When the server stops, too.
     let (mut program, addr) = server("23_your_own")?;
     let mut client = connect(addr)?;
     assert_eq!(echoed_line(&mut client, b"SET price 1299\n")?, "OK\n");
@@ -120,7 +120,7 @@ fn half_a_command_is_never_done() -> Outcome {
     Ok(())
 }
 
-/// Sends a line and reads the one that answers it, byte by byte.
+/// Sends a line and reads the reply, byte by byte.
 fn echoed_line(client: &mut TcpStream, line: &[u8]) -> io::Result<String> {
     client.write_all(line)?;
     let mut answer = Vec::new();
@@ -214,11 +214,11 @@ fn what_it_is_given_never_makes_it_panic() -> Outcome {
     Ok(())
 }
 
-/// A folder outside the course, gone at the end.
+/// A folder outside the course, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty one. Two copies of the course can be tested at the same time.
+    /// An empty folder, so that two copies of the course can be tested at the same time.
     fn new(name: &str) -> io::Result<Self> {
         let course = root().display().to_string().replace(['/', '\\', ':'], "-");
         let folder = Self(env::temp_dir().join(format!("{name}{course}")));
@@ -236,19 +236,19 @@ impl Drop for Folder {
     }
 }
 
-/// Runs Cargo in a folder; what it prints.
+/// Runs Cargo in a folder. Returns whether it succeeded, and what it printed.
 fn cargo(folder: &Path, words: &[&str]) -> Result<(bool, String), String> {
     let mut command =
         Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(words).current_dir(folder).env("CARGO_NET_OFFLINE", "true");
     command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("own"));
-    // The first build of what the library needs, on a busy machine.
+    // On a busy machine, the first build of the library's crates takes long.
     let (output, _) = run(&mut command, Instant::now() + Duration::from_secs(600))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok((output.status.success(), printed))
 }
 
-#[cfg(unix)] // the course is lent by a link
+#[cfg(unix)] // it reaches the course by a link
 #[test]
 fn a_package_of_your_own() -> Outcome {
     let folder = Folder::new("beside")?;
@@ -275,7 +275,7 @@ fn a_package_of_your_own() -> Outcome {
     let manifest = read(&here.join("Cargo.toml"))?;
     assert!(manifest.contains("path = \"../socketserver\""), "{manifest}");
 
-    // The same crates as here, so that nothing has to be fetched.
+    // The same crates as here, so that Cargo has nothing to fetch.
     fs::copy(root().join("Cargo.lock"), here.join("Cargo.lock"))?;
     let program = read(&root().join("examples/23_your_own.rs"))?;
     fs::write(here.join("src/main.rs"), &program)?;

@@ -13,20 +13,20 @@ fn main() -> io::Result<()> {
 fn server(address: &str) -> io::Result<ThreadedServer> {
     ThreadedServer::builder()
         .max_connections(200) // the next client waits in the queue
-        .max_connections_per_address(20) // this one's next client is turned away
-        .session_timeout(Duration::from_secs(3600)) // a whole visit
+        .max_connections_per_address(20) // the address's next client is rejected
+        .session_timeout(Duration::from_secs(3600)) // a whole connection
         .max_line(1000) // bytes
-        .verify_request(|client| client.ip().is_loopback()) // false: turned away
+        .verify_request(|client| client.ip().is_loopback()) // false: rejected
         .handle_error(|client, error| eprintln!("{client}: {error}"))
         .tcp(address, answer)
 }
 
-/// Answers each line. A line that is too long, or no text, costs its sender an answer.
+/// Answers each line, even one that is too long or isn't text.
 fn answer(request: &mut TcpRequest) -> io::Result<()> {
     loop {
-        request.set_deadline(Duration::from_secs(10)); // a whole line, however it drips
+        request.set_deadline(Duration::from_secs(10)); // for a whole line, however slow
         let line = request.next_line();
-        request.set_deadline(None); // it would be for writing, too
+        request.set_deadline(None); // it would apply to writing, too
         match line {
             Ok(Some(line)) => writeln!(request, "you said {line}")?,
             Ok(None) => return Ok(()),
@@ -42,7 +42,7 @@ fn answer(request: &mut TcpRequest) -> io::Result<()> {
 #[cfg(unix)]
 use socketserver::UnixRequest;
 
-/// A Unix server, which has a file's name where others have an address and a port.
+/// A Unix server, which has a file name instead of an address and a port.
 #[cfg(unix)]
 fn unix(path: &std::path::Path) -> io::Result<ThreadedServer<std::path::PathBuf>> {
     // [unix]
@@ -58,7 +58,7 @@ use std::net::Shutdown;
 use super::{Outcome, Read, connect};
 
 #[test]
-fn a_bad_line_costs_its_sender_an_answer() -> Outcome {
+fn a_bad_line_is_answered_and_the_next_one_too() -> Outcome {
     let server = server("127.0.0.1:0")?.spawn()?;
     let mut client = connect(server.local_addr())?;
     for line in [b"x".repeat(1000), b"x".repeat(1001), b"\xff".to_vec(), b"end".to_vec()]
@@ -77,7 +77,7 @@ fn a_bad_line_costs_its_sender_an_answer() -> Outcome {
 }
 
 #[test]
-fn one_address_may_have_twenty_clients() -> Outcome {
+fn one_address_can_have_twenty_clients() -> Outcome {
     let server = server("127.0.0.1:0")?.spawn()?;
     let mut clients = Vec::new();
     for number in 1..=21 {

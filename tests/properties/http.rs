@@ -12,7 +12,7 @@ pub(crate) mod code;
 
 use code::Response;
 use code::body::{Body, read_body};
-use code::error::Refusal;
+use code::error::Rejection;
 use code::head::{Head, MAX_FIRST_LINE, MAX_HEAD};
 use code::request::{Request, read_first_line};
 use code::text::printable;
@@ -320,7 +320,7 @@ fn a_head_without_an_end_is_refused_soon() {
             let mut reader = BufReader::with_capacity(64, endless);
             let first = read_first_line(&mut reader).unwrap().unwrap();
             let error = Request::read(&first, &mut reader).map(drop).unwrap_err();
-            assert!(Refusal::within(&error).is_some(), "{error}");
+            assert!(Rejection::within(&error).is_some(), "{error}");
             assert!(sent.get() <= most, "{} bytes", sent.get());
         }
     }

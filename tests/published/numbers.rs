@@ -102,12 +102,12 @@ fn the_defaults_are_the_same_on_every_page() {
             coming,
             format!("At most {most} clients at once; {silence} of silence; lines of"),
         ),
-        ("src/builder.rs", format!("are open at once: {most} by default")),
-        ("src/builder.rs", format!("may wait to be accepted: {backlog} by default")),
+        ("src/builder.rs", format!("can be open at once: {most} by default")),
+        ("src/builder.rs", format!("can wait to be accepted: {backlog} by default")),
         ("src/builder.rs", format!("{line} by default")),
         ("src/builder.rs", format!("waits for a silent client: {silence} by default")),
         ("src/builder.rs", format!("that does not read: {write} by default")),
-        ("src/builder.rs", format!("may go on after `shutdown()`: {drain} by default")),
+        ("src/builder.rs", format!("can go on after `shutdown()`: {drain} by default")),
     ]);
 }
 
@@ -123,8 +123,8 @@ fn the_number_of_threads_is_the_same_on_every_page() {
             "More than some 16,000 threads of your own".to_owned(),
         ),
         ("lessons/performance.md", "65,530 of them. 16,000 connections".to_owned()),
-        ("src/builder.rs", "some 16,000 for one program".to_owned()),
-        ("src/state/threads.rs", "some 16,000 on Linux".to_owned()),
+        ("src/builder.rs", "about 16,000 threads".to_owned()),
+        ("src/state/threads.rs", "about 16,000 on Linux".to_owned()),
     ]);
 }
 

@@ -23,6 +23,9 @@
 
 #[path = "../../src/address.rs"]
 mod address;
+#[cfg(feature = "tls")]
+#[path = "../../src/certificate.rs"]
+mod certificate;
 #[path = "../../src/state/connections.rs"]
 mod connections;
 #[path = "../../src/error.rs"]

@@ -23,7 +23,7 @@ pub use churn::{marathon, run as churn};
 pub use idle::run as idle;
 pub use request_response::run as request_response;
 pub use stop::run as stop;
-pub use udp::{flood as udp_flood, run as udp, slow as udp_slow};
+pub use udp::{burst as udp_burst, flood as udp_flood, run as udp, slow as udp_slow};
 
 use crate::machine;
 use crate::sample::{Metric, Sample};

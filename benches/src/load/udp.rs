@@ -189,6 +189,34 @@ fn receive_for(sockets: &[Blocking], time: Duration) -> io::Result<Tally> {
     Ok(tally)
 }
 
+/// Measures how many of `count` datagrams come back that are sent all at once, by 16
+/// clients.
+pub fn burst(server: &mut Server, count: usize) -> io::Result<Sample> {
+    let sockets =
+        (0..16).map(|_| connected(server.address)).collect::<io::Result<Vec<_>>>()?;
+    for socket in &sockets {
+        socket2::SockRef::from(socket).set_recv_buffer_size(4 << 20)?; // ours lose none
+    }
+    let mut message = Message::first_of(0);
+    exchange(&sockets[0], &message.bytes())?; // the server is there
+    for socket in sockets.iter().cycle().take(count) {
+        message = message.next();
+        let _ = socket.send(&message.bytes()); // what is lost is lost
+    }
+    let mut served = 0;
+    for (number, socket) in sockets.iter().enumerate() {
+        // Those of the others have come by then.
+        let time = if number == 0 { LOST } else { Duration::from_millis(1) };
+        socket.set_read_timeout(Some(time))?;
+        while socket.recv(&mut [0; Message::SIZE + 1]).is_ok() {
+            served += 1;
+        }
+    }
+    let mut sample = Sample::default();
+    sample.set(Metric::Served, f64::from(served));
+    Ok(sample)
+}
+
 /// Measures what happens behind `count` handlers that take 50 milliseconds each.
 pub fn slow(server: &mut Server, count: usize) -> io::Result<Sample> {
     let sockets =
@@ -198,8 +226,11 @@ pub fn slow(server: &mut Server, count: usize) -> io::Result<Sample> {
     exchange(&other, &message.bytes())?; // the server is there
 
     let begin = Instant::now();
-    for socket in &sockets {
-        socket.send(b"slow")?;
+    for some in sockets.chunks(10) {
+        for socket in some {
+            socket.send(b"slow")?;
+        }
+        thread::sleep(Duration::from_millis(1)); // more at once than the system has space for
     }
     let mut waits = Vec::new();
     for _ in 0..20 {
@@ -209,6 +240,7 @@ pub fn slow(server: &mut Server, count: usize) -> io::Result<Sample> {
         waits.push(begin.elapsed().as_secs_f64() * 1e3);
     }
     for socket in &sockets {
+        socket.set_read_timeout(Some(Duration::from_secs(2)))?; // or it was lost
         receive(socket, b"slow")?;
     }
     let mut sample = Sample::default();

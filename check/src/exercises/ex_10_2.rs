@@ -1,4 +1,4 @@
-//! 10.2: one thread prints, all others send it their lines.
+//! 10.2: one thread prints, and all the others send it their lines.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
     begin: Begin::Lesson,
     promises: &[
         Promise {
-            name: "clients are answered, also beside a silent one",
+            name: "clients get replies, even while another one is silent",
             test: answers,
         },
         Promise { name: "the lines are numbered 1, 2, 3, in this order", test: numbers },
@@ -23,13 +23,13 @@ pub(super) const EXERCISE: Exercise = Exercise {
             test: ends,
         },
         Promise { name: "the printer's last line says how many there were", test: last },
-        Promise { name: "so it is with fifty clients at once", test: fifty },
+        Promise { name: "all this holds for fifty clients at once, too", test: fifty },
     ],
 };
 
 fn think(_: &Got) -> &'static str {
-    "The bytes of each read come back in reverse order, as in the lesson, and no lock is held \
-     meanwhile."
+    "The server sends back the bytes of each read in reverse order, as in the lesson, \
+     and holds no lock meanwhile."
 }
 
 fn visit(server: &Server<'_>) -> Result<(), Broken> {
@@ -44,7 +44,7 @@ fn answers(program: &Program) -> Result<(), Broken> {
     silent.send(b"Hello").expect(b"olleH", think)
 }
 
-/// The lines `line N: ..` of the output, each with what stands where N should.
+/// The lines `line N: ..` of the output.
 fn numbered(lines: &[String]) -> Vec<&str> {
     let number = |line: &'_ String| -> Option<usize> {
         line.strip_prefix("line ")?.split_once(':')?.0.parse().ok()
@@ -52,7 +52,7 @@ fn numbered(lines: &[String]) -> Vec<&str> {
     lines.iter().filter(|line| number(line).is_some()).map(String::as_str).collect()
 }
 
-/// Sees that the numbered lines are 1 to `count`, in this order.
+/// Checks that the numbered lines are 1 to `count`, in this order.
 fn in_order(lines: &[String], count: usize, thought: &str) -> Result<(), Broken> {
     let found = numbered(lines);
     let is_right = |(index, line): (usize, &&str)| {
@@ -76,12 +76,12 @@ fn numbers(program: &Program) -> Result<(), Broken> {
         visit(&server)?;
     }
     server.line(|line| line.starts_with("line 6:"));
-    let thought = "Two lines a client, `connected` and `left`. Only one thread can number them \
-        in the order in which they are printed.";
+    let thought = "There are two lines for each client, `connected` and `left`. Let \
+        one thread both number and print them, so that the order is right.";
     in_order(&server.lines(), 6, thought)
 }
 
-/// Lets so many clients come and leave, all at once, and waits for the server's end.
+/// Lets this many clients connect and leave, all at once, and waits for the server's end.
 fn served(program: &Program, count: usize) -> Result<Vec<String>, Broken> {
     let option = count.to_string();
     let mut server = program.serve(&["--clients", &option])?;
@@ -98,8 +98,8 @@ fn served(program: &Program, count: usize) -> Result<Vec<String>, Broken> {
     match server.end(Duration::from_secs(4)) {
         Some(status) if status.success() => Ok(server.all_lines()),
         ended => Err(Broken::new(
-            "The printer's loop ends when every sender is gone. Is there one that nobody uses \
-             any more, such as the first of all, of which the others are clones?",
+            "The printer's loop ends when every sender is gone. Is one of them still \
+             there without any use, such as the first one, from which you cloned the others?",
         )
         .sent(format!("{count} clients come and leave"))
         .expected("the server ends, with exit status 0")
@@ -118,7 +118,7 @@ fn count_of(lines: &[String], count: usize) -> Result<(), Broken> {
         return Ok(());
     }
     Err(Broken::new(
-        "Who waits for the printer, before `main` returns and ends everything?",
+        "Does `main` wait for the printer, before it returns and ends everything?",
     )
     .sent(format!("{} clients come and leave", count / 2))
     .expected(format!("the last line is {wanted:?}"))
@@ -131,8 +131,8 @@ fn last(program: &Program) -> Result<(), Broken> {
 
 fn fifty(program: &Program) -> Result<(), Broken> {
     let lines = served(program, 50)?;
-    let thought = "Who gives a line its number: the thread that sends it, or the one that prints \
-        it? Between the two, lines can change places.";
+    let thought = "Which thread gives a line its number: the one that sends it, or the \
+        one that prints it? Between the two, the order of lines can change.";
     in_order(&lines, 100, thought)?;
     count_of(&lines, 100)
 }

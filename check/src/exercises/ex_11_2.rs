@@ -10,29 +10,36 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "11_threaded_server",
     begin: Begin::Lesson,
     promises: &[
-        Promise { name: "`?` is answered with the three words used most", test: three },
-        Promise { name: "if there are fewer than three, with those", test: fewer },
+        Promise { name: "the reply to `?` is the three most used words", test: three },
+        Promise {
+            name: "if there are fewer than three words, the reply has those",
+            test: fewer,
+        },
         Promise { name: "The and the are one word", test: case },
         Promise {
-            name: "where two are used as often, the alphabet decides",
+            name: "words with equal counts come in alphabetical order",
             test: ties,
         },
         Promise { name: "all clients count together", test: together },
-        Promise { name: "a last line without an end counts, too", test: unended },
-        Promise { name: "a client that never reads keeps nobody waiting", test: deaf },
+        Promise { name: "a last line without a newline counts, too", test: unended },
+        Promise {
+            name: "a client that never reads doesn't keep the others waiting",
+            test: deaf,
+        },
     ],
 };
 
 fn think(got: &Got) -> &'static str {
     match got.end {
         End::Silence if got.bytes.is_empty() => {
-            "Only `?` is answered, with one line that ends in `\\n`."
+            "The server replies only to `?`, with one line that ends with `\\n`."
         }
         End::Closed | End::Reset => {
-            "Why does the server close? The client goes on talking."
+            "Why does the server close the connection? The client isn't done."
         }
         _ => {
-            "One line for `?`: the most used word first, each with its count, `the 6, sea 3, wind 2`."
+            "The reply to `?` is one line, with the most used word first: `the 6, sea \
+             3, wind 2`."
         }
     }
 }
@@ -48,8 +55,7 @@ fn three(program: &Program) -> Result<(), Broken> {
 fn fewer(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut client = Client::connect(&server)?;
-    let nothing =
-        "Before the first word, the answer is a line with nothing in it: `\\n`.";
+    let nothing = "Before the first word, the reply is an empty line: `\\n`.";
     client.send("?\n").expect("\n", |_| nothing)?;
     client.send("one two one\n?\n").expect("one 2, two 1\n", think)
 }
@@ -66,10 +72,10 @@ fn case(program: &Program) -> Result<(), Broken> {
 fn ties(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut client = Client::connect(&server)?;
-    client.send("f e d c b a h g\n?\n").expect("a 1, b 1, c 1\n", |_| {
-        "A `HashMap` has no order of its own, and another one in each run. Sort by the count, \
-         and then by the word."
-    })
+    client.send("f e d c b a h g\n?\n").expect(
+        "a 1, b 1, c 1\n",
+        |_| "A `HashMap` has no fixed order. Sort by the count, and then by the word.",
+    )
 }
 
 fn together(program: &Program) -> Result<(), Broken> {
@@ -77,21 +83,22 @@ fn together(program: &Program) -> Result<(), Broken> {
     let (mut ada, mut bob) = (Client::connect(&server)?, Client::connect(&server)?);
     ada.send("tea\n?\n").expect("tea 1\n", think)?;
     bob.send("tea\n?\n").expect("tea 2\n", |_| {
-        "Each client has its own count: which field is everybody's, and which is this client's?"
+        "Each client has its own count. Which field do all clients share, and which is \
+         this client's own?"
     })?;
     drop(ada);
     bob.send("?\n")
-        .expect("tea 2\n", |_| "What a client has said counts when it has left, too.")
+        .expect("tea 2\n", |_| "A client's words still count after it has left.")
 }
 
 fn unended(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut ada = Client::connect(&server)?;
     ada.send("tea tea\ntea").end();
-    ada.read(1); // until the server has heard all
+    ada.read(1); // until the server has read everything
     let mut bob = Client::connect(&server)?;
     bob.send("?\n").expect("tea 3\n", |_| {
-        "Another client said \"tea tea\\ntea\" and closed: end of file ends a line as well."
+        "Another client sent \"tea tea\\ntea\" and closed. End of file ends a line, too."
     })
 }
 
@@ -106,11 +113,11 @@ fn deaf(program: &Program) -> Result<(), Broken> {
     if answer.bytes.starts_with(b"tea 3") || answer.bytes.ends_with(b"\n") {
         return Ok(());
     }
-    let thought = "You write while you hold the lock, so one client that doesn't read stops all. \
-        Copy the words out, give the lock back, and write then.";
+    let thought = "You write while you hold the lock, so one client that doesn't read \
+        stops all the others. Copy the words out, free the lock, and only then write.";
     Err(Broken::new(thought)
         .after("One client asks `?` again and again, and never reads. Another one:")
         .sent("\"tea tea tea\\n?\\n\"")
-        .expected("an answer")
+        .expected("a reply")
         .received(answer.to_string()))
 }

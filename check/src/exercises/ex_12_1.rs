@@ -13,31 +13,31 @@ pub(super) const EXERCISE: Exercise = Exercise {
     begin: Begin::Lesson,
     promises: &[
         Promise {
-            name: "the first datagram is not answered, the second is",
+            name: "the first datagram gets no reply, but the second does",
             test: second,
         },
-        Promise { name: "all later ones are, too", test: later },
+        Promise { name: "all later datagrams get a reply, too", test: later },
         Promise { name: "each address has its own first datagram", test: each },
         Promise { name: "an empty datagram counts", test: empty },
     ],
 };
 
-/// A moment in which a wrong answer would come.
+/// Long enough for a wrong reply to come.
 const MOMENT: Duration = Duration::from_millis(300);
 
-/// Sends something, and sees that no answer comes.
+/// Sends something, and checks that no reply comes.
 fn unanswered(peer: &Peer, data: &str) -> Result<(), Broken> {
     let Some(got) = peer.send(data).receive(MOMENT) else { return Ok(()) };
-    Err(Broken::new("The first datagram of an address gets no answer.")
+    Err(Broken::new("The first datagram from an address gets no reply.")
         .sent(format!("{data:?}, the first from this address"))
-        .expected("no answer")
+        .expected("no reply")
         .received(shown(&got)))
 }
 
 fn answered(peer: &Peer, data: &str) -> Result<(), Broken> {
     peer.expect(data, data.to_uppercase(), |_| {
-        "This was not the first datagram of this address. Each datagram has its own clone of \
-         the handler: what do the clones share?"
+        "This was not the first datagram from this address. Each datagram gets its own clone \
+         of the handler. What do the clones share?"
     })
 }
 
@@ -53,8 +53,10 @@ fn later(program: &Program) -> Result<(), Broken> {
     let peer = Peer::new(&server)?;
     unanswered(&peer, "one")?;
     ["two", "three", "four"].iter().try_for_each(|data| {
-        answered(&peer, data)
-            .map_err(|broken| broken.think("Not every other one: all but the first."))
+        answered(&peer, data).map_err(|broken| {
+            broken
+                .think("Reply to all datagrams but the first, not to every second one.")
+        })
     })
 }
 
@@ -63,9 +65,9 @@ fn each(program: &Program) -> Result<(), Broken> {
     let (ada, bob) = (Peer::new(&server)?, Peer::new(&server)?);
     unanswered(&ada, "ada")?;
     unanswered(&bob, "bob").map_err(|broken| {
-        broken
-            .after("Another address had sent one before.")
-            .think("One `bool` for everybody isn't enough: whose first datagram is it?")
+        broken.after("Another address had already sent one.").think(
+            "One `bool` for all addresses isn't enough. Whose first datagram is it?",
+        )
     })?;
     answered(&bob, "bob again")?;
     answered(&ada, "ada again")

@@ -12,20 +12,17 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "12_threaded_udp",
     begin: Begin::Lesson,
     promises: &[
-        Promise { name: "a datagram is answered in upper case", test: datagram },
-        Promise {
-            name: "so is what comes over TCP, on the same port number",
-            test: stream,
-        },
-        Promise { name: "both at the same time", test: both },
-        Promise { name: "one Ctrl-C ends both, and the program", test: one_end },
+        Promise { name: "a datagram comes back in upper case", test: datagram },
+        Promise { name: "so does text over TCP, on the same port number", test: stream },
+        Promise { name: "TCP and UDP work at the same time", test: both },
+        Promise { name: "one Ctrl-C ends both servers, and the program", test: one_end },
     ],
 };
 
 fn datagram(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     Peer::new(&server)?.expect(b" Hello, world\n", b"HELLO, WORLD", |got| match got {
-        None => "Does a UDP socket listen on the port that you print?",
+        None => "Is your UDP socket bound to the port that you print?",
         Some(_) => "As in the lesson: upper case, and no white space at either end.",
     })
 }
@@ -34,8 +31,9 @@ fn stream(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut client = Client::connect(&server).map_err(|broken| {
         broken.think(
-            "No TCP server listens on the number that you print. With `--addr 127.0.0.1:0` each \
-             bind gets a number of its own: bind the second one where the first one is.",
+            "No TCP server listens on the port that you print. With `--addr \
+             127.0.0.1:0`, each bind gets a different port, so bind the second one to \
+             the port of the first one.",
         )
     })?;
     client.send(b"Hello, world\n").expect(
@@ -48,11 +46,12 @@ fn both(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut client = Client::connect(&server)?;
     let peer = Peer::new(&server)?;
-    let thought = |_: Option<&[u8]>| "With a TCP client connected, UDP must go on.";
+    let thought =
+        |_: Option<&[u8]>| "While a TCP client is connected, UDP must still work.";
     peer.expect(b"one", b"ONE", thought)?;
     client
         .send(b"two")
-        .expect(b"TWO", |_| "With datagrams in between, TCP must go on.")?;
+        .expect(b"TWO", |_| "When datagrams come in between, TCP must still work.")?;
     peer.expect(b"three", b"THREE", thought)
 }
 
@@ -65,12 +64,12 @@ fn one_end(program: &Program) -> Result<(), Broken> {
     if ended.is_some_and(|status| status.success()) {
         return Ok(());
     }
-    Err(Broken::new(
-        "Each of the two servers must hear of Ctrl-C, and `main` waits for both.",
-    )
-    .sent("Ctrl-C (an interrupt)")
-    .expected("the program ends, with exit status 0")
-    .received(
-        ended.map_or("it still ran after four seconds".to_owned(), |it| it.to_string()),
-    ))
+    Err(Broken::new("Both servers must stop at Ctrl-C, and `main` must wait for both.")
+        .sent("Ctrl-C (an interrupt)")
+        .expected("the program ends, with exit status 0")
+        .received(
+            ended.map_or("it still ran after four seconds".to_owned(), |it| {
+                it.to_string()
+            }),
+        ))
 }

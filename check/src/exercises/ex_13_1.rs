@@ -1,4 +1,4 @@
-//! 13.1: who looks whether the server stops, and loses what has come.
+//! 13.1: a handler that checks whether the server stops, and loses lines by that.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::{Begin, Exercise, Mistake, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "13.1",
-    title: "asking whether the server stops",
+    title: "checking whether the server stops",
     lesson: "13_graceful_shutdown",
     begin: Begin::Mistake(Mistake {
         line: "while let Some(line) = request.",
@@ -19,16 +19,19 @@ pub(super) const EXERCISE: Exercise = Exercise {
     }),
     promises: &[
         Promise { name: "a line comes back word by word", test: words },
-        Promise { name: "after Ctrl-C, the line in hand is finished", test: in_hand },
         Promise {
-            name: "lines that had arrived before Ctrl-C are answered",
+            name: "after Ctrl-C, the handler finishes the line that it is sending",
+            test: in_hand,
+        },
+        Promise {
+            name: "the handler answers lines that had arrived before Ctrl-C",
             test: arrived,
         },
-        Promise { name: "an idle client holds nobody up", test: idle },
+        Promise { name: "an idle client doesn't delay the end", test: idle },
     ],
 };
 
-/// What a client hears of its lines when Ctrl-C comes after the first word.
+/// Checks what a client receives if Ctrl-C comes after the first word.
 fn heard(
     program: &Program,
     lines: &str,
@@ -55,18 +58,19 @@ fn words(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&["--deadline", "4000"])?;
     let mut client = Client::connect(&server)?;
     client.send("one two\nthree\n").expect("one\ntwo\nthree\n", |_| {
-        "While the server doesn't stop, nothing changes: each word on a line of its own."
+        "As long as the server isn't stopping, each word comes on a line of its own, \
+         as before."
     })
 }
 
 fn in_hand(program: &Program) -> Result<(), Broken> {
-    let thought = "The client has sent a whole line. It is answered to the end.";
+    let thought = "The client sent a whole line, so the handler answers it to the end.";
     heard(program, "one two three four five\n", "two\nthree\nfour\nfive\n", thought)
 }
 
 fn arrived(program: &Program) -> Result<(), Broken> {
-    let thought = "All three lines had arrived when the server was told to stop. What does the \
-        next read return, and who never asks it?";
+    let thought = "All three lines had arrived before Ctrl-C. What would the next read \
+        return, and why does the handler never call it?";
     heard(
         program,
         "one two three four five six\nseven\neight nine\n",
@@ -87,7 +91,8 @@ fn idle(program: &Program) -> Result<(), Broken> {
         return Ok(());
     }
     Err(Broken::new(
-        "When the server stops, a read of an idle client returns the end of file.",
+        "When the server stops, the handler of an idle client reads end of file, and \
+         must end.",
     )
     .sent("\"one\\n\", then nothing; Ctrl-C; the deadline is a minute away")
     .expected("the server ends, with exit status 0")

@@ -1,4 +1,4 @@
-//! 13.2: say that the server stops, and finish the sentence.
+//! 13.2: say that the server is stopping, and finish the sentence.
 
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,25 @@ pub(super) const EXERCISE: Exercise = Exercise {
     promises: &[
         Promise { name: "a sentence comes back word by word", test: words },
         Promise {
-            name: "a client in the middle of a sentence is told that the server stops",
+            name: "a client in the middle of a sentence gets the line `(closing soon)`",
             test: told,
         },
-        Promise { name: "and then hears the rest of it", test: rest },
-        Promise { name: "in its own time: a word each tenth of a second", test: pace },
-        Promise { name: "it is told once, whatever else it has asked for", test: once },
-        Promise { name: "a client between two sentences is told nothing", test: silent },
+        Promise {
+            name: "after that line, it gets the rest of its sentence",
+            test: rest,
+        },
+        Promise {
+            name: "the rest comes as before: a word every tenth of a second",
+            test: pace,
+        },
+        Promise {
+            name: "it gets that line once, even if it sent two sentences",
+            test: once,
+        },
+        Promise {
+            name: "a client between two sentences doesn't get that line",
+            test: silent,
+        },
     ],
 };
 
@@ -33,12 +45,13 @@ fn words(program: &Program) -> Result<(), Broken> {
     let mut client = Client::connect(&server)?;
     let wanted = SENTENCE.replace(' ', "\n") + "\n";
     client.send(format!("{SENTENCE}\n")).expect(wanted, |_| {
-        "While the server doesn't stop, nothing changes: each word on a line of its own."
+        "As long as the server isn't stopping, each word comes on a line of its own, \
+         as before."
     })
 }
 
-/// What a client hears of its lines when Ctrl-C comes after the first word. (On a very busy
-/// machine it may come when all is said, so this is tried three times.)
+/// What a client receives if Ctrl-C comes after the first word. (On a very busy machine,
+/// Ctrl-C might come after the last word, so the check tries three times.)
 struct Heard {
     text: String,
     /// From Ctrl-C to the end.
@@ -80,8 +93,8 @@ fn try_told(program: &Program) -> Result<(), Broken> {
     }
     Err(heard.broken(
         "\"(closing soon)\\n\" among the words",
-        "`thread::sleep` hears nothing. What waits just as long, and ends early when the \
-         server stops?",
+        "`thread::sleep` always waits to its end. What waits for the same time, but \
+         ends early when the server stops?",
     ))
 }
 
@@ -98,8 +111,8 @@ fn try_rest(program: &Program) -> Result<(), Broken> {
         return Ok(());
     }
     Err(heard.broken(
-        "all other words, and the notice among them",
-        "The notice is one line more, not one word less: after it, the sentence goes on.",
+        "all the other words, and the notice among them",
+        "The notice must not replace a word. After it, the sentence goes on.",
     ))
 }
 
@@ -110,7 +123,7 @@ fn pace(program: &Program) -> Result<(), Broken> {
 fn try_pace(program: &Program) -> Result<(), Broken> {
     let heard = one_sentence(program)?;
     let after = heard.text.split_once(NOTICE).map_or("", |(_, after)| after);
-    // The first of these words may come at once; before each other one is a pause.
+    // The first of these words can come at once; before each other one, there is a pause.
     let pauses = after.lines().count().saturating_sub(1) as u32;
     if heard.took >= Duration::from_millis(90) * pauses {
         return Ok(());
@@ -118,10 +131,13 @@ fn try_pace(program: &Program) -> Result<(), Broken> {
     Err(heard
         .broken(
             &format!("{pauses} pauses between the words after the notice"),
-            "When the channel is disconnected, it stays so: every later wait on it ends at once. \
-             After the notice, sleep as before.",
+            "A disconnected channel stays disconnected, so every later wait on it ends \
+             at once. After the notice, sleep as before.",
         )
-        .after(format!("All was said {} ms after Ctrl-C.", heard.took.as_millis())))
+        .after(format!(
+            "Everything had come {} ms after Ctrl-C.",
+            heard.took.as_millis()
+        )))
 }
 
 fn once(program: &Program) -> Result<(), Broken> {
@@ -136,10 +152,16 @@ fn try_once(program: &Program) -> Result<(), Broken> {
     if (count, words) == (1, 7) || !cfg!(unix) {
         return Ok(());
     }
-    Err(Broken::new("Two lines had come before Ctrl-C. Both are answered, and the notice is for both.")
-        .sent("\"one two three four five six\\nseven eight\\n\", and Ctrl-C after the first word")
-        .expected("all words, and the notice once")
-        .received(shown(heard.text.as_bytes())))
+    Err(Broken::new(
+        "Two lines had come before Ctrl-C. Answer both, but send the \
+        notice only once.",
+    )
+    .sent(
+        "\"one two three four five six\\nseven eight\\n\", and Ctrl-C after the \
+            first word",
+    )
+    .expected("all words, and the notice once")
+    .received(shown(heard.text.as_bytes())))
 }
 
 fn silent(program: &Program) -> Result<(), Broken> {
@@ -151,6 +173,6 @@ fn silent(program: &Program) -> Result<(), Broken> {
     }
     client.expect_last(
         "",
-        |_| "Between two lines there is no sentence to finish: just close.",
+        |_| "Between two lines, there is no sentence to finish, so just end the connection.",
     )
 }

@@ -11,29 +11,20 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "14_chat",
     begin: Begin::Lesson,
     promises: &[
+        Promise { name: "the others see `/me waves` as `* ada waves`", test: me },
         Promise {
-            name: "`/me waves` reaches everybody else as `* ada waves`",
-            test: me,
-        },
-        Promise {
-            name: "`/msg bob Hello` reaches bob as `ada whispers: Hello`",
+            name: "bob sees `/msg bob Hello` as `ada whispers: Hello`",
             test: msg,
         },
-        Promise { name: "nobody else hears it, and its speaker neither", test: private },
-        Promise {
-            name: "where there is no such name, the speaker is told",
-            test: ghost,
-        },
-        Promise { name: "one can whisper to oneself", test: oneself },
-        Promise {
-            name: "without a text, both only tell how they are used",
-            test: no_text,
-        },
+        Promise { name: "nobody else sees it, not even its speaker", test: private },
+        Promise { name: "if there is no such name, the speaker is told", test: ghost },
+        Promise { name: "you can whisper to yourself", test: oneself },
+        Promise { name: "without a text, both only say how to use them", test: no_text },
         Promise { name: "/message and /men aren't commands", test: unknown },
     ],
 };
 
-/// Somebody in the room.
+/// A guest in the room.
 struct Guest(Client);
 
 impl Guest {
@@ -50,7 +41,7 @@ impl Guest {
         self
     }
 
-    /// Reads on until a line has these words.
+    /// Reads until a line contains these words.
     fn hears_sometime(&mut self, words: &str) -> Result<(), Broken> {
         for _ in 0..40 {
             let Got { bytes, end } = self.0.line();
@@ -59,7 +50,8 @@ impl Guest {
             }
             if bytes.is_empty() {
                 return Err(Broken::new(
-                    "The room of the lesson goes on as it was: names, joins, lines.",
+                    "Everything else in the room must work as in the lesson: names, \
+                     joins and lines.",
                 )
                 .expected(format!("a line with {words:?}"))
                 .received(Got { bytes, end }.to_string()));
@@ -93,7 +85,7 @@ impl Guest {
     }
 }
 
-/// Ada, Bob and Cem, who have heard of each other.
+/// Ada, Bob and Cem, after each has read the others' names.
 fn room(server: &Server<'_>) -> Result<[Guest; 3], Broken> {
     let mut ada = Guest::enter(server, "ada")?;
     let mut bob = Guest::enter(server, "bob")?;
@@ -106,12 +98,12 @@ fn room(server: &Server<'_>) -> Result<[Guest; 3], Broken> {
 fn me(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let [mut ada, mut bob, mut cem] = room(&server)?;
-    let thought = "Everybody else reads a star, the name and the rest: `* ada waves`.";
+    let thought = "All the others read a star, the name and the rest: `* ada waves`.";
     ada.says("/me waves to all");
     bob.hears("/me waves to all", "* ada waves to all", thought)?;
     cem.hears("/me waves to all", "* ada waves to all", thought)?;
     let thought =
-        "The speaker doesn't hear its own `/me`, just as it doesn't hear its own lines.";
+        "A speaker doesn't see its own `/me`, just as it doesn't see its own lines.";
     bob.says("Hello, ada");
     ada.hears("/me waves to all", "bob: Hello, ada", thought)
 }
@@ -128,14 +120,15 @@ fn private(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let [mut ada, mut bob, mut cem] = room(&server)?;
     ada.says("/msg bob Hello").says("aloud");
-    bob.hears("/msg bob Hello", "ada whispers: Hello", "bob reads it, and only bob.")?;
-    let thought = "The next thing that the others hear is what was said aloud.";
+    bob.hears("/msg bob Hello", "ada whispers: Hello", "Only bob reads it.")?;
+    let thought = "The others don't read the whisper. The next line for them is the \
+        one that ada says aloud.";
     cem.hears("/msg bob Hello", "ada: aloud", thought)?;
     cem.says("aloud, too");
     ada.hears(
         "/msg bob Hello",
         "cem: aloud, too",
-        "ada knows what she has said: no echo.",
+        "ada knows what she said, so she gets no copy of it.",
     )
 }
 
@@ -143,9 +136,9 @@ fn ghost(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let [mut ada, mut bob, _cem] = room(&server)?;
     ada.says("/msg ghost Hello").says("aloud");
-    let thought = "A message that reaches nobody must not vanish in silence.";
+    let thought = "If a message reaches nobody, the speaker must find out.";
     ada.hears("/msg ghost Hello", "-- nobody here is called ghost", thought)?;
-    bob.hears("/msg ghost Hello", "ada: aloud", "Only the speaker hears of it.")
+    bob.hears("/msg ghost Hello", "ada: aloud", "Only the speaker gets that line.")
 }
 
 fn oneself(program: &Program) -> Result<(), Broken> {
@@ -153,15 +146,15 @@ fn oneself(program: &Program) -> Result<(), Broken> {
     let [mut ada, _bob, _cem] = room(&server)?;
     ada.says("/msg ada Hello");
     let thought =
-        "ada is somebody in the room. Does `/msg` take a lock twice, or leave her out?";
+        "ada is in the room, too. Does `/msg` take a lock twice, or leave her out?";
     ada.hears("/msg ada Hello", "ada whispers: Hello", thought)
 }
 
 fn no_text(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let [mut ada, mut bob, _cem] = room(&server)?;
-    let thought =
-        "Without a text there is nothing to say. Tell the speaker, and nobody else.";
+    let thought = "Without a text, there is nothing to pass on. Say so to the speaker, \
+        and to nobody else.";
     for line in ["/me", "/me  ", "/msg", "/msg bob", "/msg bob  "] {
         ada.says(line).is_told(line, "-- ", thought)?;
     }

@@ -18,23 +18,26 @@ pub(super) const EXERCISE: Exercise = Exercise {
     begin: Begin::Lesson,
     promises: &[
         Promise { name: "9 is under 10", test: under },
-        Promise { name: "10 is not, nor is 1000", test: from },
+        Promise { name: "10 and 1000 are not under 10", test: from },
         Promise { name: "0 and a billion are numbers, too", test: extremes },
-        Promise { name: "a number may stand among other words", test: among },
+        Promise { name: "a number can be among other words", test: among },
         Promise {
             name: "what is not a number is nonsense, and the bot asks again",
             test: nonsense,
         },
-        Promise { name: "words and ranges may stand in one step", test: mixed },
+        Promise { name: "a step can have both words and ranges", test: mixed },
         Promise {
             name: "a number in a gap is nonsense, and a gap isn't a mistake",
             test: gap,
         },
         Promise {
-            name: "`under ten` is a mistake, and its line is named",
+            name: "the server reports `under ten` as a mistake, with its line",
             test: not_a_number,
         },
-        Promise { name: "two ranges that overlap are one, too", test: overlap },
+        Promise {
+            name: "the server reports two ranges that overlap, too",
+            test: overlap,
+        },
     ],
 };
 
@@ -69,8 +72,8 @@ impl Drop for Dialogue {
     }
 }
 
-/// Says these answers, one after the other. All but the last are nonsense, and the last one
-/// leads to the step that says `end`.
+/// Gives these answers, one after the other. All but the last are nonsense, and the last
+/// one leads to the step that says `end`.
 fn talk(
     program: &Program,
     answers: &str,
@@ -122,43 +125,44 @@ fn under(program: &Program) -> Result<(), Broken> {
 
 fn from(program: &Program) -> Result<(), Broken> {
     for number in ["10", "1000"] {
-        let thought =
-            "`from 10` fits 10 and each number above, and `under 10` doesn't fit 10.";
+        let thought = "`from 10` matches 10 and each number above it, and `under 10` \
+            doesn't match 10.";
         talk(program, SPEED, &[number], "That is fine.", thought)?;
     }
     Ok(())
 }
 
 fn extremes(program: &Program) -> Result<(), Broken> {
-    let thought =
-        "The exercise allows whole numbers from 0 to a billion: which type holds them?";
+    let thought = "The exercise allows whole numbers from 0 to a billion. Which type \
+        can hold them?";
     talk(program, SPEED, &["0"], "That is slow.", thought)?;
     talk(program, SPEED, &["1000000000"], "That is fine.", thought)
 }
 
 fn among(program: &Program) -> Result<(), Broken> {
-    let thought = "The answer is taken apart into words, and one of them is a number.";
+    let thought = "Split the answer into words. One of them is a number.";
     talk(program, SPEED, &["it is 8, I think"], "That is slow.", thought)
 }
 
 fn nonsense(program: &Program) -> Result<(), Broken> {
-    let thought = "What fits no answer is nonsense: the bot asks again, and takes the next answer.";
+    let thought = "An answer that matches nothing is nonsense. The bot asks again, and \
+        takes the next answer.";
     talk(program, SPEED, &["banana", "12"], "That is fine.", thought)?;
-    let thought =
-        "8 and 80 lead to different steps, so the bot can't know which is meant.";
+    let thought = "8 and 80 lead to different steps, so the bot can't know which one \
+        the customer means.";
     talk(program, SPEED, &["8 or 80", "8"], "That is slow.", thought)
 }
 
 fn mixed(program: &Program) -> Result<(), Broken> {
     let answers = "- unknown, never: slow\n- from 10: fine\n";
-    let thought = "A step may have words and ranges: try both.";
+    let thought = "A step can have words and ranges, so try both.";
     talk(program, answers, &["never"], "That is slow.", thought)?;
     talk(program, answers, &["11"], "That is fine.", thought)
 }
 
 fn gap(program: &Program) -> Result<(), Broken> {
     let answers = "- under 10: slow\n- from 20: fine\n";
-    let thought = "15 fits neither: it is nonsense, as `banana` is.";
+    let thought = "15 matches neither range, so it is nonsense, like `banana`.";
     talk(program, answers, &["15", "20"], "That is fine.", thought)
 }
 
@@ -180,19 +184,20 @@ fn refused(
     }
     let end = ran.status.map_or("it serves".to_owned(), |status| status.to_string());
     Err(Broken::new(thought)
-        .after(format!("A step, whose answers begin in line 3: {answers:?}"))
+        .after(format!("A step whose answers begin in line 3: {answers:?}"))
         .sent("serve --addr 127.0.0.1:0 --dialogue FILE")
         .expected(format!("it ends with an error that says {wanted:?}"))
         .received(format!("{end}; it printed {}", shown(said.as_bytes()))))
 }
 
 fn not_a_number(program: &Program) -> Result<(), Broken> {
-    let thought = "`ten` isn't a number. Whoever wrote it wants to know where.";
+    let thought =
+        "`ten` isn't a number. Tell the author of the file in which line it is.";
     refused(program, "- from 10: fine\n- under ten: slow\n", 4, thought)
 }
 
 fn overlap(program: &Program) -> Result<(), Broken> {
-    let thought = "Some number fits both ranges: which step would come next?";
+    let thought = "Some number matches both ranges. Which step would come next?";
     refused(program, "- under 10: slow\n- from 5: fine\n", 4, thought)?;
     refused(program, "- from 10: fine\n- from 20: slow\n", 4, thought)?;
     refused(program, "- never: slow\n- under 5: fine\n- under 10: slow\n", 5, thought)

@@ -1,4 +1,4 @@
-//! 15.3: a bot of one's own.
+//! 15.3: a bot of your own.
 
 use std::io::Write;
 use std::time::Duration;
@@ -21,15 +21,21 @@ pub(super) const EXERCISE: Exercise = Exercise {
             test: nonsense,
         },
         Promise {
-            name: "10 MB without an end of line cost nobody anything",
+            name: "10 MB without a newline don't disturb the others",
             test: endless,
         },
-        Promise { name: "nor do bytes that are not text", test: not_text },
+        Promise {
+            name: "bytes that are not text don't disturb the others",
+            test: not_text,
+        },
         Promise {
             name: "on UDP, on the same port, the first datagram opens the dialogue",
             test: udp,
         },
-        Promise { name: "each address has a dialogue of its own", test: addresses },
+        Promise {
+            name: "on UDP, each address has a dialogue of its own",
+            test: addresses,
+        },
         Promise { name: "Ctrl-C ends a dialogue, and the program", test: end },
     ],
 };
@@ -50,7 +56,7 @@ fn opening(server: &Server<'_>) -> Result<Vec<u8>, Broken> {
         return Ok(got.bytes);
     }
     Err(Broken::new(
-        "A customer connects and says nothing. The bot asks its first question.",
+        "A customer connects and sends nothing. The bot must ask its first question.",
     )
     .expected("a question, and an open connection")
     .received(got.to_string()))
@@ -68,7 +74,7 @@ fn goes_on(
         return Ok(());
     }
     Err(Broken::new(thought)
-        .after(format!("{after} Then a new one:"))
+        .after(format!("{after} Then a new customer:"))
         .expected(shown(question))
         .received(got.to_string()))
 }
@@ -82,8 +88,8 @@ fn own(program: &Program) -> Result<(), Broken> {
     let question = opening(&server)?;
     let mut ada = Client::connect(&server)?;
     says(&mut ada);
-    let thought = "Where does the state live: in the handler's own field, or in something that \
-        all share? And does one customer wait for another?";
+    let thought = "Where is the state: in the handler's own field, or in something that all \
+        handlers share? And does one customer wait for another?";
     goes_on(
         &server,
         &question,
@@ -104,7 +110,8 @@ fn nonsense(program: &Program) -> Result<(), Broken> {
         let got = says(&mut client);
         if got.bytes.is_empty() || got.end != End::Silence {
             return Err(Broken::new(
-                "An answer that fits nothing isn't the end: the bot asks again.",
+                "An answer that matches nothing doesn't end the dialogue. The bot asks \
+                 again.",
             )
             .sent("\"banana\\n\"")
             .expected("some words, and an open connection")
@@ -122,13 +129,8 @@ fn endless(program: &Program) -> Result<(), Broken> {
         let _ = stream.set_write_timeout(Some(Duration::from_millis(300)));
         let _ = stream.write_all(&vec![b'x'; 10_000_000]); // as much as the bot takes
     }
-    let thought = "Others go on, whatever one customer sends.";
-    goes_on(
-        &server,
-        &question,
-        "One customer sent 10 MB without an end of line.",
-        thought,
-    )
+    let thought = "Whatever one customer sends, the others must get their replies.";
+    goes_on(&server, &question, "One customer sent 10 MB without a newline.", thought)
 }
 
 fn not_text(program: &Program) -> Result<(), Broken> {
@@ -138,7 +140,7 @@ fn not_text(program: &Program) -> Result<(), Broken> {
     says(&mut odd);
     odd.send(b"\xff\xfe\n");
     says(&mut odd);
-    let thought = "Others go on, whatever one customer sends.";
+    let thought = "Whatever one customer sends, the others must get their replies.";
     goes_on(
         &server,
         &question,
@@ -155,13 +157,14 @@ fn datagram(peer: &Peer, sent: &str, thought: &str) -> Result<Vec<u8>, Broken> {
     peer.send(sent).receive(PATIENCE).filter(|it| !it.is_empty()).ok_or_else(|| {
         Broken::new(thought)
             .sent(format!("{sent:?}, a datagram"))
-            .expected("an answer")
+            .expected("a reply")
             .received("nothing for four seconds")
     })
 }
 
-const NO_UDP: &str = "Does a UDP server listen on the port number that you print? With port 0, \
-    each bind gets a number of its own: bind the second where the first one is.";
+const NO_UDP: &str = "Is your UDP server bound to the port that you print? With port \
+    0, each bind gets a different port, so bind the second server to the port of the \
+    first one.";
 
 fn udp(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
@@ -171,7 +174,7 @@ fn udp(program: &Program) -> Result<(), Broken> {
         return Ok(());
     }
     Err(Broken::new(
-        "It is the same dialogue on TCP and on UDP, and it begins with the same words.",
+        "The dialogue is the same on TCP and on UDP, so it must begin with the same words.",
     )
     .sent("\"hello\", a datagram, the first one from this address")
     .expected(shown(&question))
@@ -186,9 +189,9 @@ fn addresses(program: &Program) -> Result<(), Broken> {
     let got = datagram(&bob, "hello", NO_UDP)?;
     if got != question {
         return Err(Broken::new(
-            "Each datagram has its own handler. What is remembered, and by what?",
+            "Each datagram gets its own handler. What must remember the dialogue?",
         )
-        .after("One address has opened a dialogue. Another one:")
+        .after("One address has opened a dialogue. Another address:")
         .sent("\"hello\", a datagram, the first one from this address")
         .expected(shown(&question))
         .received(shown(&got)));
@@ -199,8 +202,8 @@ fn addresses(program: &Program) -> Result<(), Broken> {
             "The bot has forgotten that this address is in a dialogue.",
         )
         .sent("\"hello\", then \"banana\", two datagrams from one address")
-        .expected("words that say that banana isn't an answer")
-        .received("the first question, as if nothing had been said"));
+        .expected("a text that says that banana isn't an answer")
+        .received("the first question again"));
     }
     Ok(())
 }
@@ -218,7 +221,7 @@ fn end(program: &Program) -> Result<(), Broken> {
         return Ok(());
     }
     let ended = ended.map_or("the program still ran".to_owned(), |it| it.to_string());
-    Err(Broken::new("Both servers must hear of Ctrl-C, and `main` waits for both.")
+    Err(Broken::new("Both servers must stop at Ctrl-C, and `main` must wait for both.")
         .sent("Ctrl-C, in the middle of a dialogue on TCP")
         .expected("the connection ends, and the program too, with exit status 0")
         .received(format!("{got}; {ended}")))

@@ -11,21 +11,24 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "16_http_get",
     begin: Begin::Lesson,
     promises: &[
-        Promise { name: "`bytes=6-9` is answered with four bytes", test: four },
-        Promise { name: "`bytes=6-` is answered with the rest", test: rest },
-        Promise { name: "`bytes=-6` is answered with the last six", test: last },
-        Promise { name: "if it asks for too much, with what there is", test: too_much },
-        Promise { name: "if nothing is there, with 416", test: nothing },
+        Promise { name: "for `bytes=6-9`, the server sends four bytes", test: four },
+        Promise { name: "for `bytes=6-`, it sends the rest", test: rest },
+        Promise { name: "for `bytes=-6`, it sends the last six bytes", test: last },
         Promise {
-            name: "what is not understood is answered as if it were not there",
-            test: ignored,
+            name: "if the range is too long, it sends the bytes that exist",
+            test: too_much,
         },
-        Promise { name: "without Range, nothing has changed", test: without },
-        Promise { name: "nor for HEAD and for other pages", test: others },
+        Promise {
+            name: "if none of the bytes exist, it sends status 416",
+            test: nothing,
+        },
+        Promise { name: "it ignores a range that it doesn't understand", test: ignored },
+        Promise { name: "without Range, nothing changes", test: without },
+        Promise { name: "for HEAD and for other pages, nothing changes", test: others },
     ],
 };
 
-/// An answer, taken apart.
+/// A response, taken apart.
 struct Answer {
     status: String,
     headers: Vec<(String, String)>,
@@ -62,11 +65,11 @@ fn ask(server: &Server<'_>, line: &str, ranges: &[&str]) -> Result<Answer, Broke
     let end = got.bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let Some(end) = end.filter(|_| got.end == End::Closed) else {
         return Err(Broken::new(
-            "Each request is answered with a head and a body, and then the \
-            server closes, as in the lesson.",
+            "To each request, the server sends a head and a body, and then closes \
+            the connection, as in the lesson.",
         )
         .sent(format!("{line}, {ranges:?}"))
-        .expected("an answer, then end of file")
+        .expected("a response, then end of file")
         .received(got.to_string()));
     };
     let head = String::from_utf8_lossy(&got.bytes[..end]).into_owned();
@@ -91,7 +94,7 @@ fn page(server: &Server<'_>) -> Result<Vec<u8>, Broken> {
         return Ok(answer.body);
     }
     Err(Broken::new(
-        "Without a Range header, the first page comes whole, as in the lesson.",
+        "Without a Range header, the server sends the whole first page, as in the lesson.",
     )
     .sent("GET /")
     .expected("status 200, and the page")
@@ -128,8 +131,8 @@ fn part(
 fn four(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let page = page(&server)?;
-    let thought = "Both ends count, and the first byte is number 0: 6 to 9 are four bytes. The \
-        head tells which ones they are.";
+    let thought = "Both ends of the range are included, and the first byte is number \
+        0, so 6-9 means four bytes. The head says which ones they are.";
     part(&server, "bytes=6-9", &page, (6, 9), thought)?;
     part(&server, "bytes=0-0", &page, (0, 0), thought)
 }
@@ -138,7 +141,8 @@ fn rest(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let page = page(&server)?;
     let last = page.len() - 1;
-    let thought = "Without a last byte, it is the last one of the page: N-1.";
+    let thought =
+        "Without a last byte, the range goes to the end of the page, byte N-1.";
     part(&server, "bytes=6-", &page, (6, last), thought)?;
     part(&server, &format!("bytes={last}-"), &page, (last, last), thought)
 }
@@ -146,7 +150,8 @@ fn rest(program: &Program) -> Result<(), Broken> {
 fn last(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let page = page(&server)?;
-    let thought = "Without a first byte, the number counts from the end: the last six.";
+    let thought = "Without a first byte, the number counts from the end, so these are \
+        the last six bytes.";
     part(&server, "bytes=-6", &page, (page.len() - 6, page.len() - 1), thought)
 }
 
@@ -154,7 +159,8 @@ fn too_much(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let page = page(&server)?;
     let last = page.len() - 1;
-    let thought = "A client may ask for more than there is: it gets what there is.";
+    let thought =
+        "A client can ask for more bytes than there are. It gets those that exist.";
     part(&server, "bytes=6-999999", &page, (6, last), thought)?;
     part(&server, "bytes=-999999", &page, (0, last), thought)
 }
@@ -167,9 +173,13 @@ fn nothing(program: &Program) -> Result<(), Broken> {
         let answer = ask(&server, "GET /", &[range])?;
         if answer.status != "416" || answer.header("Content-Range") != wanted {
             return Err(Broken::new(
-                "No byte of the page is asked for. Byte N doesn't exist: the last one is N-1.",
+                "The range contains no byte of the page. Byte N doesn't exist: the \
+                 last one is N-1.",
             )
-            .sent(format!("GET / with Range: {range} (the page has {} bytes)", page.len()))
+            .sent(format!(
+                "GET / with Range: {range} (the page has {} bytes)",
+                page.len()
+            ))
             .expected(format!("status 416, Content-Range: {wanted}"))
             .received(answer.shown()));
         }
@@ -193,8 +203,8 @@ fn ignored(program: &Program) -> Result<(), Broken> {
         let answer = ask(&server, "GET /", ranges)?;
         if answer.status != "200" || answer.body != page {
             return Err(Broken::new(
-                "What the server doesn't understand it must not answer with a guess. (Rust's \
-                 `parse` takes a plus sign, and it refuses other things with an error.)",
+                "If the server doesn't understand a range, it must not guess. (Rust's \
+                 `parse` accepts a plus sign, and returns an error for other things.)",
             )
             .sent(format!("GET / with Range: {}", ranges.join(" and Range: ")))
             .expected("status 200, and the whole page")
@@ -204,7 +214,7 @@ fn ignored(program: &Program) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The same answer as without a range, but for the parts that change by themselves.
+/// Checks that a range changes nothing (but the date).
 fn unchanged(server: &Server<'_>, line: &str) -> Result<(), Broken> {
     let before = ask(server, line, &[])?;
     let after = ask(server, line, &["bytes=6-9"])?;
@@ -215,7 +225,7 @@ fn unchanged(server: &Server<'_>, line: &str) -> Result<(), Broken> {
     if same {
         return Ok(());
     }
-    Err(Broken::new("Only a `GET` of the first page is answered in parts.")
+    Err(Broken::new("Only for a `GET` of the first page, the server sends a part.")
         .sent(format!("{line} with Range: bytes=6-9"))
         .expected(before.shown())
         .received(after.shown()))
@@ -230,7 +240,7 @@ fn without(program: &Program) -> Result<(), Broken> {
     {
         return Ok(());
     }
-    Err(Broken::new("Content-Range is for parts.")
+    Err(Broken::new("Content-Range is only for a part of a page.")
         .sent("GET /")
         .expected(format!("Content-Length: {}, and no Content-Range", page.len()))
         .received(answer.shown()))

@@ -15,23 +15,23 @@ pub(super) const EXERCISE: Exercise = Exercise {
     begin: Begin::Lesson,
     promises: &[
         Promise {
-            name: "one client is served, without waiting for a second",
+            name: "the server serves one client without waiting for a second one",
             test: one,
         },
-        Promise { name: "a silent client stops nobody", test: silent },
+        Promise { name: "a silent client doesn't stop the others", test: silent },
         Promise {
-            name: "in the end, the silent one is served as well",
+            name: "when the silent one sends something, it is served as well",
             test: in_the_end,
         },
         Promise {
-            name: "a client that leaves in the middle costs nobody else anything",
+            name: "a client that leaves in the middle doesn't disturb the others",
             test: reset,
         },
-        Promise { name: "ten clients at once, one of them dripping", test: ten },
+        Promise { name: "it serves ten clients and a slow one at once", test: ten },
     ],
 };
 
-/// Waits until the server says of one client that so many bytes came.
+/// Waits until the server says that this many bytes came from a client.
 fn came(server: &Server<'_>, count: usize, thought: &str) -> Result<(), Broken> {
     let wanted = format!("{count} bytes came");
     if server.line(|line| line.trim() == wanted).is_some() {
@@ -54,7 +54,7 @@ fn sends(server: &Server<'_>, count: usize) -> Result<Client, Broken> {
 fn one(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let _client = sends(&server, 100_000)?;
-    let thought = "Nobody else is connected. Does `accept` wait for a second client?";
+    let thought = "No other client is connected. Does `accept` wait for a second one?";
     came(&server, 100_000, thought)
 }
 
@@ -62,8 +62,8 @@ fn silent(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let _silent = Client::connect(&server)?;
     let _client = sends(&server, 300_000)?;
-    let thought = "The first client is connected and says nothing. Where do you stay with it, \
-        while the second one sends?";
+    let thought = "The first client is connected and sends nothing. Where do you wait \
+        for it, while the second one sends?";
     came(&server, 300_000, thought)
 }
 
@@ -71,12 +71,12 @@ fn in_the_end(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut silent = Client::connect(&server)?;
     let _client = sends(&server, 3000)?;
-    came(&server, 3000, "A client that says nothing stops nobody.")?;
+    came(&server, 3000, "A client that sends nothing must not stop the others.")?;
     silent.send(b"Hello").end();
     came(
         &server,
         5,
-        "The first client has waited, and now it talks. Is it still in your list?",
+        "The first client was silent, and now it sends something. Is it still in your list?",
     )
 }
 
@@ -87,22 +87,22 @@ fn reset(program: &Program) -> Result<(), Broken> {
     client.send(vec![b'x'; 1000]);
     drop(client);
     silent.send(b"Hello, world").end();
-    let thought =
-        "Another client has left. Which part of your loop ends for all, when one ends?";
+    let thought = "Another client left. Does one client's error end your whole loop?";
     came(&server, 12, thought)
 }
 
 fn ten(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
-    let mut dripper = Client::connect(&server)?;
+    let mut slow = Client::connect(&server)?;
     let mut clients = Vec::new();
     for index in 0..10 {
         clients.push(sends(&server, 10_000 + index)?);
-        dripper.send(b"x");
+        slow.send(b"x");
         thread::sleep(Duration::from_millis(20));
     }
-    let thought = "Ten clients send, and one drips. Who is left out of your round?";
+    let thought = "Ten clients send, and another sends a byte now and then. Which one \
+        does your loop leave out?";
     (0..10).try_for_each(|index| came(&server, 10_000 + index, thought))?;
-    dripper.end();
+    slow.end();
     came(&server, 10, thought)
 }

@@ -1,4 +1,4 @@
-//! 18.2: send silent clients away.
+//! 18.2: disconnect silent clients.
 
 use std::fs;
 use std::thread;
@@ -11,22 +11,25 @@ use crate::{Begin, Exercise, Promise, one_of_three};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "18.2",
-    title: "send silent clients away",
+    title: "disconnect silent clients",
     lesson: "18_select",
     begin: Begin::Lesson,
     promises: &[
         Promise { name: "what a client sends comes back", test: echo },
         Promise {
-            name: "a silent client is sent away, though nobody else comes",
+            name: "a silent client is disconnected, even if nothing else happens",
             test: silent,
         },
         Promise { name: "a client that goes on talking can stay", test: talks },
         Promise {
-            name: "the talk of one does not prolong the silence of another",
+            name: "a client that talks doesn't give a silent one more time",
             test: beside,
         },
-        Promise { name: "each one at its own time", test: each },
-        Promise { name: "one that never reads says nothing, either", test: deaf },
+        Promise {
+            name: "each silent client is disconnected at its own time",
+            test: each,
+        },
+        Promise { name: "a client that never reads counts as silent, too", test: deaf },
         Promise { name: "the server sleeps while it waits", test: sleeps },
     ],
 };
@@ -34,9 +37,10 @@ pub(super) const EXERCISE: Exercise = Exercise {
 fn think(got: &Got) -> &'static str {
     match got.end {
         End::Closed | End::Reset => {
-            "This client was not silent for so long. When was it heard last, and who notes that?"
+            "This client wasn't silent for that long. When did it last send something, \
+             and where do you note that?"
         }
-        _ => "What a client sends comes back as it is.",
+        _ => "What a client sends comes back unchanged.",
     }
 }
 
@@ -56,8 +60,8 @@ fn is_sent_away(client: &mut Client, what: &str, thought: &str) -> Result<(), Br
         .received(got.to_string()))
 }
 
-const ASLEEP: &str = "Nobody wakes the server. How long may `poll` sleep, if the first client \
-    is due in half a second?";
+const ASLEEP: &str = "Nothing wakes the server. How long can `poll` sleep, if a \
+    client's time is over in half a second?";
 
 fn echo(program: &Program) -> Result<(), Broken> {
     let server = serve(program, "5000")?;
@@ -78,7 +82,7 @@ fn each(program: &Program) -> Result<(), Broken> {
     one_of_three(|| two(program))
 }
 
-/// The first is due 600 ms before the second.
+/// The first one's time is over 600 ms before the second one's.
 fn two(program: &Program) -> Result<(), Broken> {
     let server = serve(program, "1000")?;
     let mut first = Client::connect(&server)?;
@@ -87,15 +91,19 @@ fn two(program: &Program) -> Result<(), Broken> {
     let thought = "Which of the clients does the timeout of `poll` wait for?";
     is_sent_away(&mut first, "two clients say nothing", thought)?;
     let still_here = second.send(b"Hello").expect(b"Hello", |_| {
-        "The second one came later, so it is due later. Who is sent away, when the first is due?"
+        "The second client came later, so it has more time left. Which clients do you \
+         disconnect?"
     });
     still_here.map_err(|broken| {
-        broken.after("serve --idle 1000; the first client was sent away, the second came 600 ms later:")
+        broken.after(
+            "serve --idle 1000; the first client was disconnected, the second \
+            came 600 ms later:",
+        )
     })?;
     is_sent_away(&mut second, "two clients say nothing", thought)
 }
 
-/// Says something every fifth of a second, for longer than a silent client may stay.
+/// Sends something every fifth of a second, for longer than a silent client can stay.
 fn goes_on_talking(client: &mut Client) -> Result<(), Broken> {
     for _ in 0..9 {
         client.send(b"Hello").expect(b"Hello", think)?;
@@ -130,8 +138,8 @@ fn beside(program: &Program) -> Result<(), Broken> {
             thread::sleep(Duration::from_millis(100));
         }
     });
-    let thought = "`poll` returns early whenever the other one talks. Who is overdue is looked \
-        at after every turn, not only when the timeout is over.";
+    let thought = "`poll` returns early whenever the other client talks. Look for overdue \
+        clients after every turn, not only when the timeout is over.";
     let what = "one client talks all the time, another says nothing";
     let outcome = is_sent_away(&mut silent, what, thought);
     talker.end();
@@ -144,7 +152,7 @@ fn deaf(program: &Program) -> Result<(), Broken> {
     let server = serve(program, "500")?;
     let mut deaf = Client::connect(&server)?;
     deaf.flood(&[b'x'; 64 * 1024]);
-    // On a busy machine, the server may take more than a moment to have read all that fits.
+    // On a busy machine, the server might need more than a moment to read all that fits.
     for _ in 0..3 {
         thread::sleep(Duration::from_millis(700));
         if deaf.is_closed() {
@@ -152,8 +160,8 @@ fn deaf(program: &Program) -> Result<(), Broken> {
         }
     }
     Err(Broken::new(
-        "You have stopped reading from it, because it doesn't read. So you hear nothing of it, \
-         and it must go like the others.",
+        "You stopped reading from this client, because it doesn't read. So its bytes \
+         no longer arrive, and you must disconnect it like any silent client.",
     )
     .sent("serve --idle 500; a client sends as much as it can, and reads nothing")
     .expected("the server closes the connection")
@@ -172,10 +180,12 @@ fn sleeps(program: &Program) -> Result<(), Broken> {
         }
         if awake > 10 {
             return Err(Broken::new(
-                "It asks again and again. A timeout of zero is `do not wait`; without a client, \
-                 there is nothing to wait for but the listener.",
+                "It asks again and again. A timeout of zero means `don't wait`; \
+                 without clients, there is only the listener to wait for.",
             )
-            .sent(format!("serve --idle 30000, with {clients} client(s) that say nothing"))
+            .sent(format!(
+                "serve --idle 30000, with {clients} client(s) that say nothing"
+            ))
             .expected("it sleeps")
             .received(format!("looked at 20 times, it was awake {awake} times")));
         }
@@ -183,7 +193,7 @@ fn sleeps(program: &Program) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Whether a process runs, or wants to, where Linux tells it. (How much processor time it
+/// Whether a process runs or wants to run, if this is Linux. (How much processor time it
 /// gets depends on what else the machine does.)
 fn is_awake(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -11,23 +11,26 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "23_your_own",
     begin: Begin::Lesson,
     promises: &[
-        Promise { name: "a message is a length and so many bytes", test: words },
+        Promise { name: "a message is a length, and then that many bytes", test: words },
         Promise { name: "a value can be any bytes, or none", test: values },
-        Promise { name: "it doesn't matter how the bytes come", test: pieces },
+        Promise { name: "it doesn't matter how the bytes arrive", test: pieces },
         Promise {
-            name: "what isn't a command is answered, and the next one is read",
+            name: "the reply to a bad command is an error, and the next one is read",
             test: errors,
         },
         Promise { name: "a message can have 1024 bytes", test: full },
         Promise {
-            name: "a longer one is refused at once, and the connection closed",
+            name: "a longer one is rejected at once, and the connection closed",
             test: too_long,
         },
         Promise {
-            name: "a client that says `that was all` gets all answers, and no reset",
+            name: "a client that closes its half gets all replies, and no reset",
             test: ended,
         },
-        Promise { name: "a message that breaks off isn't done", test: broken_off },
+        Promise {
+            name: "a command that isn't complete has no effect",
+            test: broken_off,
+        },
     ],
 };
 
@@ -41,12 +44,12 @@ fn messages(commands: &[&[u8]]) -> Vec<u8> {
     commands.iter().flat_map(|command| message(command)).collect()
 }
 
-/// A message as a learner reads it.
+/// A message in words, for a learner.
 fn in_words(bytes: &[u8]) -> String {
     format!("a message of {} byte(s): {}", bytes.len(), shown(bytes))
 }
 
-/// What an answer must be.
+/// What a reply must be.
 enum Wanted<'a> {
     Exactly(&'a [u8]),
     Error,
@@ -68,7 +71,7 @@ impl Wanted<'_> {
     }
 }
 
-/// Reads one message; what came instead, in words.
+/// Reads one message. The error says what came instead.
 fn receive(client: &mut Client) -> Result<Vec<u8>, String> {
     let head = client.read(4);
     let Ok(length) = <[u8; 4]>::try_from(&head.bytes[..]) else {
@@ -77,7 +80,7 @@ fn receive(client: &mut Client) -> Result<Vec<u8>, String> {
     let length = u32::from_be_bytes(length);
     if length > 10_000 {
         return Err(format!(
-            "{} where the length of the answer should be: that is {length}",
+            "{} where the length of the reply should be, which means {length}",
             shown(&head.bytes)
         ));
     }
@@ -88,7 +91,7 @@ fn receive(client: &mut Client) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Expects this answer next.
+/// Expects this reply next.
 fn expect(
     client: &mut Client,
     sent: &str,
@@ -103,7 +106,7 @@ fn expect(
     Err(Broken::new(thought).sent(sent).expected(wanted.in_words()).received(received))
 }
 
-/// Sends a command, and expects this answer.
+/// Sends a command, and expects this reply.
 fn ask(
     client: &mut Client,
     command: &[u8],
@@ -126,8 +129,9 @@ fn closes(client: &mut Client, sent: &str, thought: &str) -> Result<(), Broken> 
         .received(got.to_string()))
 }
 
-const COMPARE: &str = "Four bytes are the length of what follows them, the most significant one \
-    first. What follows is the answer of the lesson, without a line end.";
+const COMPARE: &str = "Four bytes are the length of what follows them, the most \
+    significant one first. What follows is the reply of the lesson, without a \
+    newline.";
 
 fn words(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
@@ -148,8 +152,8 @@ fn words(program: &Program) -> Result<(), Broken> {
 fn values(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut client = Client::connect(&server)?;
-    let thought = "The value is everything after the second space: nothing is taken away from \
-        it, and nothing must be text in it.";
+    let thought = "The value is everything after the second space, unchanged. It \
+        doesn't have to be text.";
     let every_byte: Vec<u8> = (0..=255).collect();
     let values: [&[u8]; 7] = [
         b"one\ntwo\n",
@@ -179,15 +183,15 @@ fn pieces(program: &Program) -> Result<(), Broken> {
         [(&b"OK"[..], "first"), (b"OK", "second"), (b"OK 1", "third")]
     {
         let sent =
-            format!("SET a 1, SET b 22 and GET a in one write; the {number} answer:");
-        let thought = "One read may return more than one message. Read four bytes, then as many \
-            as they say, and leave the rest for the next turn.";
+            format!("SET a 1, SET b 22 and GET a in one write; the {number} reply:");
+        let thought = "One read can return more than one message. Read four bytes, \
+            then as many as they say, and leave the rest for the next turn.";
         expect(&mut client, &sent, &Wanted::Exactly(wanted), thought)?;
     }
     let bytes = message(b"GET b");
     client.send_in_pieces(&bytes.chunks(1).collect::<Vec<_>>());
-    let thought = "One read may return less than a message, and less than a length. Which call \
-        reads until all bytes are there?";
+    let thought = "One read can return less than a message, and even less than a \
+        length. Which call reads until all bytes are there?";
     let sent = "GET b, each byte in a write of its own";
     expect(&mut client, sent, &Wanted::Exactly(b"OK 22"), thought)
 }
@@ -210,13 +214,18 @@ fn errors(program: &Program) -> Result<(), Broken> {
     ];
     for command in strange {
         client.send(message(command));
-        let thought = "This isn't a command, and its sender must hear that. A message of length \
-            0 is a message, too: end of file is something else.";
+        let thought = "This isn't a command, and the client must find out. A message \
+            of length 0 is a message, too; end of file is something else.";
         expect(&mut client, &in_words(command), &Wanted::Error, thought)?;
-        ask(&mut client, b"COUNT", b"OK 0", "After an error, the next message is read.")
-            .map_err(|broken| {
-                broken.after(format!("ERROR had come after {}.", in_words(command)))
-            })?;
+        ask(
+            &mut client,
+            b"COUNT",
+            b"OK 0",
+            "After an error, the server reads the next message.",
+        )
+        .map_err(|broken| {
+            broken.after(format!("ERROR had come after {}.", in_words(command)))
+        })?;
     }
     Ok(())
 }
@@ -225,8 +234,8 @@ fn full(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut client = Client::connect(&server)?;
     let value = [b'v'; 1024 - 6];
-    let thought = "The message has 1024 bytes, which is allowed: the four bytes of the length \
-        don't count.";
+    let thought = "The message has 1024 bytes, which is allowed, because the four \
+        bytes of the length don't count.";
     ask(&mut client, &[b"SET k ", &value[..]].concat(), b"OK", thought)?;
     ask(&mut client, b"GET k", &[b"OK ", &value[..]].concat(), thought)
 }
@@ -237,12 +246,13 @@ fn too_long(program: &Program) -> Result<(), Broken> {
         let mut client = Client::connect(&server)?;
         client.send([&length.to_be_bytes()[..], &vec![b'x'; more]].concat());
         let sent = format!("the length {length}, and {more} bytes after it");
-        let thought = "The length is enough to know that the message is too long. If you wait \
-            for its bytes, a client that sends none of them keeps its place.";
+        let thought = "The length is enough to know that the message is too long. If \
+            you wait for its bytes, a client that sends none of them can stay \
+            forever.";
         expect(&mut client, &sent, &Wanted::Error, thought)?;
         let sent = format!("{sent}; ERROR has come");
-        let thought = "Where the next message begins, nobody knows. So say goodbye in good \
-            order: the client reads end of file.";
+        let thought = "You can't know where the next message begins. So close the connection \
+            without a reset: the client reads end of file.";
         closes(&mut client, &sent, thought)?;
     }
     alive(&server)
@@ -250,7 +260,7 @@ fn too_long(program: &Program) -> Result<(), Broken> {
 
 /// A new client is served.
 fn alive(server: &Server<'_>) -> Result<(), Broken> {
-    let thought = "One client's mistake is no reason to stop serving the others.";
+    let thought = "One client's mistake must not stop the server for the others.";
     ask(&mut Client::connect(server)?, b"GET nothing", b"NONE", thought)
 }
 
@@ -259,20 +269,20 @@ fn ended(program: &Program) -> Result<(), Broken> {
     let mut client = Client::connect(&server)?;
     client.send(messages(&[b"SET a 1", b"GET a"])).end();
     let sent = "SET a 1, GET a, then end of file";
-    let thought = "A client that has sent its last message still waits for the answers.";
+    let thought = "A client that has sent its last message still waits for its replies.";
     expect(&mut client, sent, &Wanted::Exactly(b"OK"), thought)?;
     expect(&mut client, sent, &Wanted::Exactly(b"OK 1"), thought)?;
     let thought = "End of file between two messages isn't an error: the client is done. What \
         does your handler return then, and what does `?` do with `UnexpectedEof`?";
-    closes(&mut client, &format!("{sent}; both answers have come"), thought)
+    closes(&mut client, &format!("{sent}; both replies have come"), thought)
 }
 
 fn broken_off(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     ask(&mut Client::connect(&server)?, b"SET price 1299", b"OK", COMPARE)?;
     let whole = message(b"SET price 1250");
-    let thought = "The message was to have 14 bytes. What has come of it isn't a command, even \
-        if it looks like one. Who could tell what it was to be?";
+    let thought = "The message should have 14 bytes, but some are missing. So it isn't \
+        a command, even if it looks like one.";
     let parts = [
         (2, "half of a length"),
         (4, "the length 14"),
@@ -286,7 +296,7 @@ fn broken_off(program: &Program) -> Result<(), Broken> {
         if !got.bytes.is_empty() || got.end == End::Silence {
             return Err(Broken::new(thought)
                 .sent(sent)
-                .expected("no answer, and the server closes")
+                .expected("no reply, and the server closes")
                 .received(got.to_string()));
         }
         ask(&mut Client::connect(&server)?, b"GET price", b"OK 1299", thought).map_err(

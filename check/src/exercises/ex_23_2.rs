@@ -15,24 +15,30 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "23_your_own",
     begin: Begin::Lesson,
     promises: &[
-        Promise { name: "a command is answered as before", test: words },
-        Promise { name: "so is a line that is too long, and the next one", test: long },
-        Promise { name: "a command every two seconds is served", test: slowly },
-        Promise { name: "after three seconds, a silent client is told", test: silent },
-        Promise { name: "so is one that drips", test: drips },
-        Promise { name: "half a command isn't done", test: half },
-        Promise { name: "a client can let its answers wait", test: waits },
+        Promise { name: "commands work as before", test: words },
+        Promise { name: "lines that are too long work as before, too", test: long },
+        Promise {
+            name: "a client that sends a command every two seconds can stay",
+            test: slowly,
+        },
+        Promise {
+            name: "after three seconds, a silent client gets an error and end of file",
+            test: silent,
+        },
+        Promise { name: "so does a client that sends a byte now and then", test: drips },
+        Promise { name: "half a command has no effect", test: half },
+        Promise { name: "a client can read its replies later", test: waits },
     ],
 };
 
-/// What a client is told whose time is over.
+/// The line for a client whose time is over.
 const TOLD: &str = "ERROR this took too long\n";
 
-/// Much longer than the three seconds: a busy machine may be late.
+/// Much longer than the three seconds, because a busy machine can be late.
 const LIMIT: Duration = Duration::from_secs(7);
 
 fn same(_: &Got) -> &'static str {
-    "Only the time is new: everything else is as in the lesson."
+    "Only the time limit is new; everything else is as in the lesson."
 }
 
 fn words(program: &Program) -> Result<(), Broken> {
@@ -60,13 +66,13 @@ fn long(program: &Program) -> Result<(), Broken> {
     let mut client = Client::connect(&server)?;
     let line = "x".repeat(5000) + "\n";
     client.send(line).expect("ERROR the line is over 1024 bytes long\n", |_| {
-        "A line that is too long is answered as in the lesson. Which errors are of the line, \
-         and which of the connection?"
+        "The reply to a line that is too long is the same as in the lesson. Which errors are \
+         about the line, and which are about the connection?"
     })?;
-    client.send("COUNT\n").expect(
-        "OK 0\n",
-        |_| "After a line that was too long, the next one is read, as in the lesson.",
-    )
+    client.send("COUNT\n").expect("OK 0\n", |_| {
+        "After a line that was too long, the server reads the next one, as in the \
+            lesson."
+    })
 }
 
 fn slowly(program: &Program) -> Result<(), Broken> {
@@ -76,8 +82,8 @@ fn slowly(program: &Program) -> Result<(), Broken> {
 fn try_slowly(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut client = Client::connect(&server)?;
-    let thought = "The three seconds are for one command, and not for the whole visit. When do \
-        they begin anew?";
+    let thought = "The three seconds are for one command, not for the whole \
+        connection. When do they start again?";
     for number in 1..=3 {
         thread::sleep(Duration::from_secs(2));
         client.send("COUNT\n").expect("OK 0\n", |_| thought).map_err(|broken| {
@@ -87,8 +93,8 @@ fn try_slowly(program: &Program) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The client must be told now that its time is over, `LIMIT` after `begin` at the latest, and
-/// then read end of file.
+/// The client must be told that its time is over, at most `LIMIT` after `begin`, and then
+/// read end of file.
 fn is_told(
     client: &mut Client,
     begin: Instant,
@@ -104,14 +110,14 @@ fn is_told(
     );
     let thought = match got.end {
         _ if is_right && !is_early => return Ok(()),
-        _ if is_early => "The three seconds were not over. When do they begin anew?",
+        _ if is_early => "The three seconds were not over. When do they start again?",
         End::Closed | End::Reset if got.bytes.is_empty() => {
-            "The client doesn't know why it was sent away. Who writes the line, and is the \
-             deadline over for this write, too?"
+            "The client doesn't know why it was disconnected. Do you write the line, \
+             and does the deadline apply to this write, too?"
         }
         End::Reset => {
-            "A reset can take away what the client hasn't read yet. How must the handler end, so \
-             that the connection is closed in good order?"
+            "A reset can destroy what the client hasn't read yet. How must the handler \
+             end, so that the connection is closed without a reset?"
         }
         _ => thought,
     };
@@ -131,10 +137,10 @@ fn is_told(
         .received(format!("{came} ({:.1} seconds later)", took.as_secs_f64())))
 }
 
-const NEVER: &str = "Nobody looks at the clock. `set_deadline` sets a time until which reads can \
-    wait: call it before each line.";
+const NEVER: &str = "Nothing limits the time for a line. `set_deadline` limits how \
+    long reads can wait, so call it before each line.";
 
-/// One has never said a word, and one has been answered. They wait at the same time.
+/// One client never sends a byte, and one has got a reply. They wait at the same time.
 fn silent(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let connected = Instant::now();
@@ -144,7 +150,7 @@ fn silent(program: &Program) -> Result<(), Broken> {
     let answered = Instant::now(); // not before this
     polite.send("COUNT\n").expect("OK 0\n", same)?;
     is_told(&mut silent, connected, "nothing", NEVER)?;
-    let what = "\"COUNT\\n\", which was answered, and then nothing";
+    let what = "\"COUNT\\n\", and after the reply nothing";
     is_told(&mut polite, answered, what, NEVER)
 }
 
@@ -152,18 +158,18 @@ fn drips(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let begin = Instant::now();
     let mut client = Client::connect(&server)?;
-    // It reads meanwhile, and stops when it's told: a later byte would meet a reset.
+    // It reads meanwhile, and stops at the reply, because a later byte would cause a reset.
     let mut heard = false;
     while !heard && begin.elapsed() < LIMIT {
         client.send("x");
         heard = client.hears_within(Duration::from_millis(200));
     }
-    let thought = "Each byte begins a new read, and `read_timeout` is for one read. What is for \
-        all reads together?";
+    let thought = "Each byte starts a new read, and `read_timeout` is for one read. \
+        What limits all reads together?";
     is_told(&mut client, begin, "a byte every fifth of a second", thought)
 }
 
-/// Half of it comes, and then the time is over, or the client is done.
+/// Half of a command comes, and then the time is over, or the client is done.
 fn half(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let (begin, half) = (Instant::now(), "SET price 12");
@@ -174,8 +180,8 @@ fn half(program: &Program) -> Result<(), Broken> {
     slow.send(half);
     done.send(half).end();
     done.read_while(LIMIT, |bytes| bytes.len() < 200); // an ERROR, or nothing
-    let thought = "Only a `\\n` makes a line a command. What has come without one may be half of \
-        it, even if it looks whole.";
+    let thought = "Only a `\\n` makes a line a command. Without one, it might be only \
+        half of a command, even if it looks complete.";
     let price = |client: &mut Client, what| {
         let right = client.send("GET price\n").expect("OK 1299\n", |_| thought);
         right.map_err(|broken| {
@@ -185,8 +191,8 @@ fn half(program: &Program) -> Result<(), Broken> {
         })
     };
     price(&mut other, "then end of file")?;
-    is_told(&mut slow, begin, "\"SET price 12\", and no more", thought)?;
-    price(&mut Client::connect(&server)?, "no more until its time was over")
+    is_told(&mut slow, begin, "\"SET price 12\", and nothing more", thought)?;
+    price(&mut Client::connect(&server)?, "nothing more until its time was over")
 }
 
 const GETS: usize = 20_000;
@@ -198,7 +204,7 @@ fn waits(program: &Program) -> Result<(), Broken> {
     client.send(format!("SET k {value}\n")).expect("OK\n", same)?;
     let (Some(mut sender), Some(mut reader)) = (client.stream(), client.stream()) else {
         return Err(Broken::new(
-            "This machine has no socket to give: it is not your fault.",
+            "This machine is out of sockets. That isn't your fault.",
         ));
     };
     // All of them together are more than the server can read before it must write.
@@ -222,10 +228,11 @@ fn waits(program: &Program) -> Result<(), Broken> {
     let right =
         answers.iter().zip(&wanted).take_while(|(one, other)| one == other).count();
     Err(Broken::new(
-        "While your server waits to write, the client's time must not run: it has sent its \
-         commands. A deadline is for reads and for writes. When do you take it back?",
+        "While your server waits to write, the client's time must not run, because it \
+         has sent its commands. A deadline is for reads and for writes. When do you \
+         remove it?",
     )
     .sent(format!("{GETS} times \"GET k\\n\", and nothing is read for five seconds"))
-    .expected(format!("{} bytes: all answers", wanted.len()))
+    .expected(format!("{} bytes: all replies", wanted.len()))
     .received(format!("{} bytes, and {right} of them are right", answers.len())))
 }
