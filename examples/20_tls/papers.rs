@@ -67,10 +67,19 @@ impl Papers {
     /// Writes all three down, for other programs.
     pub(crate) fn save(&self, server: SocketAddr) -> io::Result<()> {
         let folder = folder(&server.to_string());
-        fs::create_dir_all(&folder)?;
-        write(&folder.join("authority.pem"), &self.authority)?;
-        write(&folder.join("certificate.pem"), &self.certificate)?;
-        write(&folder.join("key.pem"), &self.key)
+        let save = || {
+            fs::create_dir_all(&folder)?;
+            write(&folder.join("authority.pem"), &self.authority)?;
+            write(&folder.join("certificate.pem"), &self.certificate)?;
+            write(&folder.join("key.pem"), &self.key)
+        };
+        save().map_err(|error: io::Error| {
+            mistake(format!(
+                "The files in {} can't be written: {error}.\nStart the server in a folder \
+                 that is yours, such as that of the course.",
+                folder.display()
+            ))
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::support::say;
 pub(crate) struct Upper {
     fragile: bool,            // an option: the same in each clone
     bytes: usize,             // this client's own
-    total: Arc<Mutex<usize>>, // everybody's
+    total: Arc<Mutex<usize>>, // shared by all clients
 }
 
 impl RequestHandler for Upper {
@@ -26,7 +26,7 @@ impl RequestHandler for Upper {
         loop {
             let count = request.read(&mut data)?;
             if count == 0 {
-                return Ok(()); // the client has nothing more to say, or the server stops
+                return Ok(()); // the client is done sending, or the server is stopping
             }
             self.bytes += count;
             *self.total.lock() += count; // locked for this line, not for longer

@@ -105,7 +105,10 @@ fn the_handler_is_the_one_of_lesson_11() -> Outcome {
     let (_, handler) = lesson.split_once("// [handler]\n").ok_or("no handler")?;
     let (handler, _) = handler.split_once("// [/handler]").ok_or("no end")?;
     let here = read(&root().join("examples/20_tls/upper.rs"))?;
-    assert!(here.replace("pub(crate) struct", "struct").ends_with(handler));
+    assert!(
+        here.replace("pub(crate) struct", "struct").ends_with(handler),
+        "lesson 11 has changed: copy its handler into examples/20_tls/upper.rs"
+    );
     Ok(())
 }
 
@@ -210,6 +213,14 @@ fn on_the_way(
     Ok((here, relay))
 }
 
+/// Waits until nobody is connected any more.
+fn ended(server: &RunningServer) {
+    let until = Instant::now() + DEADLINE;
+    while server.stats().active > 0 && Instant::now() < until {
+        thread::yield_now();
+    }
+}
+
 fn contains(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|window| window == text)
 }
@@ -273,10 +284,7 @@ fn a_changed_byte_ends_the_connection() -> Outcome {
     let error = stream.read(&mut [0; 64]).expect_err("an answer to what nobody said");
     let why = error.to_string();
     assert!(why.contains("BadRecordMac") || why.contains("DecryptError"), "{why}");
-    let until = Instant::now() + DEADLINE;
-    while server.stats().active > 0 && Instant::now() < until {
-        thread::yield_now();
-    }
+    ended(&server);
     assert_eq!(server.stats().finished, 0, "{}", server.stats());
 
     // The plain one answers whatever comes.
@@ -306,6 +314,10 @@ fn a_cut_connection_is_not_an_end() -> Outcome {
     let error = stream.read(&mut [0; 64]).expect_err("an end");
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{error}");
 
+    ended(&server);
+    let stats = server.stats();
+    assert_eq!((stats.finished, stats.disconnected), (0, 1), "{stats}");
+
     let plain = ThreadedServer::tcp("127.0.0.1:0", Upper::default())?.spawn()?;
     now.store(false, Ordering::SeqCst);
     let (way, _relay) = on_the_way(plain.local_addr(), cut)?;
@@ -314,6 +326,32 @@ fn a_cut_connection_is_not_an_end() -> Outcome {
     now.store(true, Ordering::SeqCst);
     stream.write_all(b"more")?;
     assert_eq!(stream.read(&mut [0; 64])?, 0, "it looks like a good end");
+    Ok(())
+}
+
+#[test]
+fn a_client_that_refuses_the_certificate_never_meets_the_handler() -> Outcome {
+    let papers = Papers::new()?;
+    let builder = ThreadedServer::builder().tls(papers.certificate()?);
+    let (met, meetings) = std::sync::mpsc::channel();
+    let told = met.clone();
+    let handler = move |_: &mut TcpRequest| {
+        let _ = met.send(());
+        Ok(())
+    };
+    let builder = builder.handle_error(move |_, _| {
+        let _ = told.send(());
+    });
+    let server = builder.tcp("127.0.0.1:0", handler)?.spawn()?;
+    let socket = connect(server.local_addr())?;
+    assert!(encrypted(socket, "example.org", &papers.authority).is_err());
+    while server.stats().accepted < 1 {
+        thread::yield_now();
+    }
+    ended(&server);
+    let stats = server.stats();
+    assert_eq!((stats.finished, stats.failed, stats.disconnected), (0, 0, 1), "{stats}");
+    assert!(meetings.try_recv().is_err(), "the handler ran, or there was a report");
     Ok(())
 }
 
@@ -392,6 +430,14 @@ fn each_refusal_has_two_sentences() -> Outcome {
     let (said, status) = client(&["--addr", &plain, "--ca", &good])?;
     assert!(said.contains("doesn't speak TLS as it should"), "{said}");
     assert_eq!((said.lines().count(), status), (2, Some(2)), "{said}");
+    // Where no file can be made.
+    let mut homeless = Command::new(example(LESSON));
+    homeless.args(["serve", "--addr", "127.0.0.1:0"]).current_dir("/proc");
+    if cfg!(target_os = "linux") {
+        let (said, status) = printed(&mut homeless)?;
+        assert!(said.contains("can't be written"), "{said}");
+        assert_eq!((said.lines().count(), status), (2, Some(2)), "{said}");
+    }
     for name in ["localhost", "127.0.0.1", "::1"] {
         let (said, status) = client(&["--addr", &addr, "--name", name, "hi"])?;
         assert_eq!((said.trim(), status), ("sends    hi\nreceived HI", Some(0)));
@@ -426,6 +472,29 @@ fn python_and_rust_talk_to_each_other() -> Outcome {
         while !server.line(end)?.ok_or("it has ended")?.ends_with("14 from all clients")
         {
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn both_clients_say_goodbye() -> Outcome {
+    let papers = Papers::new()?;
+    let server = upper(&papers)?;
+    let ca = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("goodbye.pem");
+    fs::write(&ca, &papers.authority)?;
+    let (addr, ca) = (server.local_addr().to_string(), ca.to_string_lossy());
+    let args = ["--addr", &addr, "--ca", &ca];
+    let mut count = 0;
+    for python in [None, python()] {
+        let (said, status) = match python {
+            None => client(&args)?,
+            Some(python) => python_client(python, &args)?,
+        };
+        assert_eq!(status, Some(0), "{said}");
+        ended(&server);
+        count += 1;
+        let stats = server.stats();
+        assert_eq!((stats.finished, stats.disconnected), (count, 0), "{stats}");
     }
     Ok(())
 }
