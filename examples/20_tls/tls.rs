@@ -15,7 +15,7 @@ use crate::support::{PATIENCE, mistake, retry, say};
 pub(crate) type Encrypted = StreamOwned<ClientConnection, TcpStream>;
 
 /// No server says more than this in one line.
-const MOST: u64 = 64 * 1024;
+const MOST: u64 = 1024 * 1024;
 
 // [encrypted]
 /// Encrypts a connection, and makes sure that the server at its other end is `name`. An
