@@ -1,6 +1,7 @@
 //! A peer for your own programs: it sends what you want, and misbehaves on request.
 //!
-//! It talks to any server or client of the course, on TCP or UDP, where others use `nc`.
+//! It talks to any server or client of the course, over TCP or UDP. Elsewhere you might
+//! use `nc` for that.
 
 use std::env;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
@@ -16,42 +17,43 @@ const HELP: &str = r"A peer for your own programs, which misbehaves on request.
 
 cargo run --example peer -- 127.0.0.1:9999 [PIECES..]        a TCP client
 cargo run --example peer -- --udp 127.0.0.1:9999 [PIECES..]  each piece is a datagram
-cargo run --example peer -- serve 127.0.0.1:9999             sends back what comes
+cargo run --example peer -- serve 127.0.0.1:9999             sends back what it receives
 cargo run --example peer -- serve --udp 127.0.0.1:9999       the same with datagrams
 
-A client sends its pieces one after the other, with a moment between them. Without pieces,
-it sends the lines that you type. It prints what comes, and ends when the server closes, or
-at Ctrl-C. In a piece, \n \r \t \\ and \x41 (two hexadecimal digits) are one byte each.
+A client sends its pieces one after the other, with short pauses between them. Without any
+pieces, it sends the lines that you type. It prints what it receives, and ends when the
+server closes, or at Ctrl-C. In a piece, \n \r \t \\ and \x41 (two hexadecimal digits) are
+one byte each.
 
 A client:
   --drip MS   send single bytes, one every MS milliseconds
-  --split N   cut the first piece after N bytes, and wait a moment there
+  --split N   pause after the first N bytes of the first piece
   --flood N   after the pieces, send N bytes without a pause: the last piece again and
-              again, or x without any piece
-  --deaf      never read
-  --end       after all that, say that this was all (the server reads end of file)
-  --reset     after all that, break the connection off
+              again, or x if there are no pieces
+  --no-read   never read
+  --end       after all that, close the write half (the server reads end of file)
+  --reset     after all that, reset the connection
 A server:
   --drip MS   send back single bytes, one every MS milliseconds
-  --deaf      never read
+  --no-read   never read
   --cut N     close after N bytes
-  --reset     break the connection off when the first bytes have come
+  --reset     reset the connection when the first bytes arrive
   --lose N    lose the first N datagrams
 
-cargo run --example peer -- 127.0.0.1:9999                           a silent client
-cargo run --example peer -- 127.0.0.1:9999 --drip 500 'Hello\n'      a slow one
-cargo run --example peer -- 127.0.0.1:9999 --flood 100000000 --deaf  one that never reads
+cargo run --example peer -- 127.0.0.1:9999                              a silent client
+cargo run --example peer -- 127.0.0.1:9999 --drip 500 'Hello\n'         a slow one
+cargo run --example peer -- 127.0.0.1:9999 --flood 100000000 --no-read  one that never reads
 ";
 
-/// The pause between two pieces, so that each is likely to be a read of its own.
+/// The pause between two pieces, so that each is likely to arrive in a separate read.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// What is wanted of this peer.
+/// What the command line asks for.
 #[derive(Default)]
 struct Wish {
     serve: bool,
     udp: bool,
-    deaf: bool,
+    stalled: bool,
     end: bool,
     reset: bool,
     drip: Option<u64>,
@@ -105,7 +107,7 @@ impl Wish {
             };
             match word.as_str() {
                 "--udp" => wish.udp = true,
-                "--deaf" => wish.deaf = true,
+                "--no-read" => wish.stalled = true,
                 "--end" => wish.end = true,
                 "--reset" => wish.reset = true,
                 "--drip" => wish.drip = Some(number()?),
@@ -127,13 +129,13 @@ impl Wish {
         Ok(wish)
     }
 
-    /// Whether nothing is to be sent but what is typed.
+    /// Whether the client sends only what the user types.
     fn types(&self) -> bool {
         self.pieces.is_empty() && self.flood == 0
     }
 }
 
-/// A piece's bytes: `\n` and its like stand for one byte each.
+/// A piece's bytes: `\n` and the like mean one byte each.
 fn unescaped(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut letters = text.chars();
@@ -154,10 +156,8 @@ fn unescaped(text: &str) -> Result<Vec<u8>, String> {
                 })?
             }
             _ => {
-                return Err(
-                    r"A backslash stands before n, r, t, x or another backslash."
-                        .to_owned(),
-                );
+                return Err(r"After a backslash comes n, r, t, x or another backslash."
+                    .to_owned());
             }
         });
     }
@@ -170,7 +170,7 @@ fn tcp_client(wish: Wish) -> io::Result<()> {
     let mut stream = TcpStream::connect(&wish.addr)?;
     stream.set_nodelay(true)?; // each piece goes out at once
     let writer = stream.try_clone()?;
-    let Wish { deaf, reset, .. } = wish;
+    let Wish { stalled, reset, .. } = wish;
     let sender = thread::spawn(move || match send_all(&writer, &wish) {
         Err(error) => eprintln!("(not all was sent: {error})"),
         Ok(()) if wish.end || wish.types() => drop(writer.shutdown(Shutdown::Write)),
@@ -178,20 +178,20 @@ fn tcp_client(wish: Wish) -> io::Result<()> {
     });
     if reset {
         let _ = sender.join();
-        SockRef::from(&stream).set_linger(Some(Duration::ZERO))?; // its drop is a reset now
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO))?; // from now on, dropping it resets
         return Ok(());
     }
-    if deaf {
+    if stalled {
         let _ = sender.join();
-        eprintln!("(sent; this client stays, and reads nothing: Ctrl-C ends it)");
+        eprintln!("(sent; this client stays, but doesn't read. Ctrl-C ends it)");
         loop {
             thread::park();
         }
     }
-    print_all(&mut stream) // when the server closes, the sender is not waited for
+    print_all(&mut stream) // when the server closes, we don't wait for the sender
 }
 
-/// Sends what is wanted.
+/// Sends what the command line asks for.
 fn send_all(stream: &TcpStream, wish: &Wish) -> io::Result<()> {
     if wish.types() {
         return io::stdin().lock().split(b'\n').try_for_each(|line| {
@@ -210,7 +210,7 @@ fn send_all(stream: &TcpStream, wish: &Wish) -> io::Result<()> {
     flood(stream, wish.pieces.last().map_or(b"x", Vec::as_slice), wish.flood)
 }
 
-/// Sends so many bytes, the same piece again and again.
+/// Sends this many bytes, the same piece again and again.
 fn flood(mut stream: &TcpStream, piece: &[u8], count: u64) -> io::Result<()> {
     let many = piece.repeat(1 + 64 * 1024 / piece.len().max(1));
     let mut left = if piece.is_empty() { 0 } else { count };
@@ -232,7 +232,7 @@ fn send(mut stream: &TcpStream, bytes: &[u8], drip: Option<u64>) -> io::Result<(
     })
 }
 
-/// Prints what comes, until the end of file.
+/// Prints what arrives, until end of file.
 fn print_all(stream: &mut TcpStream) -> io::Result<()> {
     let mut data = [0; 64 * 1024];
     loop {
@@ -296,21 +296,22 @@ fn tcp_server(wish: Wish) -> io::Result<()> {
         println!("{address} connected");
         let wish = Arc::clone(&wish);
         thread::spawn(move || match answer(stream, &wish) {
-            Ok(count) => println!("{address}: {count} bytes came"),
+            Ok(count) => println!("{address}: received {count} bytes"),
             Err(error) => println!("{address}: {error}"),
         });
     }
 }
 
-/// Sends back what comes, and misbehaves as it is wanted. Returns how much came.
+/// Sends back what it receives, and misbehaves as asked. Returns how many bytes it
+/// received.
 fn answer(mut stream: TcpStream, wish: &Wish) -> io::Result<u64> {
     stream.set_nodelay(true)?;
     let mut data = [0; 16 * 1024];
     let mut left = wish.cut.unwrap_or(u64::MAX);
     let mut total = 0;
     loop {
-        if wish.deaf {
-            thread::park(); // its client will wait, too
+        if wish.stalled {
+            thread::park(); // so the client waits, too
             continue;
         }
         let most = data.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -318,7 +319,7 @@ fn answer(mut stream: TcpStream, wish: &Wish) -> io::Result<u64> {
         total += count as u64;
         left -= count as u64;
         if wish.reset {
-            SockRef::from(&stream).set_linger(Some(Duration::ZERO))?; // the drop is a reset
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO))?; // the drop resets
             return Ok(total);
         }
         send(&stream, &data[..count], wish.drip)?;
@@ -337,7 +338,7 @@ fn udp_server(wish: Wish) -> io::Result<()> {
         let (count, client) = match socket.recv_from(&mut data) {
             Ok(datagram) => datagram,
             Err(error) => {
-                eprintln!("({error})"); // somebody did not wait for the answer
+                eprintln!("({error})"); // a client didn't wait for its reply
                 continue;
             }
         };
@@ -354,7 +355,8 @@ fn udp_server(wish: Wish) -> io::Result<()> {
 
 // ---- The screen -------------------------------------------------------------------------
 
-/// Prints bytes as text. What could move the cursor, and what is not text, is shown as `\x..`.
+/// Prints bytes as text. Whatever could move the cursor, or isn't text, appears as
+/// `\x..`.
 fn print(bytes: &[u8]) -> io::Result<()> {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {

@@ -1,13 +1,12 @@
 //! A soak: all kinds of clients for a while, with faults among them, then a shutdown.
-//! Afterwards everything must be as it was: memory, threads, descriptors.
+//! Afterwards everything must be as it was: memory, threads, file descriptors.
 //!
 //! ```text
 //! cargo run --release --example soak -- --seconds 60
 //! ```
 //!
-//! Each row that it prints tells how it stands. The exit status is 1 if anything went
-//! wrong: a reply that is not what it should be, a client that hangs, something that is
-//! left.
+//! Each row that it prints shows the current state. The exit status is 1 if anything went
+//! wrong: a wrong reply, a client that hangs, something left over.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,11 +26,11 @@ use socketserver::{
     StreamWriter, ThreadedServer, UdpRequest,
 };
 
-/// How long anything may take before we call it hanging.
+/// How long anything can take before we say that it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// No more than this may be left of the memory that was used, in bytes. What an allocator
-/// keeps for later is not lost; what grows with the time is.
+/// No more memory than this may be left over, in bytes. It isn't a leak if an allocator
+/// keeps a little for later, but it's a leak if the memory grows with time.
 const MEMORY: usize = 8 << 20;
 
 fn main() -> ExitCode {
@@ -63,8 +62,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Serves for so long, and a moment before that, after which all has the size that it
-/// will have. The error is what went wrong, one problem to a line.
+/// Serves for this long. Before that, it serves for a moment, so that everything grows to
+/// its final size. The error says what went wrong, one problem per line.
 pub(crate) fn soak(time: Duration) -> Result<(), String> {
     panics_on_purpose_are_silent();
     let hour = Arc::new(Hour::default());
@@ -83,10 +82,10 @@ pub(crate) fn soak(time: Duration) -> Result<(), String> {
 /// What all clients share.
 #[derive(Default)]
 struct Hour {
-    /// The servers have been stopped: whoever fails to connect may go.
+    /// The servers have been stopped: a client that can't connect may leave.
     over: AtomicBool,
     replies: AtomicU64,
-    /// What went wrong; the first few.
+    /// The first few things that went wrong.
     problems: Mutex<Vec<String>>,
 }
 
@@ -107,7 +106,7 @@ impl Hour {
     }
 }
 
-/// One time from start to stop.
+/// One run from start to stop.
 fn season(hour: &Arc<Hour>, time: Duration) {
     hour.over.store(false, Ordering::SeqCst);
     let servers = Servers::start();
@@ -179,7 +178,7 @@ impl Servers {
         });
         clients.start("slow", 3, move |hour, random| slow(hour, random, connect));
         clients.start("broken", 6, move |_, random| {
-            let _ = broken(random, connect); // any end will do
+            let _ = broken(random, connect); // however it ends is fine
         });
         clients.start("chatting", 4, move |_, random| {
             let _ = chatting(random, connect);
@@ -205,7 +204,7 @@ impl Servers {
     }
 }
 
-/// Stops one server, and looks whether it ended well.
+/// Stops one server, and checks that it ended well.
 fn stop<A: Clone + Send + 'static>(name: &str, server: RunningServer<A>, hour: &Hour) {
     let handle = server.handle();
     handle.shutdown();
@@ -224,7 +223,7 @@ fn stop<A: Clone + Send + 'static>(name: &str, server: RunningServer<A>, hour: &
 const READ_TIMEOUT: Duration = Duration::from_millis(500);
 const SESSION_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Small limits, so that all of them are met.
+/// Small limits, so that clients reach all of them.
 fn options() -> ServerBuilder {
     let count = AtomicU64::new(0);
     ThreadedServer::builder()
@@ -235,21 +234,21 @@ fn options() -> ServerBuilder {
         .session_timeout(SESSION_TIMEOUT)
         .drain_timeout(Duration::from_secs(10))
         .idle_thread_timeout(Duration::from_millis(100))
-        // One in twenty is refused.
+        // One in twenty is rejected.
         .verify_request(move |_| count.fetch_add(1, Ordering::Relaxed) % 20 != 19)
         .handle_error(|_, _| ())
 }
 
-/// Obeys each line: it is sent back, or it is a wish for trouble.
+/// Obeys each line: sends it back, or causes the trouble that it asks for.
 struct Soaked {
-    room: Arc<Mutex<Room>>, // everybody's
+    room: Arc<Mutex<Room>>, // shared by all clients
     seat: Option<u64>,      // this client's
 }
 
 /// A part of a large reply.
 static LARGE: [u8; 64 << 10] = [b'L'; 64 << 10];
 
-/// Those who chat.
+/// The clients that chat.
 struct Room {
     members: HashMap<u64, StreamWriter>,
     last_seat: u64,
@@ -269,12 +268,12 @@ impl Soaked {
         self.seat = Some(seat);
     }
 
-    /// Tells everybody in the room.
+    /// Sends a line to every client in the room.
     fn say(&self, line: &str) {
-        // Not under the lock: some take their time.
+        // Not under the lock, because some clients are slow.
         let everybody: Vec<_> = self.room.lock().members.values().cloned().collect();
         for mut client in everybody {
-            let _ = writeln!(client, "{line}"); // it may have left
+            let _ = writeln!(client, "{line}"); // the client might have left
         }
     }
 }
@@ -309,7 +308,7 @@ impl<A: Address> RequestHandler<StreamRequest<A>> for Soaked {
     }
 }
 
-/// Answers a datagram, sometimes slowly.
+/// Replies to a datagram, sometimes slowly.
 fn answer(request: &mut UdpRequest) -> io::Result<()> {
     if request.data().first() == Some(&0) {
         thread::sleep(Duration::from_millis(3));
@@ -326,7 +325,7 @@ struct Clients<'a> {
 }
 
 impl Clients<'_> {
-    /// Starts `count` of a kind. Each does what it does until the hour is over.
+    /// Starts `count` clients of a kind. Each goes on until the hour is over.
     fn start(
         &mut self,
         name: &str,
@@ -364,9 +363,9 @@ fn connect_unix(path: &std::path::Path) -> io::Result<std::os::unix::net::UnixSt
     Ok(client)
 }
 
-/// Asks a few questions. Whoever has been answered once is in, and must be answered
-/// whole, or see a clean end, which comes only when the server stops. (On a busy machine
-/// it may itself be too slow, and be sent away for that.)
+/// Sends a few requests. Once a client has a reply, it's being served. So it must get
+/// whole replies or see a clean end, and that end comes only when the server stops. (On a
+/// busy machine, the client itself might be too slow, and be disconnected for that.)
 fn good<S: Read + Write>(
     hour: &Hour,
     random: &mut Random,
@@ -382,11 +381,11 @@ fn good<S: Read + Write>(
         let mut answer = String::new();
         match client.read_line(&mut answer) {
             Ok(_) if sent.is_ok() && answer == question => hour.replied(),
-            Ok(0) => return, // refused, or the server stops
+            Ok(0) => return, // rejected, or the server stops
             _ if last.elapsed() > READ_TIMEOUT / 2 => return,
             _ if begin.elapsed() > SESSION_TIMEOUT / 2 => return,
             Err(error) if number == 0 && error.kind() == ErrorKind::ConnectionReset => {
-                return; // the server stopped while it was in the queue
+                return; // the server stopped while the client was in the queue
             }
             end => {
                 let count = answer.len();
@@ -398,7 +397,7 @@ fn good<S: Read + Write>(
     }
 }
 
-/// Sends its line byte by byte, or nothing at all, and is answered or sent away.
+/// Sends its line byte by byte, or nothing at all. It gets a reply or is disconnected.
 fn slow(hour: &Hour, random: &mut Random, connect: impl Fn() -> io::Result<TcpStream>) {
     let Ok(mut client) = connect() else { return };
     let pause = Duration::from_millis(random.below(30) as u64);
@@ -411,11 +410,11 @@ fn slow(hour: &Hour, random: &mut Random, connect: impl Fn() -> io::Result<TcpSt
     let begin = Instant::now();
     let _ = io::copy(&mut client, &mut io::sink());
     if begin.elapsed() >= PATIENCE {
-        hour.problem("a slow client is never sent away");
+        hour.problem("a slow client is never disconnected");
     }
 }
 
-/// Does one of the things that one does not do.
+/// Does one of the things that clients shouldn't do.
 fn broken(
     random: &mut Random,
     connect: impl Fn() -> io::Result<TcpStream>,
@@ -425,7 +424,7 @@ fn broken(
         0 => client.write_all(b"panic\n")?,
         1 => client.write_all(b"error\n")?,
         2 => client.write_all(b"\xff\xfe\xfd\n")?,
-        3 => (0..100).try_for_each(|_| client.write_all(&[b'x'; 1000]))?, // no end
+        3 => (0..100).try_for_each(|_| client.write_all(&[b'x'; 1000]))?, // a line that never ends
         4 => {
             client.write_all(b"half a line")?;
             client.shutdown(Shutdown::Write)?;
@@ -433,7 +432,7 @@ fn broken(
         5 => client.write_all(b"enough\nmore than it wants to know\n")?,
         6 => {
             client.write_all(b"large\n")?;
-            thread::sleep(Duration::from_millis(random.below(400) as u64)); // unread
+            thread::sleep(Duration::from_millis(random.below(400) as u64)); // with unread bytes
         }
         _ => {
             client.write_all(b"large\n")?;
@@ -451,7 +450,7 @@ fn broken(
     io::copy(&mut client, &mut io::sink()).map(drop)
 }
 
-/// Joins the room, says a few things and hears what others say.
+/// Joins the room, says a few things and reads what others say.
 fn chatting(
     random: &mut Random,
     connect: impl Fn() -> io::Result<TcpStream>,
@@ -465,7 +464,7 @@ fn chatting(
     Ok(())
 }
 
-/// Asks by UDP. One question at a time, so none may be lost.
+/// Sends requests by UDP, one at a time, so none should be lost.
 fn datagrams(hour: &Hour, random: &mut Random, address: SocketAddr) {
     let Ok(client) = UdpSocket::bind("127.0.0.1:0") else { return };
     let ready = client
@@ -478,7 +477,7 @@ fn datagrams(hour: &Hour, random: &mut Random, address: SocketAddr) {
     let mut unanswered = 0;
     while !hour.is_over() {
         let question = vec![random.below(20) as u8; random.below(2000)];
-        // The error may be about the datagram before, when the server has gone.
+        // The error might be about the previous datagram, if the server has ended.
         let _ = client.send(&question);
         match client.recv(&mut answer) {
             Ok(count) if answer[..count] == question => {
@@ -486,7 +485,8 @@ fn datagrams(hour: &Hour, random: &mut Random, address: SocketAddr) {
                 unanswered = 0;
             }
             Ok(count) => hour.problem(format_args!("a datagram of {count} bytes")),
-            // One in twenty is refused, which looks like this; and who stops is silent.
+            // One in twenty is rejected, which looks like this. A server that stops is
+            // silent, too.
             Err(_) if hour.is_over() => return,
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 thread::sleep(Duration::from_millis(5));
@@ -494,7 +494,7 @@ fn datagrams(hour: &Hour, random: &mut Random, address: SocketAddr) {
             Err(_) => unanswered += 1,
         }
         if unanswered > 5 {
-            hour.problem("datagrams are not answered");
+            hour.problem("datagrams get no replies");
             return;
         }
     }
@@ -502,7 +502,7 @@ fn datagrams(hour: &Hour, random: &mut Random, address: SocketAddr) {
 
 // ---- What is used ---------------------------------------------------------------------
 
-/// What this process uses; nothing, where the system does not tell.
+/// What this process uses; nothing if the system can't tell us.
 struct Usage {
     /// In bytes.
     memory: usize,
@@ -523,7 +523,7 @@ impl Usage {
         }
     }
 
-    /// What is used when all that is on its way out has gone.
+    /// What is used once everything that is about to end has ended.
     fn settled(before: &Self) -> Self {
         let until = Instant::now() + PATIENCE;
         let mut now = Self::now();
@@ -549,7 +549,7 @@ impl fmt::Display for Usage {
     }
 }
 
-/// What handlers say that fail because they shall.
+/// The message of handlers that fail deliberately.
 const ON_PURPOSE: &str = "on purpose";
 
 fn panics_on_purpose_are_silent() {

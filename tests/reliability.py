@@ -3,8 +3,8 @@
     python3 tests/reliability.py FAULT     prints one sentence
     python3 tests/reliability.py --list    prints the names of all faults
 
-Each sentence is the outcome of a run, not of reading. The table in
-lessons/reliability.md quotes them, and a test compares the two.
+Each sentence comes from running the fault, not from reading the code. The table in
+lessons/reliability.md quotes the sentences, and a test compares them.
 """
 
 import io
@@ -35,7 +35,7 @@ class Echo(socketserver.BaseRequestHandler):
 
 
 class Waiting(socketserver.BaseRequestHandler):
-    """A handler that reads until its client has nothing more to say."""
+    """A handler that reads until its client is done sending."""
 
     def handle(self):
         while self.request.recv(1024):
@@ -114,7 +114,7 @@ def an_idle_client_at_the_end():
     thread = in_background(server.server_close)
     ends = ends_within(thread)
     client.close()
-    return "the end comes" if ends else "the end waits for that client, forever"
+    return "the server stops" if ends else "the server waits for that client, forever"
 
 
 # ---- hooks and handlers ---------------------------------------------------------------
@@ -167,9 +167,9 @@ def a_handler_that_raises():
         client.recv(1024)
         other = connect(server)
         other.sendall(b"hello")
-        answer = other.recv(1024)
+        reply = other.recv(1024)
         wait_until(lambda: "trouble" in errors.getvalue())
-    return "a traceback; the server goes on" if answer == b"fine" else "the server ends"
+    return "a traceback; the server goes on" if reply == b"fine" else "the server ends"
 
 
 @fault
@@ -216,7 +216,7 @@ def a_silent_client():
     server = socketserver.ThreadingTCPServer(ADDRESS, Handler)
     serving(server)
     client = connect(server)
-    outcome = "it is sent away" if ended.wait(1) else "it is waited for, forever"
+    outcome = "it is disconnected" if ended.wait(1) else "the handler waits, forever"
     client.close()
     return outcome
 
@@ -239,7 +239,7 @@ def a_line_without_an_end():
 
 
 @fault
-def no_descriptor_left():
+def no_file_descriptor_left():
     accepts = 0
 
     class Server(socketserver.TCPServer):
@@ -262,7 +262,8 @@ def no_descriptor_left():
         pass
     client.connect(server.server_address)
     time.sleep(0.5)
-    return "it tries again without a pause, in silence" if accepts > 500 else "it waits"
+    busy = accepts > 500
+    return "the server silently tries again, without a pause" if busy else "it waits"
 
 
 @fault
@@ -286,8 +287,8 @@ def no_thread_left():
         try:
             server.server_close()
         except RuntimeError:
-            return "the client is sent away; later, server_close raises"
-    return "the client is sent away"
+            return "the client is rejected; later, server_close raises"
+    return "the client is rejected"
 
 
 # ---- datagrams ------------------------------------------------------------------------
@@ -306,11 +307,11 @@ def a_large_datagram():
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     client.sendto(b"x" * 20_000, server.server_address)
     wait_until(lambda: lengths)
-    return f"20000 bytes are cut to {lengths[0]}, in silence"
+    return f"20000 bytes are silently truncated to {lengths[0]}"
 
 
 @fault
-def a_datagram_without_an_answer():
+def a_datagram_without_a_reply():
     class Handler(socketserver.DatagramRequestHandler):
         def handle(self):
             pass
@@ -321,7 +322,7 @@ def a_datagram_without_an_answer():
     client.settimeout(1)
     client.sendto(b"hello", server.server_address)
     try:
-        return f"an answer of {len(client.recv(1024))} bytes is sent"
+        return f"a reply of {len(client.recv(1024))} bytes is sent"
     except socket.timeout:
         return "nothing is sent"
 
@@ -374,13 +375,13 @@ def input_that_nobody_reads():
     serving(server)
     client = connect(server)
     client.sendall(b"x" * 1000)
-    answer = b""
+    reply = b""
     try:
         while part := client.recv(1024):
-            answer += part
+            reply += part
     except ConnectionResetError:
         return "the connection is reset"
-    return "the answer arrives" if answer == b"goodbye" else "the answer is lost"
+    return "the reply arrives" if reply == b"goodbye" else "the reply is lost"
 
 
 def main():

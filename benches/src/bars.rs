@@ -11,11 +11,12 @@ struct Bar {
     bar: String,
     measured: Option<f64>,
     is_met: bool,
-    /// What the baseline achieves against itself, or something else to compare with.
+    /// What the baseline achieves compared with itself, or something else to compare
+    /// with.
     beside: String,
 }
 
-/// A row for each bar: what was asked, what was measured, whether it is met.
+/// A row for each bar: what it demands, what was measured, and whether the bar is met.
 pub fn table(results: &Results) -> String {
     let mut text = String::from("| work | bar | measured | | beside it |\n");
     text += "|---|---|---:|---|---|\n";
@@ -141,7 +142,7 @@ impl Bars<'_> {
         self.add(what, AtMost, bar, &of, ratio(OURS), beside.unwrap_or_default());
     }
 
-    /// A value that may not be more than the bar.
+    /// A value that must not be more than the bar.
     fn value(&mut self, work: Work, ours: Peer, metric: Metric, bar: f64) {
         let measured = self.results.values(work, ours, metric).median();
         let first = work.peers()[0];

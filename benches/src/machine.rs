@@ -1,4 +1,4 @@
-//! What has to be asked of the machine.
+//! What we ask the machine.
 
 use std::fs;
 use std::io;
@@ -21,14 +21,14 @@ pub fn pin_to(_core: usize) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The processor time that this process has used, by threads that have ended too.
+/// The processor time that this process has used, including its ended threads.
 pub fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The processor time that the whole machine has used, in so many seconds of one core.
-/// Zero where nobody says.
+/// The processor time that the whole machine has used, in seconds of one core. Zero where
+/// the system can't tell.
 pub fn busy_time() -> f64 {
     let text = fs::read_to_string("/proc/stat").unwrap_or_default();
     let ticks: Vec<f64> = text

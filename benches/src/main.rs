@@ -1,4 +1,4 @@
-//! Measures `socketserver` beside what one would use instead.
+//! Measures `socketserver` beside what you could use instead.
 //!
 //! ```text
 //! cargo run --release -p socketserver-benches [-- OPTIONS]
@@ -8,23 +8,24 @@
 //!                  and lessons/performance.svg
 //!   --only WORK    only the work whose name contains this; may be repeated
 //!   --peer SERVER  only the servers whose name contains this; may be repeated
-//!   --rounds N     so many rounds
-//!   --patience N   repeats a run that somebody else disturbed up to N times (3)
+//!   --rounds N     N rounds
+//!   --patience N   repeats a run that another program disturbed up to N times (3)
 //!   --other PATH   another build of this program: its socketserver takes part too
 //!   --again        prints the last run's report once more; with --full, writes it
 //! ```
 //!
 //! # Method
 //!
-//! Each server is a process of its own, started anew for each run. One load generator
-//! drives them all. A round runs every server once, each round in another order, and
-//! a server's ratio to the baseline is taken within the round. The baseline runs twice:
-//! how far it differs from itself is the noise. Every reply is compared; a run with a
-//! wrong one is no result.
+//! Each server is a separate process, started again for each run. One load generator
+//! drives them all. A round runs every server once, in a different order each round, and
+//! compares each server with the baseline of the same round. The baseline runs twice, and
+//! the difference between the two is the noise. Every reply is checked; a run with a
+//! wrong reply doesn't count.
 //!
 //! # Layout
 //!
-//! - `work`: the kinds of work, and who takes part. `setup`: the servers there are.
+//! - `work`: the kinds of work, and which servers take part. `setup`: the available
+//!   servers.
 //! - `servers`: the servers. `server`: a server process, seen from here.
 //! - `load`: the clients.
 //! - `sample`, `results`: what was measured. `bars`, `report`, `plot`: what it says.
@@ -111,7 +112,7 @@ impl Options {
         Some(Self { is_full, only, peers, rounds, patience, other, again })
     }
 
-    /// What is to be done.
+    /// What to do.
     fn work(&self) -> Vec<Work> {
         let is_wanted = |work: &Work| {
             let is_named = !self.only.is_empty();
@@ -121,7 +122,7 @@ impl Options {
         work::ALL.into_iter().filter(is_wanted).collect()
     }
 
-    /// Who takes part in it.
+    /// Which servers take part in it.
     fn peers(&self, work: Work, has_python: bool) -> Vec<Peer> {
         let takes_part = |peer: &Peer| {
             let is_there = match peer.program {
@@ -205,8 +206,8 @@ fn run_all(options: &Options) -> Results {
     results
 }
 
-/// One run of one server. If somebody else was at work meanwhile, waits for a moment of
-/// quiet and tries again.
+/// One run of one server. If another program was busy meanwhile, waits for a quiet moment
+/// and tries again.
 fn run_undisturbed(work: Work, peer: Peer, options: &Options) -> io::Result<Sample> {
     let mut patience = options.patience;
     loop {
@@ -220,7 +221,7 @@ fn run_undisturbed(work: Work, peer: Peer, options: &Options) -> io::Result<Samp
     }
 }
 
-/// Waits until the machine has nothing to do for a moment, but not for ever.
+/// Waits until the machine has nothing to do for a moment, but not forever.
 fn wait_for_quiet() {
     let moment = Duration::from_millis(200);
     for _ in 0..50 {
@@ -236,7 +237,7 @@ fn wait_for_quiet() {
 /// One run of one server.
 fn run_once(work: Work, peer: Peer, options: &Options) -> io::Result<Sample> {
     let mut server = Server::start(peer, work.setup(), options.other.as_deref())?;
-    // A thread of its own, because one that has been pinned stays pinned.
+    // A separate thread, because a pinned thread stays pinned.
     thread::scope(|scope| {
         let client = scope.spawn(|| {
             if let Some(core) = work.client_core() {

@@ -1,5 +1,5 @@
 //! The plots: a group of bars for each kind of work, and a line over each bar from the
-//! least to the most of all rounds.
+//! smallest to the largest value of all rounds.
 
 use std::error::Error;
 
@@ -22,7 +22,7 @@ struct Plot {
     groups: Vec<(String, Work)>,
 }
 
-/// The bars' colours, which those who do not see all colours can tell apart.
+/// The bars' colours. Even people who don't see all colours can tell them apart.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0x9a, 0x9a, 0x9a),
     RGBColor(0x00, 0x72, 0xb2),
@@ -48,25 +48,25 @@ fn plots() -> [Plot; 4] {
     };
     [
         Plot {
-            title: "Requests a second, on so many connections that stay open",
+            title: "Requests a second, by number of connections that stay open",
             metric: Metric::Rate,
             servers: TCP,
             groups: [1, 16, 64, 256, 1000].map(request_response).into(),
         },
         Plot {
-            title: "Connections a second, of so many clients: connect, echo, close",
+            title: "Connections a second, by number of clients: connect, echo, close",
             metric: Metric::Rate,
             servers: TCP,
             groups: [1, 8, 32].map(churn).into(),
         },
         Plot {
-            title: "Memory of one of so many idle connections, in KiB",
+            title: "Memory of each idle connection in KiB, by number of connections",
             metric: Metric::Memory,
             servers: TCP,
             groups: [1000, 10_000].map(idle).into(),
         },
         Plot {
-            title: "Datagrams a second, of so many clients × so many in flight",
+            title: "Datagrams a second, by number of clients × datagrams in flight",
             metric: Metric::Rate,
             servers: UDP,
             groups: [(1, 1), (16, 1), (16, 16)].map(udp).into(),
@@ -87,7 +87,7 @@ pub fn svg(results: &Results) -> Result<String, Box<dyn Error>> {
     }
     root.present()?;
     drop(root);
-    // Markdown, which it stands in on the documentation site, ends it at an empty line.
+    // On the documentation site it's inside Markdown, where an empty line would end it.
     Ok(svg.replace("\n\n", "\n"))
 }
 

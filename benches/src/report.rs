@@ -35,13 +35,13 @@ pub fn markdown(results: &Results, rounds: usize) -> String {
 const HEAD: &str = "\
 # Results
 
-Written by `cargo run --release -p socketserver-benches -- --full`. The method stands at
-the top of `src/main.rs`.
+Written by `cargo run --release -p socketserver-benches -- --full`. The method is described
+at the top of `src/main.rs`.
 
 A cell is the median of all rounds. *To the baseline* is the median of the ratios to the
 first row, each taken within its round, and in brackets the smallest and the largest. The
-second row is the first once more: how far it is from 1 is the noise. Server CPU is the
-least of all rounds, which varies least.
+second row is the first server once more, and its distance from 1 is the noise. Server CPU
+is the least of all rounds, because that varies least.
 
 ";
 

@@ -1,4 +1,4 @@
-//! All samples of a run, and what they say together.
+//! All samples of a run, and what they say taken together.
 
 use std::fs;
 use std::io;
@@ -19,11 +19,11 @@ struct Entry {
     work: Work,
     peer: Peer,
     round: usize,
-    /// `None` if a reply was wrong, or none came: that is no result.
+    /// `None` if a reply was wrong or missing, so the run doesn't count.
     sample: Option<Sample>,
 }
 
-/// A run during which others used more of the machine than this was disturbed.
+/// If other programs used more of the machine than this, a run was disturbed.
 pub const DISTURBED: f64 = 0.1;
 
 impl Results {
@@ -46,7 +46,7 @@ impl Results {
         self.of(work, peer).next().is_some()
     }
 
-    /// How many runs were no result.
+    /// How many runs didn't count.
     pub fn failures(&self, work: Work, peer: Peer) -> usize {
         self.of(work, peer).filter(|entry| entry.sample.is_none()).count()
     }
@@ -90,7 +90,7 @@ impl Results {
         })
     }
 
-    /// Writes the samples down, one number a line.
+    /// Saves the samples, one number per line.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let mut text = String::new();
         for Entry { work, peer, round, sample } in &self.entries {
@@ -174,7 +174,7 @@ impl Values {
         Some(lower.midpoint(upper))
     }
 
-    /// The value that so many per cent do not exceed.
+    /// The value that this many per cent don't exceed.
     pub fn percentile(&self, percent: usize) -> Option<f64> {
         let place = (self.0.len() * percent).div_ceil(100).max(1) - 1;
         self.0.get(place).copied()
@@ -191,7 +191,7 @@ impl Values {
     }
 }
 
-/// A number with about three digits that count.
+/// A number with about three significant digits.
 pub fn number(value: f64) -> String {
     match value.abs() {
         10_000.0.. => format!("{:.1}k", value / 1000.0),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Something that is measured.
+/// Something that we measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     Rate,
@@ -24,7 +24,7 @@ pub enum Metric {
     FirstWait,
     NextWait,
     StopTime,
-    /// How much of the machine did something else meanwhile; 1 is all of it.
+    /// How much of the machine other programs used meanwhile; 1 is all of it.
     Others,
 }
 

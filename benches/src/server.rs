@@ -90,7 +90,7 @@ impl Server {
         self.output.read_line(&mut line)?;
         let mut words = line.split_whitespace().map(str::to_owned);
         if words.next().as_deref() != Some(keyword) {
-            let message = format!("the server said {line:?} in place of {keyword:?}");
+            let message = format!("the server said {line:?} instead of {keyword:?}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         Ok(words.collect())
@@ -109,7 +109,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already; either way it is gone afterwards.
+        // It might have ended already. Either way, it's gone afterwards.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

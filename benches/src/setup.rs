@@ -1,14 +1,14 @@
-//! How a server is to be set up, and the peers there are.
+//! How to set up a server, and the available peers.
 
-/// How a server is to be set up. It travels to the server's process as arguments.
+/// How to set up a server. The server's process gets this as arguments.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Setup {
-    /// How many clients may wait to be accepted; `None` leaves it to the server.
+    /// How many clients can wait to be accepted; `None` leaves it to the server.
     pub backlog: Option<u32>,
     /// How many connections it has to expect, for a pool of a fixed size.
     pub connections: usize,
     pub task: Task,
-    /// The core it has to keep to.
+    /// The core that it's pinned to.
     pub core: Option<usize>,
 }
 
@@ -20,7 +20,7 @@ pub enum Task {
     Echo,
     /// The same, for long messages.
     Bulk,
-    /// The same, and it takes its time when it is asked to.
+    /// The same, but it takes its time when a message asks for that.
     Slow,
 }
 
@@ -67,7 +67,7 @@ pub struct Peer {
     pub program: Program,
 }
 
-/// What is started for it.
+/// What to start for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
     /// This program, as `server NAME`.
@@ -95,10 +95,10 @@ impl Peer {
 use Program::{Other, Python, This};
 
 pub const STD: Peer = Peer::new("thread::spawn by hand", This("std"));
-/// The baseline once more: how far it differs from itself is the noise.
+/// The baseline once more: the difference is the noise.
 pub const STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("std"));
 pub const OURS: Peer = Peer::new("socketserver", This("socketserver"));
-/// With an option that is not the default.
+/// With an option that isn't the default.
 pub const OURS_PATIENT: Peer =
     Peer::new("socketserver, read_timeout(None)", This("socketserver-patient"));
 pub const OTHER: Peer = Peer::new("socketserver (other)", Other("socketserver"));

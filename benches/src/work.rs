@@ -1,4 +1,4 @@
-//! The kinds of work, and who takes part in each.
+//! The kinds of work, and which servers take part in each.
 
 use std::io;
 
@@ -13,14 +13,14 @@ pub enum Work {
     /// Connections that stay open; pinned: the server on one core, the clients on the
     /// other.
     RequestResponse { connections: usize, pinned: bool },
-    /// Clients that connect, are answered once, and close.
+    /// Clients that connect, get one reply, and close.
     Churn { loops: usize },
-    /// So many clients that connect, are answered once, and close.
+    /// This many clients in all that connect, get one reply, and close.
     Marathon { connects: usize },
     /// Long messages.
     Bulk { connections: usize },
-    /// Short visits of clients beside others whose handlers take their time: each waits
-    /// for 50 milliseconds or, if `busy`, computes for 20.
+    /// Short connections beside others whose handlers take their time: each waits for 50
+    /// milliseconds or, if `busy`, computes for 20.
     Beside { others: usize, busy: bool },
     /// Connections that say nothing.
     Idle { connections: usize },
@@ -28,7 +28,7 @@ pub enum Work {
     Burst { connects: usize },
     /// Datagrams.
     Udp { clients: usize, in_flight: usize },
-    /// As many datagrams as there is room for.
+    /// As many datagrams as possible.
     UdpFlood { clients: usize },
     /// Datagrams that come all at once.
     UdpBurst { datagrams: usize },
@@ -125,7 +125,7 @@ impl Work {
         }
     }
 
-    /// Who takes part. The first is the baseline.
+    /// Which servers take part. The first is the baseline.
     pub fn peers(self) -> &'static [Peer] {
         match self {
             RequestResponse { pinned: true, .. } => {
@@ -180,7 +180,7 @@ impl Work {
         }
     }
 
-    /// The core that the clients keep to, if the server keeps to one.
+    /// The core that the clients run on, if the server is pinned to one.
     pub fn client_core(self) -> Option<usize> {
         self.setup().core.map(|_| 1)
     }

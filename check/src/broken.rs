@@ -1,20 +1,20 @@
-//! What was seen when a promise was not kept, and a thought that helps.
+//! What a check saw when a promise wasn't kept, and a helpful thought.
 
 use std::fmt;
 
 /// A promise that was not kept.
 #[derive(Clone, Debug, Default)]
 pub struct Broken {
-    /// What was sent, expected, received: each with its name.
+    /// What was sent, expected and received, each with its label.
     seen: Vec<(&'static str, String)>,
-    /// A sentence that helps to think.
+    /// A sentence that helps the learner to think.
     thought: String,
-    /// What the program said before it ended, if it has ended.
+    /// What the program printed before it ended, if it has ended.
     last_words: Option<String>,
 }
 
 impl Broken {
-    /// A broken promise, with a thought that helps.
+    /// A broken promise, with a helpful thought.
     pub fn new(thought: impl Into<String>) -> Self {
         Self { thought: thought.into(), ..Self::default() }
     }
@@ -24,12 +24,12 @@ impl Broken {
         self.seen("sent", what)
     }
 
-    /// What should have come.
+    /// What should have arrived.
     pub fn expected(self, what: impl Into<String>) -> Self {
         self.seen("expected", what)
     }
 
-    /// What came.
+    /// What arrived.
     pub fn received(self, what: impl Into<String>) -> Self {
         self.seen("received", what)
     }
@@ -39,13 +39,13 @@ impl Broken {
         self
     }
 
-    /// Puts a sentence before all others: what had happened before.
+    /// Adds a sentence at the beginning: what happened earlier.
     pub fn after(mut self, what: impl Into<String>) -> Self {
         self.seen.insert(0, ("", what.into()));
         self
     }
 
-    /// Another thought, where the same exchange means something else.
+    /// Replaces the thought, where the same exchange means something else.
     pub fn think(mut self, thought: impl Into<String>) -> Self {
         self.thought = thought.into();
         self
@@ -56,7 +56,7 @@ impl Broken {
         Self { last_words, ..self }
     }
 
-    /// Whether all is there that a learner wants to know.
+    /// Whether it has everything that a learner needs to know.
     pub fn is_helpful(&self) -> bool {
         let has = |wanted| self.seen.iter().any(|(name, _)| *name == wanted);
         has("expected") && has("received") && self.thought.len() > 30
@@ -81,7 +81,7 @@ impl fmt::Display for Broken {
     }
 }
 
-/// A text in lines of at most so many letters.
+/// A text in lines of at most this many letters.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -99,14 +99,14 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Bytes as a learner reads them: text where it is text, and not too much of it.
+/// Bytes as a learner reads them: as text if they are text, and not too many of them.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(bytes) else {
         let more = if bytes.len() > 12 { " ..." } else { "" };
         let hex: Vec<String> =
             bytes.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
         return format!(
-            "{} byte(s) that are not text: {}{more}",
+            "{} byte(s) that aren't text: {}{more}",
             bytes.len(),
             hex.join(" ")
         );

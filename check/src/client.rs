@@ -1,4 +1,5 @@
-//! Clients of a solution: each wait has an end, and they say in words what they met.
+//! Clients of a solution. Each wait has a limit, and they describe in words what they
+//! saw.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
@@ -8,30 +9,30 @@ use std::time::{Duration, Instant};
 use crate::broken::{Broken, shown};
 use crate::program::Server;
 
-/// How long anybody waits for what must come.
+/// How long a client waits for what must arrive.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How a read ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// As much came as was asked for, or something else did.
+    /// As many bytes arrived as were asked for, or other ones did.
     Enough,
     /// End of file.
     Closed,
     /// The connection was reset.
     Reset,
-    /// Nothing more came for [`PATIENCE`].
+    /// Nothing more arrived for [`PATIENCE`].
     Silence,
 }
 
-/// What came, and how it ended.
+/// What arrived, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) bytes: Vec<u8>,
     pub(crate) end: End,
 }
 
-/// A TCP client. It remembers what it has sent since the last answer.
+/// A TCP client. It remembers what it has sent since the last reply.
 #[derive(Debug)]
 pub(crate) struct Client {
     stream: TcpStream,
@@ -48,17 +49,19 @@ impl Client {
     /// Connects to another address of a solution.
     pub(crate) fn connect_to(addr: SocketAddr) -> Result<Self, Broken> {
         let stream = TcpStream::connect_timeout(&addr, PATIENCE).map_err(|error| {
-            Broken::new("Does your server still run, and does it still accept clients?")
-                .expected("a client can connect")
-                .received(format!("an error: {error}"))
+            Broken::new(
+                "Is your server still running, and does it still accept clients?",
+            )
+            .expected("a client can connect")
+            .received(format!("an error: {error}"))
         })?;
-        // Each write is a packet of its own, and a write that takes too long is an error.
+        // Each write is a separate packet, and a write that takes too long is an error.
         let _ = stream.set_nodelay(true);
         let _ = stream.set_write_timeout(Some(PATIENCE));
         Ok(Self { stream, sent: Vec::new(), has_ended: false })
     }
 
-    /// Sends. If the server does not want it, the answer will show that.
+    /// Sends. If the server doesn't take it, the reply will show that.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         let bytes = bytes.as_ref();
         self.sent.extend_from_slice(bytes);
@@ -66,7 +69,7 @@ impl Client {
         self
     }
 
-    /// Sends all of it, as most clients do: they do not read before they have.
+    /// Sends all of it before it reads, as most clients do.
     pub(crate) fn send_all(
         &mut self,
         bytes: &[u8],
@@ -76,7 +79,7 @@ impl Client {
         Ok(self)
     }
 
-    /// Sends pieces so far apart that each one is likely to be a read of its own.
+    /// Sends pieces so far apart that each one is likely to arrive in a separate read.
     pub(crate) fn send_in_pieces(&mut self, pieces: &[&[u8]]) -> &mut Self {
         for piece in pieces {
             self.send(piece);
@@ -85,7 +88,7 @@ impl Client {
         self
     }
 
-    /// Sends until the server's and the own buffers are full, and reads nothing.
+    /// Sends until its own and the server's buffers are full, and reads nothing.
     pub(crate) fn flood(&mut self, bytes: &[u8]) -> &mut Self {
         let _ = self.stream.set_write_timeout(Some(Duration::from_millis(300)));
         let until = Instant::now() + PATIENCE;
@@ -93,20 +96,20 @@ impl Client {
         self
     }
 
-    /// Whether the server has closed a connection into which no more bytes fitted: then a
-    /// write fails at once, and does not wait for room.
+    /// Whether the server closed a connection whose buffers are full: a write then fails
+    /// at once, instead of waiting for space.
     pub(crate) fn is_closed(&mut self) -> bool {
         let until = Instant::now() + PATIENCE;
         loop {
             match self.stream.write(&[b'x'; 1024]) {
                 Err(error) => break !is_silence(&error),
-                Ok(_) if Instant::now() > until => break false, // somebody still reads
+                Ok(_) if Instant::now() > until => break false, // the server still reads
                 Ok(_) => {}
             }
         }
     }
 
-    /// "That was all."
+    /// Says "that was all".
     pub(crate) fn end(&mut self) -> &mut Self {
         self.has_ended = true;
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -118,26 +121,26 @@ impl Client {
         self.stream.try_clone().ok()
     }
 
-    /// Resets the connection: closes it while bytes of the server are unread. It waits for
-    /// one such byte.
+    /// Resets the connection: closes it while a byte from the server is unread. It waits
+    /// for that byte.
     pub(crate) fn reset(self) {
         let _ = self.stream.set_read_timeout(Some(PATIENCE));
         let _ = self.stream.peek(&mut [0]);
     }
 
-    /// Whether something comes so soon, or the connection ends; it stays unread.
+    /// Whether something arrives within this time, or the connection ends. It stays
+    /// unread.
     pub(crate) fn hears_within(&mut self, limit: Duration) -> bool {
         let _ = self.stream.set_read_timeout(Some(limit));
         !matches!(self.stream.peek(&mut [0]), Err(error) if is_silence(&error))
     }
 
-    /// Reads up to `enough` bytes, for at most [`PATIENCE`] together.
+    /// Reads up to `enough` bytes, for at most [`PATIENCE`] in all.
     pub(crate) fn read(&mut self, enough: usize) -> Got {
         self.read_while(PATIENCE, |bytes| bytes.len() < enough)
     }
 
-    /// Reads one byte after the other, for as long as `goes_on` says so, but not longer
-    /// than `limit`.
+    /// Reads byte after byte while `goes_on` says so, but not longer than `limit`.
     pub(crate) fn read_while(
         &mut self,
         limit: Duration,
@@ -165,7 +168,7 @@ impl Client {
         Got { bytes, end }
     }
 
-    /// Reads one line, its end included.
+    /// Reads one line, including its end.
     pub(crate) fn line(&mut self) -> Got {
         self.sent.clear();
         self.read_while(PATIENCE, |bytes| bytes.last() != Some(&b'\n'))
@@ -205,7 +208,7 @@ impl Client {
             return Ok(());
         }
         if got.end == End::Enough {
-            // Something else came: the rest of it, for the learner.
+            // Something else arrived. Read the rest of it, for the learner.
             let rest =
                 self.read_while(Duration::from_millis(150), |bytes| bytes.len() < 200);
             got.bytes.extend(rest.bytes);
@@ -214,7 +217,7 @@ impl Client {
         let broken = Broken::new(think(&got));
         let broken = match (&sent[..], self.has_ended) {
             ([], false) => broken,
-            ([], true) => broken.sent("nothing, and then the end of file"),
+            ([], true) => broken.sent("nothing, and then end of file"),
             (sent, false) => broken.sent(shown(sent)),
             (sent, true) => broken.sent(format!("{}, then end of file", shown(sent))),
         };
@@ -249,11 +252,11 @@ impl Got {
     }
 }
 
-/// What to think where a connection ended without a byte.
+/// The thought for a connection that ended without a byte.
 pub(crate) const NOTHING: &str =
-    "The connection ended without an answer. Did an error end it, and what does it say?";
+    "The connection ended without a reply. Did an error end it, and what does it say?";
 
-/// Whether a read ended because nothing came in time.
+/// Whether a read ended because nothing arrived in time.
 pub(crate) fn is_silence(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
@@ -263,10 +266,10 @@ pub(crate) fn is_silence(error: &std::io::Error) -> bool {
 pub(crate) struct Peer(UdpSocket);
 
 impl Peer {
-    /// A socket of its own for this server.
+    /// A new socket for this server.
     pub(crate) fn new(server: &Server<'_>) -> Result<Self, Broken> {
         Self::to(server.addr).map_err(|error| {
-            Broken::new("This machine has no socket to give: it is not your fault.")
+            Broken::new("This machine has no socket left, which isn't your fault.")
                 .expected("a socket")
                 .received(error.to_string())
         })
@@ -284,7 +287,7 @@ impl Peer {
         self
     }
 
-    /// The next datagram that comes within `limit`.
+    /// The next datagram that arrives within `limit`.
     pub(crate) fn receive(&self, limit: Duration) -> Option<Vec<u8>> {
         let mut data = vec![0; 65_535];
         let until = Instant::now() + limit;
@@ -297,12 +300,12 @@ impl Peer {
             match self.0.recv(&mut data) {
                 Ok(count) => return Some(data[..count].to_vec()),
                 Err(error) if is_silence(&error) => return None,
-                Err(_) => thread::sleep(Duration::from_millis(20)), // nobody listened
+                Err(_) => thread::sleep(Duration::from_millis(20)), // nothing listened there
             }
         }
     }
 
-    /// Sends a datagram, and expects this one next.
+    /// Sends a datagram, and expects this reply next.
     pub(crate) fn expect(
         &self,
         sent: impl AsRef<[u8]>,

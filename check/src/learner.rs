@@ -1,4 +1,4 @@
-//! Where a solution goes, how one begins, and how far one is.
+//! Where a solution goes, how a learner begins, and how far a learner has got.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 
 use crate::{Begin, EXERCISES, Exercise, Report};
 
-/// The house's own rules, which a learner need not keep.
+/// The project's own rules, which a learner needn't follow.
 const ALLOWED: &str = "#![allow(missing_docs, unreachable_pub, unused_qualifications)]";
 
 /// How an empty program begins.
 const EMPTY: &str = "//! My own.\n";
 
-/// Where the verdicts are written down.
+/// Where the verdicts are saved.
 const PROGRESS: &str = "examples/my_progress.txt";
 
-/// In what a solution is written.
+/// The language of a solution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
-    /// An example, found by Cargo by itself.
+    /// An example, which Cargo finds by itself.
     Rust,
     /// A program for Python 3.
     Python,
@@ -51,8 +51,8 @@ pub(crate) fn my_file(exercise: &Exercise, language: Language) -> String {
     }
 }
 
-/// The package that builds a lesson which needs more crates than the library. Such a lesson
-/// stands in a folder of its own.
+/// The package that builds a lesson which needs more crates than the library does. Such a
+/// lesson is in its own folder.
 fn more(exercise: &Exercise) -> Option<String> {
     let is_alone = root().join("examples").join(exercise.lesson).is_dir();
     is_alone.then(|| format!("more/{}", exercise.lesson.split_at(3).1))
@@ -80,11 +80,12 @@ fn included(text: &str) -> String {
     text.replace(&format!("{ALLOWED}\n"), "").replace("//!", "//")
 }
 
-/// Copies the lesson's program, for the learner to change; `root` is the repository's.
+/// Copies the lesson's program, for the learner to change. `root` is the repository's
+/// root.
 ///
 /// # Errors
 ///
-/// There is a copy already, or none can be made.
+/// There's already a copy, or copying failed.
 pub fn start(
     root: &Path,
     exercise: &Exercise,
@@ -93,7 +94,7 @@ pub fn start(
     let (mine, id) = (my_file(exercise, language), exercise.id);
     if root.join(&mine).exists() {
         return Err(format!(
-            "{mine} is there already, and stays as it is.\nTo begin again, delete it or give \
+            "{mine} exists already, and stays unchanged.\nTo begin again, delete it or give \
              it another name."
         ));
     }
@@ -110,7 +111,7 @@ pub fn start(
         (Begin::Empty, Language::Python) => Ok(String::new()),
         (Begin::Mistake(_), Language::Python) => {
             return Err(format!(
-                "The mistake of {id} is in the Rust program: there is nothing to mend in {from}."
+                "The mistake of {id} is in the Rust program, so there is nothing to fix in {from}."
             ));
         }
         (_, Language::Python) => fs::read_to_string(root.join(&from)),
@@ -127,7 +128,7 @@ pub fn start(
         }
         fs::write(root.join(&mine), text)
     });
-    copied.map_err(|error| format!("{mine} cannot be made from {from}: {error}."))?;
+    copied.map_err(|error| format!("{mine} could not be made from {from}: {error}."))?;
 
     let (run, flag) = match language {
         Language::Rust => {
@@ -139,7 +140,7 @@ pub fn start(
     match exercise.begin {
         Begin::Lesson => println!("{mine} is yours to change: a copy of {from}."),
         Begin::Mistake(_) => {
-            println!("{mine} is yours to mend: a copy of {from}, with a mistake in it.");
+            println!("{mine} is yours to fix: a copy of {from}, with a mistake in it.");
         }
         Begin::Empty => println!("{mine} is yours, and empty."),
     }
@@ -155,7 +156,7 @@ pub fn start(
     Ok(true)
 }
 
-/// A lesson's program, with somebody's mistake where the exercise wants one.
+/// A lesson's program, with a mistake in it if the exercise asks for one.
 fn with_mistake(text: &str, exercise: &Exercise) -> String {
     let Begin::Mistake(mistake) = &exercise.begin else { return text.to_owned() };
     let mut lines: Vec<&str> = Vec::new();
@@ -171,12 +172,12 @@ fn with_mistake(text: &str, exercise: &Exercise) -> String {
 }
 
 /// A lesson's program with copies of the parts that only this lesson has, so that the
-/// learner changes nothing of the course.
+/// learner doesn't change the course itself.
 fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<String> {
     let examples = root.join("examples");
     let mine = my_name(exercise);
     if let Some(package) = more(exercise) {
-        // Its parts stand in its folder, and what it shares, one folder up.
+        // Its own parts are in its folder, and the shared ones are one folder up.
         let mine = root.join(package).join("examples").join(&mine);
         copy(&examples.join(exercise.lesson), &mine)?;
         fs::remove_file(mine.join(format!("{}.rs", exercise.lesson)))?; // becomes `main.rs`
@@ -193,7 +194,7 @@ fn with_modules(root: &Path, text: &str, exercise: &Exercise) -> io::Result<Stri
             module.filter(|name| *name != "support" && more(exercise).is_none());
         if let Some(module) = module.filter(|name| examples.join(name).is_dir()) {
             copy(&examples.join(module), &examples.join(&mine).join(module))?;
-            let data = format!("{}.txt", exercise.lesson); // it stands one folder up
+            let data = format!("{}.txt", exercise.lesson); // it's one folder up
             if examples.join(&data).exists() {
                 fs::copy(examples.join(&data), examples.join(&mine).join(&data))?;
             }
@@ -214,11 +215,11 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Shows every exercise, and how far the learner is.
+/// Lists every exercise, and how far the learner has got.
 ///
 /// # Errors
 ///
-/// Never; it is a command like the others.
+/// Never; but its type is that of the other commands.
 pub fn list(root: &Path) -> Result<bool, String> {
     let verdicts = verdicts(root);
     for exercise in EXERCISES {
@@ -246,7 +247,7 @@ fn verdicts(root: &Path) -> BTreeMap<String, String> {
     text.lines().filter_map(entry).collect()
 }
 
-/// Writes a verdict down, for the list. If it cannot be written, the list is shorter.
+/// Saves a verdict for the list. If that fails, the list doesn't show it.
 pub fn note_down(root: &Path, exercise: &Exercise, report: &Report) {
     let mut verdicts = verdicts(root);
     verdicts.insert(exercise.id.to_owned(), report.verdict());

@@ -1,15 +1,16 @@
 //! The checker of the course's exercises.
 //!
-//! An [`Exercise`] is a list of promises, from the simple to the difficult. A promise starts
-//! the [`Program`] that is said to be a solution, talks to it as its clients do (or as the
-//! server that it asks), and returns what was wrong with what came back: [`Broken`].
-//! Nothing else is looked at, so that a solution may be written in any language.
+//! An [`Exercise`] is a list of promises, from the simple to the difficult. A promise
+//! starts the [`Program`] that might be a solution and talks to it, as its clients do (or
+//! as its server does). If something was wrong with what came back, it returns
+//! [`Broken`]. It doesn't check anything else, so a solution can be written in any
+//! language.
 //!
-//! - `program`: a solution: built, started, stopped
-//! - `client`: somebody who talks to it, on TCP or UDP, and waits for a limited time only
-//! - `server`: what a client that is judged talks to
-//! - `broken`: what was seen, and a thought that helps
-//! - `learner`: where a solution goes, and how far one is
+//! - `program`: builds, starts and stops a solution
+//! - `client`: clients that talk to it over TCP or UDP, and wait only for a limited time
+//! - `server`: servers for solutions that are clients
+//! - `broken`: what a check saw, and a helpful thought
+//! - `learner`: where a solution goes, and how far a learner has got
 //! - `exercises`: a file for each exercise that can be judged
 
 use std::fmt;
@@ -26,27 +27,28 @@ mod learner;
 mod program;
 mod server;
 
-/// What is asked of a solution.
+/// What a solution must do.
 #[derive(Debug)]
 pub struct Exercise {
     /// Lesson and number: `09.2`.
     pub id: &'static str,
     /// Its title, in a few words.
     pub title: &'static str,
-    /// The lesson to which it belongs, by the name of its program.
+    /// The lesson it belongs to, by the name of its program.
     pub lesson: &'static str,
     /// What a learner begins with.
     pub begin: Begin,
-    /// What must be true, from the simple to the difficult. A question (*say why*) has none.
+    /// What must be true, from the simple to the difficult. A question (*say why*) has no
+    /// promises.
     pub promises: &'static [Promise],
 }
 
 /// What a learner begins with.
 #[derive(Debug)]
 pub enum Begin {
-    /// The lesson's program, which does not solve it.
+    /// The lesson's program, which doesn't solve the exercise yet.
     Lesson,
-    /// The lesson's program, with somebody's mistake in it.
+    /// The lesson's program, with a mistake in it.
     Mistake(Mistake),
     /// Nothing.
     Empty,
@@ -55,9 +57,9 @@ pub enum Begin {
 /// A change to a lesson's program.
 #[derive(Debug)]
 pub struct Mistake {
-    /// The one line that has these words.
+    /// The only line that contains these words.
     pub line: &'static str,
-    /// Whether it stays, and the new lines follow it.
+    /// Whether it stays, with the new lines after it.
     pub stays: bool,
     /// The new lines.
     pub lines: &'static str,
@@ -66,14 +68,14 @@ pub struct Mistake {
 /// One thing that a solution must do.
 #[derive(Debug)]
 pub struct Promise {
-    /// What, in a few words.
+    /// What it must do, in a few words.
     pub name: &'static str,
     /// Tries it.
     pub test: fn(&Program) -> Result<(), Broken>,
 }
 
 impl Exercise {
-    /// The note in which it stands.
+    /// The note that has it.
     pub fn note(&self) -> String {
         format!("lessons/{}.md", self.lesson)
     }
@@ -125,28 +127,31 @@ impl fmt::Display for Report {
     }
 }
 
-/// Tries what needs a machine that is not too busy, up to three times: once must be right. A
-/// wrong program is wrong each time.
+/// For promises that can fail on a busy machine: tries up to three times, and one success
+/// is enough. A wrong program is wrong every time.
 pub(crate) fn one_of_three(
     mut test: impl FnMut() -> Result<(), Broken>,
 ) -> Result<(), Broken> {
     test().or_else(|_| test()).or_else(|_| test())
 }
 
-/// Checks a program. It is started anew for each promise, and the first broken one ends
-/// the check; `kept` hears of each one that is kept.
+/// Checks a program. It's started again for each promise, and the first broken promise
+/// ends the check. `kept` is called with each promise that is kept.
 ///
 /// # Errors
 ///
-/// The program cannot be built or started: that is no verdict.
+/// The program can't be built or started, so there's no verdict.
 pub fn run(
     exercise: &Exercise,
     program: &Program,
     mut kept: impl FnMut(&str),
 ) -> Result<Report, String> {
     let program = &program.build()?;
-    let hint =
-        format!("A hint stands in {}, exercise {}.", exercise.note(), exercise.number());
+    let hint = format!(
+        "There is a hint in {}, exercise {}.",
+        exercise.note(),
+        exercise.number()
+    );
     let total = exercise.promises.len();
     let mut report = Report { kept: 0, total, broken: None, hint };
     for promise in exercise.promises {

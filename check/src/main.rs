@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what the words ask for; the answer is whether all is right.
+/// Does what the words ask for. Returns whether everything is right.
 fn command(mut words: Vec<String>) -> Result<bool, String> {
     let program = words.iter().position(|word| word == "--").map(|place| {
         let program = words.split_off(place);
@@ -51,7 +51,7 @@ fn command(mut words: Vec<String>) -> Result<bool, String> {
         ([id], Some(program)) if !program.is_empty() => {
             judge(find(id)?, &Program::command(program))
         }
-        _ => Err(format!("This cannot be understood.\n\n{USAGE}")),
+        _ => Err(format!("`check` doesn't understand these words.\n\n{USAGE}")),
     }
 }
 
@@ -66,7 +66,7 @@ fn find(id: &str) -> Result<&'static Exercise, String> {
     if exercise.promises.is_empty() {
         let note = exercise.note();
         return Err(format!(
-            "{id} is a question, and no program can judge the answer.\n{note} gives it, \
+            "{id} is a question, and a program can't judge the answer.\n{note} gives it, \
              below the hint."
         ));
     }

@@ -1,4 +1,4 @@
-//! A program that is said to be a solution: built, started, stopped.
+//! A program that might be a solution: building, starting and stopping it.
 
 use std::env;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::broken::Broken;
 use crate::client::PATIENCE;
 use crate::learner::{Language, features, my_file, my_name, root};
 
-/// How long a program may take until it listens.
+/// How long a program can take until it listens.
 const START: Duration = Duration::from_secs(20);
 
 /// How to run a solution.
@@ -22,11 +22,11 @@ const START: Duration = Duration::from_secs(20);
 pub struct Program {
     /// What the learner calls it.
     name: String,
-    /// What starts it; an example is known once it is built.
+    /// The command that starts it. For an example, it's known after the build.
     run: Run,
-    /// What the server said that was started last, if it has ended by itself.
+    /// What the last server printed, if it ended by itself.
     last_words: Mutex<Option<String>>,
-    /// Why it did not even start to listen.
+    /// Why it didn't even start to listen.
     not_started: Mutex<Option<String>>,
 }
 
@@ -56,19 +56,19 @@ pub(crate) struct Ran {
     pub(crate) lines: Vec<String>,
     /// Its standard error.
     pub(crate) errors: Vec<String>,
-    /// `None`: it still ran, and was stopped.
+    /// `None` if it was still running, and was stopped.
     pub(crate) status: Option<ExitStatus>,
 }
 
 /// What a program prints, read by a thread, so that the program never has to wait.
 #[derive(Debug, Default)]
 struct Output {
-    lines: Mutex<(Vec<String>, bool)>, // and whether that was all
+    lines: Mutex<(Vec<String>, bool)>, // and whether there are no more
     changed: Condvar,
 }
 
 impl Program {
-    /// Any command: what it is told comes after its words.
+    /// Any command. Our arguments come after its own.
     pub fn command(words: Vec<String>) -> Self {
         Self::new(words.join(" "), Run::Command(words))
     }
@@ -82,13 +82,13 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// There is none: says how to begin.
+    /// There isn't one yet. The error says how to begin.
     pub fn mine(exercise: &Exercise, language: Language) -> Result<Self, String> {
         let file = my_file(exercise, language);
         if !root().join(&file).exists() {
             let python = if language == Language::Python { " --python" } else { "" };
             return Err(format!(
-                "{file} is not there yet.\nThis makes it, as a copy of the lesson's program: \
+                "{file} doesn't exist yet.\nThis creates it, as a copy of the lesson's program: \
                  cargo run -p check -- start {}{python}",
                 exercise.id
             ));
@@ -108,11 +108,11 @@ impl Program {
         Self { name, run, last_words: Mutex::default(), not_started: Mutex::default() }
     }
 
-    /// Compiles it, if that must be.
+    /// Compiles it, if it needs that.
     ///
     /// # Errors
     ///
-    /// The compiler has said why.
+    /// It doesn't compile. The compiler has printed why.
     pub(crate) fn build(&self) -> Result<Self, String> {
         let Run::Example(example, features) = &self.run else {
             return Ok(Self::new(self.name.clone(), self.run.clone()));
@@ -121,7 +121,7 @@ impl Program {
         let mut build = Command::new(cargo);
         build.current_dir(root()).args(["build", "--quiet", "--example", example]);
         build.args(*features);
-        build.arg("--message-format=json-render-diagnostics"); // errors still go to the screen
+        build.arg("--message-format=json-render-diagnostics"); // compiler errors still go to the screen
         let output = build.stderr(Stdio::inherit()).output();
         let output =
             output.map_err(|error| format!("Cargo cannot be started: {error}."))?;
@@ -143,13 +143,13 @@ impl Program {
         let [program, more @ ..] = &words[..] else { return Err(self.cannot("found")) };
         let mut command = Command::new(program);
         command.args(more).args(args);
-        command.env("PYTHONUNBUFFERED", "1"); // what is printed is seen at once
-        command.env("RUST_BACKTRACE", "0"); // the message of a panic is enough
+        command.env("PYTHONUNBUFFERED", "1"); // so that output isn't delayed
+        command.env("RUST_BACKTRACE", "0"); // a panic's message is enough
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(|error| self.cannot(&format!("started: {error}")))
     }
 
-    /// Notes that there will be no verdict.
+    /// Records that there can't be a verdict.
     fn cannot(&self, why: &str) -> Broken {
         set(&self.not_started, format!("{} cannot be {why}.", self.name));
         Broken::new("It cannot be started.")
@@ -172,15 +172,15 @@ impl Program {
         let told = server.told();
         drop(server);
         Err(Broken::new(
-            "The check starts your server like this, and it must say where it listens before \
+            "The check starts your server like this, and it must print where it listens before \
              anybody can talk to it. The last lines below say why it did not.",
         )
         .sent(format!("{} {}", self.name, args.join(" ")))
-        .expected("`listening on 127.0.0.1:PORT`, and then it serves")
+        .expected("`listening on 127.0.0.1:PORT`, and then a server that serves")
         .received(told))
     }
 
-    /// Runs it with these words, for at most so long.
+    /// Runs it with these words, for at most this long.
     pub(crate) fn run(&self, args: &[&str], limit: Duration) -> Result<Ran, Broken> {
         let mut child = self.start(args)?;
         let (output, errors) = Output::of(&mut child);
@@ -191,7 +191,7 @@ impl Program {
         Ok(Ran { lines: output.all(soon), errors: errors.all(soon), status })
     }
 
-    /// What its last server said, if it has ended by itself.
+    /// What its last server printed, if it ended by itself.
     pub(crate) fn last_words(&self) -> Option<String> {
         take(&self.last_words)
     }
@@ -203,12 +203,12 @@ impl Program {
 }
 
 impl Server<'_> {
-    /// Waits for a line of its output that is as wanted.
+    /// Waits for a line of its output that satisfies `wanted`.
     pub(crate) fn line(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         self.output.wait_for(PATIENCE, wanted)
     }
 
-    /// The lines that it has printed so far.
+    /// The lines that it printed so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.output.lock().0.clone()
     }
@@ -218,12 +218,12 @@ impl Server<'_> {
         self.output.all(Instant::now() + PATIENCE)
     }
 
-    /// Its process's number.
+    /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Presses Ctrl-C. `false` where this program cannot do that.
+    /// Presses Ctrl-C. Returns `false` if this program can't do that.
     pub(crate) fn interrupt(&self) -> bool {
         let kill = format!("kill -INT {}", self.pid());
         let sent = Command::new("sh").args(["-c", &kill]).status();
@@ -235,7 +235,7 @@ impl Server<'_> {
         wait(&mut self.child, limit)
     }
 
-    /// What it has said of errors, on either output.
+    /// What it printed about errors, on stdout or stderr.
     fn complaints(&self) -> Vec<String> {
         let is_error = |line: &String| line.starts_with("error");
         let mut lines: Vec<String> = self.lines().into_iter().filter(is_error).collect();
@@ -259,12 +259,12 @@ impl Server<'_> {
 
 impl Drop for Server<'_> {
     fn drop(&mut self) {
-        // A server that dies of its client may be just about to.
+        // A server that dies because of a client might be about to end.
         let status = wait(&mut self.child, Duration::from_millis(20));
         let until = Instant::now() + Duration::from_secs(1);
         let (how, lines) = match status {
             Some(status) => (format!("has ended ({status})."), self.errors.all(until)),
-            None => ("said of its errors:".to_owned(), self.complaints()),
+            None => ("reported these errors:".to_owned(), self.complaints()),
         };
         if status.is_some() || !lines.is_empty() {
             let last = lines.iter().rev().take(5).rev();
@@ -280,7 +280,7 @@ impl Drop for Server<'_> {
 }
 
 impl Output {
-    /// Reads what a program prints, and what it says of its errors.
+    /// Reads a program's stdout and stderr.
     fn of(child: &mut Child) -> (Arc<Self>, Arc<Self>) {
         (Self::read(child.stdout.take()), Self::read(child.stderr.take()))
     }
@@ -307,7 +307,7 @@ impl Output {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a line, past ones included.
+    /// Waits for a line, or finds it among the earlier ones.
     fn wait_for(
         &self,
         limit: Duration,
@@ -342,7 +342,7 @@ fn take(place: &Mutex<Option<String>>) -> Option<String> {
     place.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Waits until a process has ended.
+/// Waits until a process ends.
 fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let until = Instant::now() + limit;
     loop {
@@ -356,7 +356,7 @@ fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     }
 }
 
-/// Whether a line of a log says what happens every day.
+/// Whether a line of a log reports something ordinary.
 fn is_everyday(line: &str) -> bool {
     ["TRACE ", "DEBUG ", "INFO "].iter().any(|level| line.starts_with(level))
 }
@@ -367,7 +367,7 @@ fn listening(line: &str) -> Option<SocketAddr> {
     addr.split(' ').next()?.parse().ok()
 }
 
-/// The file that Cargo says it has built for an example.
+/// The file that Cargo built for an example, by its own report.
 fn executable(messages: &str, example: &str) -> Option<String> {
     let name = format!("\"name\":\"{example}\"");
     let line = messages.lines().rfind(|line| line.contains(&name))?;

@@ -1,4 +1,4 @@
-//! What a client that is judged talks to.
+//! Servers for solutions that are clients.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::broken::Broken;
 
-/// A TCP server for one client, on a thread of its own.
+/// A TCP server for one client, on its own thread.
 pub(crate) fn tcp(
     serve: impl FnOnce(TcpStream) -> io::Result<()> + Send + 'static,
 ) -> Result<SocketAddr, Broken> {
@@ -16,12 +16,12 @@ pub(crate) fn tcp(
     thread::spawn(move || {
         let Ok((stream, _)) = listener.accept() else { return };
         let _ = stream.set_nodelay(true);
-        let _ = serve(stream); // the client sees it, if something goes wrong
+        let _ = serve(stream); // if something goes wrong, the client sees it
     });
     Ok(addr)
 }
 
-/// Sends back what comes, as lesson 02's server does, until `most` bytes have come.
+/// Sends back what it receives, as lesson 02's server does, up to `most` bytes.
 pub(crate) fn echo(stream: &mut TcpStream, most: usize) -> io::Result<()> {
     let mut data = [0; 16 * 1024];
     let mut left = most;
@@ -36,7 +36,7 @@ pub(crate) fn echo(stream: &mut TcpStream, most: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// A UDP socket on which a client's datagrams come.
+/// A UDP socket that receives a client's datagrams.
 pub(crate) fn udp() -> Result<UdpSocket, Broken> {
     let socket = UdpSocket::bind("127.0.0.1:0").map_err(no_socket)?;
     socket.set_read_timeout(Some(Duration::from_millis(50))).map_err(no_socket)?;
@@ -44,7 +44,7 @@ pub(crate) fn udp() -> Result<UdpSocket, Broken> {
 }
 
 fn no_socket(error: io::Error) -> Broken {
-    Broken::new("This machine has no socket to give: it is not your fault.")
+    Broken::new("This machine has no socket left, which isn't your fault.")
         .expected("a socket")
         .received(error.to_string())
 }

@@ -1,5 +1,5 @@
-//! The checker is right about right answers, and about wrong ones for the right reason; each
-//! exercise stands in its note, and each of a note's exercises is known to the checker.
+//! The checker is right about right answers, and about wrong ones for the right reason;
+//! each exercise is in its note, and each of a note's exercises is known to the checker.
 //!
 //! `ROUNDS=10 cargo test -p check` judges each answer ten times, `ONLY=09.2` those of one
 //! exercise, and `TIMES=1` (with `-- --nocapture`) says how long each one took.
@@ -301,7 +301,7 @@ fn every_exercise_stands_in_its_note_and_the_other_way_round() -> io::Result<()>
     }
     if known < EXERCISES.len() {
         complaints
-            .push("the checker knows an exercise that stands in no note".to_owned());
+            .push("the checker knows an exercise that isn't in any note".to_owned());
     }
     nothing_to_complain(&complaints);
     Ok(())

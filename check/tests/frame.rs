@@ -45,8 +45,8 @@ fn what_cannot_be_understood_is_answered_in_words() {
         (&["start", "99.9"], "no exercise `99.9`"),
         (&["02.1"], "02.1 is a question"),
         (&["start", "02.1"], "lessons/02_echo.md gives it"),
-        (&["begin", "01.2"], "cannot be understood"),
-        (&["01.2", "--"], "cannot be understood"),
+        (&["begin", "01.2"], "doesn't understand these words"),
+        (&["01.2", "--"], "doesn't understand these words"),
         (&["01.2", "--", "no-such-program"], "cannot be started"),
     ] {
         let (status, _, errors) = told(words);
@@ -201,7 +201,7 @@ fn start_never_overwrites_what_a_learner_has_written() {
         };
         fs::write(course.0.join(file), "mine").expect("a file");
         let why = start(&course.0, exercise, language).expect_err("it is there");
-        assert!(why.contains(&format!("{file} is there already")), "{why}");
+        assert!(why.contains(&format!("{file} exists already")), "{why}");
         assert_eq!(course.read(file), "mine");
     }
 }

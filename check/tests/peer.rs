@@ -144,8 +144,8 @@ fn a_client_can_end_split_drip_and_flood() {
 }
 
 #[test]
-fn a_client_can_be_deaf_and_can_break_off() {
-    let (mut stream, _peer) = client(&["Hello", "--deaf"]);
+fn a_client_can_stop_reading_and_can_reset() {
+    let (mut stream, _peer) = client(&["Hello", "--no-read"]);
     stream.read_exact(&mut [0; 5]).expect("five bytes");
     stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
     let full = stream.write_all(&vec![b'x'; 100_000_000]).map_err(|error| error.kind());
@@ -183,7 +183,7 @@ fn a_server_sends_back_cuts_and_breaks_off() {
     let broken = stream.read(&mut [0]).map_err(|error| error.kind());
     assert_eq!(broken, Err(ErrorKind::ConnectionReset));
 
-    let (_peer, addr) = Peer::serve(&["--deaf"]);
+    let (_peer, addr) = Peer::serve(&["--no-read"]);
     let mut stream = connect(addr);
     stream.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
     let full = stream.write_all(&vec![b'x'; 100_000_000]).map_err(|error| error.kind());
@@ -228,7 +228,7 @@ fn what_it_does_not_understand_is_answered_in_words() {
         (&["--fly", "127.0.0.1:1"][..], "There is no `--fly`."),
         (&["--drip"], "--drip needs a number after it."),
         (&["127.0.0.1:1", "--drip", "slowly"], "--drip needs a number, not `slowly`."),
-        (&["127.0.0.1:1", "a\\q"], "A backslash stands before"),
+        (&["127.0.0.1:1", "a\\q"], "After a backslash comes"),
         (&["127.0.0.1:1", "\\xzz"], "is not a byte"),
         (&["--udp"], "It needs an address"),
     ] {

@@ -1,19 +1,20 @@
-//! Addresses as a student writes them, and as one is told.
+//! Addresses, as a student types them and as a program prints them.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// `addr`, if it has the form `HOST:PORT`; whether the host exists is seen later.
+/// Returns `addr` if it has the form `HOST:PORT`. Whether the host exists turns out
+/// later.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in two sentences.
+/// Two sentences that say what is wrong with `addr`.
 pub(crate) fn checked_address(addr: String, to_listen: bool) -> Result<String, String> {
     let reason = match addr.rsplit_once(':') {
         None => "the port is missing",
         Some(_) if addr.starts_with('[') && addr.ends_with(']') => "the port is missing",
         Some(("", _)) => "the host is missing",
         Some((host, _)) if host.starts_with('[') != host.ends_with(']') => {
-            "an IPv6 address stands in brackets, and the bracket is missing on one side"
+            "an IPv6 address needs two brackets, and one of them is missing"
         }
         Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
             "an IPv6 address needs brackets, as in [::1]:1234"
@@ -25,8 +26,8 @@ pub(crate) fn checked_address(addr: String, to_listen: bool) -> Result<String, S
             Err(_) => "the port is not a number from 0 to 65535",
             Ok(0) if !to_listen => {
                 return Err(format!(
-                    "Nobody can be reached on {addr}: port 0 means any free port, and the \
-                     server has got a real one. Use the port that the server printed."
+                    "No server can be reached on {addr}, because port 0 means any free port. \
+                     Use the port that the server printed."
                 ));
             }
             Ok(_) => return Ok(addr),
@@ -38,8 +39,8 @@ pub(crate) fn checked_address(addr: String, to_listen: bool) -> Result<String, S
     ))
 }
 
-/// Where a client finds a server that listens on `addr`: "every address" (`0.0.0.0`,
-/// `[::]`) is no place to connect to, so this machine's own stands for it.
+/// Where a client finds a server that listens on `addr`. A client can't connect to "every
+/// address" (`0.0.0.0`, `[::]`), so it gets this machine's own instead.
 pub(crate) fn reachable(mut addr: SocketAddr) -> SocketAddr {
     if addr.ip().is_unspecified() {
         addr.set_ip(match addr {
@@ -50,7 +51,7 @@ pub(crate) fn reachable(mut addr: SocketAddr) -> SocketAddr {
     addr
 }
 
-/// `addr` as it is typed: to some shells, brackets without quotes are a pattern.
+/// `addr` as you type it: some shells take brackets without quotes for a pattern.
 pub(crate) fn quoted(addr: &str) -> String {
     if addr.contains('[') { format!("\"{addr}\"") } else { addr.to_owned() }
 }

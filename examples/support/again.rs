@@ -1,14 +1,15 @@
-//! Calls that are made again: after a signal, while the system lacks something, and for
-//! each address of a name.
+//! Repeated calls: after a signal, while the system is short of something, and for each
+//! address of a name.
 //!
-//! - [`retry`] and [`within`]: a signal may interrupt any call that waits. The error is
-//!   `Interrupted`, and it means "call me again". Press Ctrl-Z and type `fg` while a client
-//!   waits for an answer, and you have met it. Python calls again by itself. So do Rust's
-//!   `write_all`, `read_exact` and `accept`, but a single `read` or `recv` does not.
-//! - [`keep_trying`] and [`BackOff`]: a server that has no file descriptor left cannot
-//!   accept, and the client stays in the queue. So the next call fails at once, and a loop
-//!   without a pause fails a million times.
-//! - [`any_of`]: a name may stand for several addresses, and the server listens on one.
+//! - [`retry`] and [`within`]: a signal can interrupt any call that waits. The error is
+//!   `Interrupted`, and it means "call me again". To see it, press Ctrl-Z and type `fg`
+//!   while a client waits for a reply. Python calls again by itself. So do Rust's
+//!   `write_all`, `read_exact` and `accept`, but a single `read` or `recv` doesn't.
+//! - [`keep_trying`] and [`BackOff`]: a server that has no file descriptor left can't
+//!   accept, so the client stays in the queue. The next call fails at once, too, and a
+//!   loop without a pause fails a million times.
+//! - [`any_of`]: a name can have several addresses, and the server listens on one of
+//!   them.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -20,11 +21,11 @@ use super::stage::say;
 /// The first pause after a call that failed, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(1)];
 
-/// The shortest timeout that a socket takes: zero would be none at all.
+/// The shortest timeout that a socket takes: zero isn't allowed.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 // [retry]
-/// Makes a call, and makes it again whenever a signal has interrupted it.
+/// Makes a call, and makes it again whenever a signal interrupts it.
 pub(crate) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -35,8 +36,8 @@ pub(crate) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T>
 }
 // [/retry]
 
-/// The same for a call that has a timeout; `None` is no timeout. After a signal, the call
-/// gets what is left of the time, and not all of it once more.
+/// The same for a call with a timeout; `None` means no timeout. After a signal, the call
+/// gets the rest of the time, not all of it again.
 ///
 /// # Errors
 ///
@@ -49,7 +50,7 @@ pub(crate) fn within<T, E: Into<io::Error>>(
     loop {
         let left = time.map(|time| time.saturating_sub(begin.elapsed()));
         match call(left.map(|left| left.max(SHORTEST))).map_err(Into::into) {
-            // Once the time is up, it has had one last look at what has come meanwhile.
+            // When the time was up, the call took one last look at what had arrived.
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 if left == Some(Duration::ZERO) {
                     return Err(ErrorKind::TimedOut.into());
@@ -70,20 +71,20 @@ pub(crate) fn keep_trying<T>(mut call: impl FnMut() -> io::Result<T>) -> T {
     }
 }
 
-/// What a loop needs to bear a call that fails again and again: it says so once, waits
-/// longer and longer, and says when it is over.
+/// Helps a loop to cope with a call that fails again and again: it reports the failure
+/// once, waits longer and longer, and reports when the call works again.
 #[derive(Debug, Default)]
 pub(crate) struct BackOff {
-    /// Since when the call fails; `None` if it does not.
+    /// When the call began to fail; `None` if it works.
     since: Option<Instant>,
     /// The pause after the next failure.
     pause: Duration,
-    /// When the pause is over.
+    /// When the pause ends.
     until: Option<Instant>,
 }
 
 impl BackOff {
-    /// Takes the result of a call: its value, or a failure for which a pause begins.
+    /// Takes the result of a call. Returns its value, or starts a pause after a failure.
     pub(crate) fn check<T>(&mut self, result: io::Result<T>) -> Option<T> {
         match result {
             Ok(value) => {
@@ -93,7 +94,8 @@ impl BackOff {
                 *self = Self::default();
                 Some(value)
             }
-            // Nothing is lacking: a signal, or a client that has gone again.
+            // The system isn't short of anything: a signal came, or the client left
+            // again.
             Err(error) if is_passing(error.kind()) => None,
             Err(error) => {
                 if self.since.is_none() {
@@ -107,13 +109,13 @@ impl BackOff {
         }
     }
 
-    /// How long the pause still lasts; `None` if there is none.
+    /// How much longer the pause lasts; `None` if there isn't one.
     pub(crate) fn left(&self) -> Option<Duration> {
         let left = self.until?.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
     }
 
-    /// Takes the result of a call, and waits until the pause is over, if there is one.
+    /// Takes the result of a call, and waits until the pause ends, if there is one.
     pub(crate) fn after<T>(&mut self, result: io::Result<T>) -> Option<T> {
         let value = self.check(result);
         thread::sleep(self.left().unwrap_or_default());
@@ -121,13 +123,13 @@ impl BackOff {
     }
 }
 
-/// Whether the next call may well succeed, at once.
+/// Whether the next call could succeed right away.
 fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Interrupted | ErrorKind::ConnectionAborted)
 }
 
 // [any_of]
-/// Asks at each address of `name` (`HOST:PORT`), until one of them answers.
+/// Tries each address of `name` (`HOST:PORT`), until one of them answers.
 pub(crate) fn any_of<T>(
     name: impl ToSocketAddrs,
     mut ask: impl FnMut(SocketAddr) -> io::Result<T>,

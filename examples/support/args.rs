@@ -18,7 +18,7 @@ pub(crate) enum Role {
     Client,
 }
 
-/// What a lesson's command line may say.
+/// What a lesson's command line can contain.
 #[derive(Debug)]
 pub(crate) struct Spec {
     /// The example's name, as in `cargo run --example NAME`.
@@ -29,7 +29,7 @@ pub(crate) struct Spec {
     pub(crate) about: &'static str,
     /// Where server and client meet; `None` if the lesson has no two ends.
     pub(crate) default_addr: Option<&'static str>,
-    /// How `--help` shows the words that may follow; `None` if there are none.
+    /// How `--help` shows the words that can follow; `None` if words aren't allowed.
     pub(crate) words: Option<&'static str>,
     /// The lesson's own options.
     pub(crate) options: Vec<Opt>,
@@ -44,7 +44,8 @@ pub(crate) struct Opt {
     pub(crate) value: Value,
     /// What `--help` says about it.
     pub(crate) help: &'static str,
-    /// Who uses it. Others refuse it: an option that is ignored teaches what is not so.
+    /// Which roles use it. For the others, it's an error: ignoring it would mislead a
+    /// student.
     pub(crate) roles: &'static [Role],
 }
 
@@ -55,12 +56,12 @@ pub(crate) enum Value {
     Nothing,
     /// A whole number.
     Number {
-        /// What it is if the option is not given.
+        /// The value if the option isn't given.
         default: usize,
-        /// The largest one.
+        /// The largest number allowed.
         most: usize,
     },
-    /// Text, with the name `--help` gives it.
+    /// Text, with the name that `--help` gives it.
     Text(&'static str),
     /// Nothing, or `=FILE.svg`: where a drawing goes.
     Drawing,
@@ -69,9 +70,9 @@ pub(crate) enum Value {
 /// What a command line asks for.
 #[derive(Debug)]
 pub(crate) enum Parsed {
-    /// A run with these arguments.
+    /// Running the lesson with these arguments.
     Run(Args),
-    /// This text, and nothing else.
+    /// Printing this text, and nothing else.
     Help(String),
 }
 
@@ -88,7 +89,7 @@ pub(crate) struct Args {
     addr: String,
     /// The lesson's own address.
     default_addr: &'static str,
-    /// What stands after the options.
+    /// The words after the options.
     words: Vec<String>,
     /// The lesson's options, as given: name and value.
     given: Vec<(&'static str, String)>,
@@ -123,7 +124,7 @@ impl Spec {
     ///
     /// # Errors
     ///
-    /// One or two sentences for the student, if the line cannot be understood.
+    /// One or two sentences for the student, if the line makes no sense.
     pub(crate) fn parse(
         &self,
         line: impl Iterator<Item = OsString>,
@@ -171,7 +172,7 @@ impl Spec {
                     args.addr = checked_address(value("an address")?, to_listen)?;
                 }
                 "--addr" if self.default_addr.is_some() => {
-                    return Err("--addr belongs to `serve` and `client`: the \
+                    return Err("--addr is only for `serve` and `client`; the \
                         demonstration takes any free port."
                         .to_owned());
                 }
@@ -205,7 +206,7 @@ impl Spec {
         let Some(option) = self.options.iter().find(known) else {
             let words = match self.words {
                 Some(_) if !name.starts_with("--") => {
-                    " A word that begins with `-` stands after one more `--`."
+                    " Put one more `--` before a word that begins with `-`."
                 }
                 _ => "",
             };
@@ -216,7 +217,7 @@ impl Spec {
         }
         let users: Vec<&str> = option.roles.iter().map(|role| role.word()).collect();
         Err(format!(
-            "{name} belongs to {}: {} has no use for it.",
+            "{name} is only for {}; {} doesn't use it.",
             users.join(" and "),
             role.word()
         ))
@@ -248,7 +249,7 @@ impl Spec {
         }
     }
 
-    /// Refuses words where none are read.
+    /// Rejects words where the lesson doesn't read any.
     fn check_words(&self, args: &Args) -> Result<(), String> {
         let Some(word) = args.words.first() else { return Ok(()) };
         let wanted = match args.role {
@@ -302,7 +303,7 @@ impl Spec {
         }
         options.push(("--help".to_owned(), "this text".to_owned()));
         format!(
-            "{}: {}\n\n{}\nOptions (they stand after `--`):\n{}",
+            "{}: {}\n\n{}\nOptions (they come after `--`):\n{}",
             self.name,
             self.about,
             help::table(&ways, width),
@@ -342,11 +343,11 @@ impl Args {
         if self.words.is_empty() { default.to_owned() } else { self.words.join(" ") }
     }
 
-    /// The words in one line; if there are none, a line from the terminal.
+    /// The words in one line, or, without any words, a line from the terminal.
     ///
     /// # Errors
     ///
-    /// The input cannot be read.
+    /// Reading the input failed.
     pub(crate) fn words_or_ask(&self, prompt: &str) -> io::Result<Option<String>> {
         if self.words.is_empty() {
             terminal::ask(prompt)
@@ -367,7 +368,8 @@ impl Args {
         given.or(default).unwrap_or_default()
     }
 
-    /// The text of `--name VALUE`, if it was given; of several, the last one.
+    /// The text of `--name VALUE`, if it was given. If it was given several times, the
+    /// last one.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.given
             .iter()
@@ -383,7 +385,7 @@ impl Args {
 
     /// Says that the server listens, and how to start a client in another terminal.
     ///
-    /// `addr` is the listening socket's own address: behind port 0 it is the real one.
+    /// `addr` is the listening socket's own address. For port 0, that's the real port.
     pub(crate) fn listening(&self, addr: SocketAddr) {
         stage::print(&format!(
             "listening on {addr} (Ctrl-C stops it)\nin another terminal: {}\n",
@@ -402,7 +404,7 @@ impl Args {
     }
 }
 
-/// `value`, if it is a whole number, and not too large.
+/// `value`, if it's a whole number that isn't too large.
 fn checked_number(name: &str, value: String, most: usize) -> Result<String, String> {
     let digits = value.strip_prefix('+').unwrap_or(&value);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -410,7 +412,7 @@ fn checked_number(name: &str, value: String, most: usize) -> Result<String, Stri
     }
     match value.parse::<usize>() {
         Ok(number) if number <= most => Ok(value),
-        _ => Err(format!("{name} is {most} at most, and {value} is more.")),
+        _ => Err(format!("{name} can be {most} at most, and {value} is more.")),
     }
 }
 
@@ -418,7 +420,7 @@ fn checked_number(name: &str, value: String, most: usize) -> Result<String, Stri
 fn drawing(file: Option<String>, next: Option<&String>) -> Result<Drawing, String> {
     match (file, next) {
         (None, Some(next)) if !next.starts_with('-') => Err(format!(
-            "A file for --timeline stands right behind it: write --timeline={next}."
+            "The file comes right after --timeline and `=`: write --timeline={next}."
         )),
         (None, _) => Ok(Drawing::Text),
         (Some(file), _) if file.is_empty() => {
@@ -496,7 +498,7 @@ mod tests {
         for (line, expected) in [
             ("serv", "write `serve` or `client` first"),
             ("serve now", "one word too many"),
-            ("--addr 127.0.0.1:1", "belongs to `serve` and `client`"),
+            ("--addr 127.0.0.1:1", "is only for `serve` and `client`"),
             ("serve --addr", "needs an address"),
             ("serve --addr 80", "the port is missing"),
             ("serve --addr :80", "the host is missing"),
@@ -505,20 +507,17 @@ mod tests {
             ("serve --addr localhost:65536", "not a number from 0 to 65535"),
             ("client --addr 127.0.0.1:0", "the port that the server printed"),
             ("serve --addr [::1]", "the port is missing"),
-            ("serve --addr [::1", "the bracket"),
-            (
-                "serve --name ada",
-                "--name belongs to `client`: `serve` has no use for it",
-            ),
-            ("--name ada", "the demonstration has no use for it"),
-            ("serve --timeline", "--timeline belongs to the demonstration"),
+            ("serve --addr [::1", "needs two brackets"),
+            ("serve --name ada", "--name is only for `client`; `serve` doesn't use it"),
+            ("--name ada", "the demonstration doesn't use it"),
+            ("serve --timeline", "--timeline is only for the demonstration"),
             ("--timeline a.svg", "write --timeline=a.svg"),
             ("--timeline=a.png", "write --timeline=a.png.svg"),
-            ("serve --parallel 10", "--parallel is 9 at most, and 10 is more"),
+            ("serve --parallel 10", "--parallel can be 9 at most, and 10 is more"),
             ("serve --parallel 99999999999999999999999", "is more"),
             ("serve --parallel -1", "takes a whole number"),
             ("serve --port 80", "has no option `--port`"),
-            ("serve -x", "has no option `-x`. A word that begins with `-`"),
+            ("serve -x", "has no option `-x`. Put one more `--` before a word"),
             ("serve -é", "has no option `-é`"),
             ("serve --parallel many", "takes a whole number"),
             ("serve --fast=yes", "takes no value"),
@@ -543,7 +542,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn an_argument_that_is_not_utf_8_is_refused() {
+    fn an_argument_that_is_not_utf_8_is_rejected() {
         use std::os::unix::ffi::OsStringExt;
         let line = ["client".into(), OsString::from_vec(b"caf\xe9".to_vec())];
         let refused = spec().parse(line.into_iter()).map(|_| ()).expect_err("taken");

@@ -8,7 +8,7 @@ use std::thread::{self, Builder};
 ///
 /// # Errors
 ///
-/// The first error of any of them; or the system has no thread to give.
+/// The first error of any of them, or that the system has no thread left.
 pub(crate) fn at_once<T, W>(count: usize, work: W) -> io::Result<Vec<T>>
 where
     T: Send,
@@ -25,7 +25,7 @@ where
     })
 }
 
-/// 1, 2, 4, 8 and so on, and last of all `most`; nothing if that is 0.
+/// 1, 2, 4, 8 and so on, and `most` at the end. Nothing if `most` is 0.
 pub(crate) fn sizes(most: usize) -> impl Iterator<Item = usize> {
     let first = Some(1).filter(|one| *one <= most);
     successors(first, move |n| (*n < most).then(|| most.min(n.saturating_mul(2))))
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn all_work_at_the_same_time() -> io::Result<()> {
-        let all = Barrier::new(5); // opens only when all five stand before it
+        let all = Barrier::new(5); // opens only when all five have reached it
         let done = at_once(5, || Ok(all.wait().is_leader()))?;
         assert_eq!(done.iter().filter(|leader| **leader).count(), 1);
         let failed = at_once(2, || io::Result::<()>::Err(ErrorKind::NotFound.into()));

@@ -1,7 +1,7 @@
 //! What happens in a server of the library, as lines and as lanes of the timeline.
 //!
-//! A lesson hands one of these to `ServerBuilder::on_event`. The library calls it on
-//! the thread where the thing happens, so each thread gets its lane by itself.
+//! A lesson passes one of these to `ServerBuilder::on_event`. The library calls it on the
+//! thread where the event happens, so each thread gets its own lane.
 
 use std::cell::Cell;
 
@@ -24,14 +24,15 @@ pub(crate) fn tell(event: &Event) {
             say!("draining: {active} may finish");
         }
         Event::CutOff { connections } => say!("cut off: {connections}"),
-        // These have been told of. Their handlers end a moment later, or with the program.
+        // `CutOff` has counted these. Their handlers end a moment later, or with the
+        // program.
         Event::Ended { outcome: Outcome::CutOff, .. } => {}
         Event::Ended { client, outcome, .. } => say!("{client}: {outcome:?}"),
         _ => {}
     }
 }
 
-/// Prints who comes and who goes. In a demonstration, the clients speak for themselves.
+/// Prints which clients connect and leave. In a demonstration, the clients print that.
 pub(crate) fn come_and_go(event: &Event) {
     match event {
         _ if is_open() => {}
@@ -43,7 +44,7 @@ pub(crate) fn come_and_go(event: &Event) {
     }
 }
 
-/// The same for datagrams, which come and do not go.
+/// The same for datagrams, which arrive but don't leave.
 pub(crate) fn come(event: &Event) {
     match event {
         _ if is_open() => {}
@@ -52,7 +53,7 @@ pub(crate) fn come(event: &Event) {
     }
 }
 
-/// What comes next begins on a line of its own. (A demonstration stops without Ctrl-C.)
+/// Makes the next output begin on a new line. (A demonstration stops without Ctrl-C.)
 fn at_ctrl_c() {
     if !is_open() {
         end_line();

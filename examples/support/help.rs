@@ -2,7 +2,7 @@
 
 use super::terminal;
 
-/// How wide the text of `--help` may be.
+/// How wide the text of `--help` can be.
 const WIDEST: usize = 80;
 
 /// How wide it is: as wide as the window, but not more than that.
@@ -10,8 +10,8 @@ pub(crate) fn width() -> usize {
     terminal::width().map_or(WIDEST, |columns| columns.clamp(40, WIDEST))
 }
 
-/// Two columns, the second one broken into lines; if there is no room for two, the second
-/// stands below the first.
+/// Two columns, with the second one broken into lines. If there's no space for two, the
+/// second goes below the first.
 pub(crate) fn table(rows: &[(String, String)], width: usize) -> String {
     let left = rows.iter().map(|(left, _)| left.chars().count()).max();
     let left = left.unwrap_or_default();

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::args::{Args, Role};
 use super::mistake;
 
-/// What to tell the student, and how the program ends.
+/// What the student reads, and how the program ends.
 #[derive(Debug)]
 pub(crate) struct Hint {
     /// Two sentences.
@@ -19,7 +19,7 @@ pub(crate) struct Hint {
     pub(crate) status: u8,
 }
 
-/// An error about an address that is not the one of `--addr`.
+/// An error about another address than that of `--addr`.
 #[derive(Debug)]
 struct Elsewhere {
     /// That address.
@@ -28,7 +28,7 @@ struct Elsewhere {
     error: io::Error,
 }
 
-/// Says that `error` is about `addr`, and not about the address of `--addr`.
+/// Marks `error` as being about `addr`, not about the address of `--addr`.
 pub(crate) fn at(addr: &str, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), Elsewhere { addr: addr.to_owned(), error })
 }
@@ -59,50 +59,50 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     let addr = elsewhere.map_or(args.addr(), |elsewhere| &elsewhere.addr);
     let serves = args.role() == Role::Serve;
     let serve = args.command("serve", addr);
-    let here = args.command("serve", args.default_addr()); // where anybody can listen
+    let here = args.command("serve", args.default_addr()); // where any user can listen
     let any = args.command("serve", "127.0.0.1:0");
     let text = match error.kind() {
         ErrorKind::AddrInUse => format!(
-            "Another program already listens on {addr}: perhaps this server runs in \
-             another terminal.\nStop that one with Ctrl-C, or take any free port: {any}"
+            "Another program already listens on {addr}; perhaps this server runs in \
+             another terminal.\nStop that one with Ctrl-C, or use any free port: {any}"
         ),
         ErrorKind::ConnectionRefused => format!(
             "Nobody listens on {addr}.\nStart the server first, in another terminal: {serve}"
         ),
         ErrorKind::PermissionDenied if serves => format!(
-            "This system does not let you listen on {addr}: ports below 1024 are often \
-             kept for the administrator.\nTake any free port: {any}"
+            "This system doesn't let you listen on {addr}; ports below 1024 are often \
+             reserved for the administrator.\nUse any free port: {any}"
         ),
         ErrorKind::PermissionDenied => format!(
-            "This system does not let you send to {addr}.\nTry a server on this machine: \
+            "This system doesn't let you send to {addr}.\nTry a server on this machine: \
              {here}"
         ),
         ErrorKind::AddrNotAvailable => format!(
-            "{addr} is not an address of this machine.\nUse 127.0.0.1 to be reached from \
-             this machine only, or 0.0.0.0 to be reached from everywhere."
+            "{addr} is not an address of this machine.\nUse 127.0.0.1 for clients on this \
+             machine only, or 0.0.0.0 for clients everywhere."
         ),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => format!(
-            "No way leads from here to {addr}.\nCheck the address and the network, or \
-             start a server on this machine: {here}"
+            "There is no route from this machine to {addr}.\nCheck the address and the \
+             network, or start a server on this machine: {here}"
         ),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => format!(
-            "{addr} did not answer in time, or did not read what was sent.\nSee whether \
-             the server runs, and what it printed; this starts it: {serve}"
+            "{addr} did not answer in time, or did not read what was sent.\nCheck that the \
+             server is running and what it printed. To start it: {serve}"
         ),
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe => {
             format!(
-                "{addr} broke off the connection.\nSee what the server printed in its \
+                "{addr} closed the connection abruptly.\nSee what the server printed in its \
                  terminal, then run the client again."
             )
         }
         ErrorKind::UnexpectedEof => format!(
-            "{addr} closed the connection before its answer was complete{}.\nSee what the \
+            "{addr} closed the connection before its reply was complete{}.\nSee what the \
              server printed in its terminal, then run the client again.",
             error.get_ref().map(|inner| format!(" ({inner})")).unwrap_or_default()
         ),
-        // std has no kind for it.
+        // The standard library has no kind for this.
         _ if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
             "This is too long for one datagram.\nMake it shorter: 65,507 bytes at most, \
              and on some systems less."
@@ -125,13 +125,13 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
     Hint { text, status: 2 }
 }
 
-/// Whether `addr` is one with which this machine talks to itself.
+/// Whether `addr` is an address at which this machine talks to itself.
 fn is_loopback(addr: &str) -> bool {
     let found = addr.to_socket_addrs().ok().and_then(|mut all| all.next());
     found.is_some_and(|addr| addr.ip().is_loopback())
 }
 
-/// What an error at a loopback address means if there is no such network.
+/// What an error at a loopback address means if the loopback network is off.
 pub(crate) fn no_loopback(error: &io::Error) -> Option<&'static str> {
     let kinds = [ErrorKind::AddrNotAvailable, ErrorKind::NetworkUnreachable];
     let reach_itself = || UdpSocket::bind("127.0.0.1:0")?.connect("127.0.0.1:9");
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::support::args::{Parsed, Spec};
 
-    /// What a client or a server on `addr` is told about an error.
+    /// What `explain` says to a client or a server on `addr`.
     fn told(error: io::Error, role: &str, addr: &str) -> Hint {
         let mut spec = Spec::new("99_test", "nothing");
         spec.default_addr = Some("127.0.0.1:4242");
@@ -167,20 +167,15 @@ mod tests {
                 "serve --addr 127.0.0.1:0",
             ),
             (ErrorKind::ConnectionRefused, "client", "Nobody listens", "-- serve"),
-            (
-                ErrorKind::PermissionDenied,
-                "serve",
-                "not let you listen",
-                "any free port",
-            ),
-            (ErrorKind::PermissionDenied, "client", "not let you send", "-- serve"),
+            (ErrorKind::PermissionDenied, "serve", "let you listen", "any free port"),
+            (ErrorKind::PermissionDenied, "client", "let you send", "-- serve"),
             (ErrorKind::AddrNotAvailable, "serve", "not an address of", "0.0.0.0"),
-            (ErrorKind::NetworkUnreachable, "client", "No way leads", "-- serve"),
+            (ErrorKind::NetworkUnreachable, "client", "no route from", "-- serve"),
             (ErrorKind::TimedOut, "client", "did not answer", "-- serve"),
             (ErrorKind::WouldBlock, "client", "did not answer", "-- serve"),
-            (ErrorKind::ConnectionReset, "client", "broke off", "run the client again"),
-            (ErrorKind::BrokenPipe, "client", "broke off", "run the client again"),
-            (ErrorKind::UnexpectedEof, "client", "before its answer", "client again"),
+            (ErrorKind::ConnectionReset, "client", "abruptly", "run the client again"),
+            (ErrorKind::BrokenPipe, "client", "abruptly", "run the client again"),
+            (ErrorKind::UnexpectedEof, "client", "before its reply", "client again"),
         ] {
             let hint = told(kind.into(), role, "127.0.0.1:4242");
             let lines: Vec<&str> = hint.text.lines().collect();

@@ -1,4 +1,4 @@
-//! The name of this machine, which Rust's standard library does not tell yet.
+//! The name of this machine, which Rust's standard library can't tell you yet.
 
 use std::fs;
 use std::io;
@@ -10,14 +10,14 @@ use std::process::Command;
 ///
 /// # Errors
 ///
-/// There is neither the file nor the program, or no name was set.
+/// Neither the file nor the program exists, or the machine has no name.
 pub(crate) fn host_name() -> io::Result<String> {
     let name = fs::read("/proc/sys/kernel/hostname").or_else(|_| {
         let output = Command::new("hostname").output()?;
         Ok::<_, io::Error>(output.stdout)
     })?;
     match String::from_utf8_lossy(&name).trim() {
-        "" => Err(io::Error::other("this machine does not tell its name")),
+        "" => Err(io::Error::other("this machine has no name")),
         name => Ok(name.to_owned()),
     }
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use super::args::{self, Args, Parsed, Role, Spec, Value};
 use super::{hints, stage, timeline};
 
-/// The example's name, as in `cargo run --example NAME`: that of its file. A copy called
-/// `my_02_1.rs` has its own.
+/// The example's name, as in `cargo run --example NAME`: the name of its file. So a copy
+/// called `my_02_1.rs` has a name of its own.
 pub(crate) const NAME: &str = env!("CARGO_CRATE_NAME");
 
 /// The help of `--timeline`.
@@ -19,9 +19,9 @@ pub(crate) type Part = fn(&Args) -> io::Result<()>;
 /// One lesson's program. Built in `main`, which ends with [`run`](Lesson::run).
 #[derive(Debug)]
 pub(crate) struct Lesson {
-    /// What the command line may say.
+    /// What the command line can contain.
     spec: Spec,
-    /// Runs when no role is named.
+    /// Runs without a role.
     demonstration: Part,
     /// Runs for the word `serve`.
     serve: Option<Part>,
@@ -30,7 +30,7 @@ pub(crate) struct Lesson {
 }
 
 impl Lesson {
-    /// A lesson with nothing but a demonstration, and what it is about.
+    /// A lesson with only a demonstration, and what it's about.
     pub(crate) fn new(about: &'static str, demonstration: Part) -> Self {
         let spec = Spec::new(NAME, about);
         Self { spec, demonstration, serve: None, client: None }
@@ -50,16 +50,16 @@ impl Lesson {
         self
     }
 
-    /// Lets words stand after the client's (or a lone demonstration's) name; `usage`
-    /// is how `--help` shows them, for example `[WORDS...]`.
+    /// Allows words on the command line of the client (or of a lesson with only a
+    /// demonstration). `usage` is how `--help` shows them, for example `[WORDS...]`.
     pub(crate) fn words(mut self, usage: &'static str) -> Self {
         self.spec.words = Some(usage);
         self
     }
 
-    /// Adds `--name`, which is there or not: see [`Args::flag`]. A help that begins with
-    /// `client:`, `serve:`, `server:` (in the demonstration, too) or `ends:` (not in the
-    /// demonstration) says who uses the option. The others refuse it.
+    /// Adds `--name`, an option without a value: see [`Args::flag`]. A help that begins
+    /// with `client:`, `serve:`, `server:` (in the demonstration, too) or `ends:` (not in
+    /// the demonstration) says which roles use the option. For the others, it's an error.
     pub(crate) fn flag(self, name: &'static str, help: &'static str) -> Self {
         self.option(name, Value::Nothing, help)
     }
@@ -100,7 +100,7 @@ impl Lesson {
         self.option("timeline", Value::Drawing, TIMELINE)
     }
 
-    /// The same also for `serve`, which Ctrl-C must end gently.
+    /// The same, for `serve` too, which must end cleanly at Ctrl-C.
     pub(crate) fn server_timeline(mut self) -> Self {
         self = self.timeline();
         if let Some(option) = self.spec.options.last_mut() {
@@ -125,8 +125,8 @@ impl Lesson {
 
     /// Reads the command line and runs what it asks for.
     ///
-    /// The exit status is 0 if that went well, 2 for a mistake that the student can put
-    /// right (in the command, or about the address), and 1 for anything else.
+    /// The exit status is 0 if that went well, 2 for a mistake that the student can
+    /// correct (in the command, or about the address), and 1 for anything else.
     pub(crate) fn run(self) -> ExitCode {
         let args = match self.spec.parse(std::env::args_os().skip(1)) {
             Ok(Parsed::Run(args)) => args,
@@ -160,7 +160,7 @@ impl Lesson {
         match args.role() {
             Role::Serve => {
                 self.serve.map_or(Ok(()), |serve| serve(args))?;
-                stage::end_line(); // the prompt that comes next has a line of its own
+                stage::end_line(); // the shell's prompt then begins on a new line
                 Ok(())
             }
             Role::Client => self.client.map_or(Ok(()), |client| client(args)),
@@ -172,7 +172,7 @@ impl Lesson {
     }
 }
 
-/// An exit status; that output was lost is no success.
+/// The exit status. If output was lost, it isn't success.
 fn status(status: u8) -> ExitCode {
     match status {
         0 => ExitCode::from(u8::from(stage::output_is_lost())),

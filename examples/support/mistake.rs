@@ -1,13 +1,13 @@
 //! A mistake of the student that only the lesson can explain.
 //!
 //! [`hints`](super::hints) explains what goes wrong with an address. A lesson that reads
-//! something else from its command line (a name, a URL) explains that by itself.
+//! something else from its command line (a name, a URL) has to explain mistakes in it.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// What the student reads: one sentence says what is wrong, one what to do.
+/// What the student reads: one sentence says what is wrong, and one says what to do.
 #[derive(Debug)]
 struct Mistake(String);
 

@@ -1,4 +1,4 @@
-//! What all lessons share, so that a lesson's file holds the lesson.
+//! What all lessons share, so that a lesson's file contains only the lesson.
 //!
 //! No socket is opened here. A lesson binds, connects, reads and writes by itself; this
 //! module reads its command line, prints its lines and explains its errors.
@@ -8,15 +8,15 @@
 //!   [`help`]: the columns of `--help`
 //! - [`hints`]: errors in words; [`mistake`]: an error that a lesson explains by itself
 //! - [`host_name`]: the name of this machine
-//! - [`stage`]: who speaks (`say!`, `show!`), the actors of a demonstration, the watchdog
-//! - [`text`]: what of a text from outside may reach a screen, and what may be a name
-//! - [`terminal`]: a question, and the line that answers it; how wide the window is
-//! - [`again`]: calls that are made again: after a signal, after a pause, elsewhere
+//! - [`stage`]: printing (`say!`, `show!`), the actors of a demonstration, the watchdog
+//! - [`text`]: making text from outside safe for a screen, and checking names
+//! - [`terminal`]: asking a question and reading the answer; the width of the window
+//! - [`again`]: repeated calls: after a signal, after a pause, at another address
 //! - [`events`]: what happens in a server of the library
 //! - [`crowd`]: the same work on several threads at once
 //! - [`timeline`]: what each thread did when, as a drawing; [`svg`]: the same as a file
 //!
-//! What one lesson alone needs stands in a directory with the lesson's name, beside it.
+//! What only one lesson needs is in a directory with the lesson's name.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each lesson uses a part")]
 
 use std::time::Duration;

@@ -1,10 +1,10 @@
-//! Who speaks: the lines on the screen, the actors of a demonstration, the watchdog.
+//! Printing lines on the screen, the actors of a demonstration, and the watchdog.
 //!
 //! A demonstration runs server and clients as threads of one process. Each thread has a
-//! name, and `say!` puts it before the line. Alone in a terminal (`serve`, `client`),
-//! a program speaks without a name.
+//! name, and `say!` puts it before the line. A program that's alone in a terminal
+//! (`serve`, `client`) prints lines without a name.
 //!
-//! What is said may come from anywhere, so each line is made fit for a screen here: see
+//! A line can contain text from anywhere, so it's made safe for a screen here: see
 //! [`text`](super::text).
 
 use std::fmt::Arguments;
@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 use super::hints::no_loopback;
 use super::text::shown;
 
-/// How long a demonstration may take. It takes far less; a slow machine needs room.
+/// How long a demonstration can take. It usually takes far less, but a machine can be
+/// slow.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
 
 /// Whether a demonstration runs, so that lines need a name.
@@ -27,20 +28,20 @@ static OPEN: AtomicBool = AtomicBool::new(false);
 /// Whether output was lost.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// The actors that have not ended.
+/// The actors that are still running.
 static CAST: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Prints one line, like `println!`, with the name of who speaks in a demonstration.
+/// Prints one line, like `println!`; in a demonstration, with the thread's name.
 ///
-/// The line is written at once and whole: two threads never mix within a line.
+/// The whole line is written at once, so the lines of two threads never mix.
 macro_rules! say {
     ($($word:tt)*) => { $crate::support::stage::speak(format_args!($($word)*)) };
 }
 pub(crate) use say;
 
-/// Prints one line without a name, also in a demonstration: for a table.
+/// Prints one line without a name, even in a demonstration; for tables.
 ///
-/// Other than `println!`, it does not panic when the screen is gone (`| head -1`).
+/// Unlike `println!`, it doesn't panic when the reader is gone (`| head -1`).
 macro_rules! show {
     ($($word:tt)*) => { $crate::support::stage::show_line(format_args!($($word)*)) };
 }
@@ -58,7 +59,7 @@ pub(crate) struct Actor {
 ///
 /// # Errors
 ///
-/// The system has no thread to give.
+/// The system has no thread left.
 pub(crate) fn actor<F>(name: &str, part: F) -> io::Result<Actor>
 where
     F: FnOnce() -> io::Result<()> + Send + 'static,
@@ -80,7 +81,7 @@ where
 }
 
 impl Actor {
-    /// Waits until the actor's part is over.
+    /// Waits until the actor ends.
     ///
     /// # Errors
     ///
@@ -90,7 +91,7 @@ impl Actor {
     }
 }
 
-/// Strikes the current thread's name off the cast.
+/// Removes the current thread's name from the list of actors.
 struct Leave;
 
 impl Drop for Leave {
@@ -103,7 +104,7 @@ impl Drop for Leave {
         }
         drop(cast);
         if thread::panicking() {
-            process::exit(1); // the others may wait for this actor forever
+            process::exit(1); // the others might wait for this actor forever
         }
     }
 }
@@ -131,9 +132,9 @@ fn too_long(deadline: Duration) -> String {
     let cast = CAST.lock().unwrap_or_else(PoisonError::into_inner);
     let who = if cast.is_empty() { "nobody".to_owned() } else { cast.join(", ") };
     format!(
-        "The demonstration did not end within {} seconds; still on stage: {who}.\n\
-         If you have changed something, look there first: who waits for whom? Or the \
-         machine is very busy: run it once more.",
+        "The demonstration did not end within {} seconds; still running: {who}.\n\
+         If you changed something, look there first: which actor waits for which? If \
+         the machine is very busy, just run it again.",
         deadline.as_secs()
     )
 }
@@ -152,7 +153,7 @@ pub(crate) fn show_line(line: Arguments<'_>) {
     print(&(shown(&line.to_string()) + "\n"));
 }
 
-/// Says the error of a result, if it has one, where a loop or a thread goes on after it.
+/// Prints the error of a result, if it has one; for a loop or a thread that goes on.
 pub(crate) fn report<T>(result: io::Result<T>) {
     if let Err(error) = result {
         speak(format_args!("error: {error}"));
@@ -171,12 +172,12 @@ fn labelled(name: &str, text: &str) -> String {
     lines
 }
 
-/// Writes `text` to the screen as it is, whole and at once. That a reader has gone
-/// (`| head -1`) is no error. Any other failure, such as a full disk, is told once, where
-/// errors go, and the program's status is 1 in the end: see [`output_is_lost`].
+/// Writes `text` to the screen unchanged, all at once. It isn't an error if the reader is
+/// gone (`| head -1`). Any other failure, such as a full disk, is reported once, on
+/// stderr, and makes the program's exit status 1: see [`output_is_lost`].
 pub(crate) fn print(text: &str) {
     if cfg!(test) {
-        return print!("{text}"); // what a unit test prints is shown if it fails
+        return print!("{text}"); // so that the test harness captures it
     }
     let mut screen = io::stdout().lock();
     let written = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
@@ -205,7 +206,7 @@ pub(crate) fn output_is_lost() -> bool {
     LOST.load(Ordering::Relaxed)
 }
 
-/// Writes `text` where errors go.
+/// Writes `text` to stderr.
 pub(crate) fn complain(text: &str) {
     let mut screen = io::stderr().lock();
     let _ = writeln!(screen, "{}", shown(text));
@@ -216,7 +217,7 @@ pub(crate) fn complain(text: &str) {
 pub(crate) struct Signal {
     /// Whether it was given.
     given: Mutex<bool>,
-    /// Wakes who waits.
+    /// Wakes the threads that wait.
     changed: Condvar,
 }
 
@@ -264,7 +265,7 @@ mod tests {
         let waits = std::sync::Arc::clone(&leave);
         let late = actor("latecomer", move || waits.wait())?;
         let message = too_long(Duration::from_secs(8));
-        assert!(message.contains("within 8 seconds; still on stage:"), "{message}");
+        assert!(message.contains("within 8 seconds; still running:"), "{message}");
         assert!(message.contains("latecomer"), "{message}");
         leave.give();
         late.end()?;

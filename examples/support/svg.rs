@@ -13,10 +13,10 @@ const LANE: f64 = 30.0;
 /// See [`LANE`].
 const BAR: f64 = 20.0;
 
-/// What stands above the lanes: the axis.
+/// The height of the axis, above the lanes.
 const TOP: f64 = 44.0;
 
-/// About how wide a letter is.
+/// The approximate width of a letter.
 const LETTER: f64 = 7.2;
 
 /// The lanes as an SVG picture.
@@ -77,7 +77,7 @@ fn draw_lane(
     );
     for (bar, seen) in lane.bars.iter().zip(lane.visible()) {
         let from = x(bar.from);
-        let width = (x(bar.to) - from).max(1.5); // what happened must be seen
+        let width = (x(bar.to) - from).max(1.5); // even a short span must be visible
         let label = escaped(&bar.label);
         let tip = if label.is_empty() { String::new() } else { format!(": {label}") };
         let (fill, word) = (colour(bar.doing), bar.doing.word());
@@ -104,7 +104,7 @@ fn draw_lane(
     }
 }
 
-/// Which colour is what.
+/// The legend: what each colour means.
 fn draw_legend(svg: &mut String, used: &[Doing], left: f64, top: f64) {
     let mut x = left;
     for &doing in used {
@@ -122,14 +122,14 @@ fn draw_legend(svg: &mut String, used: &[Doing], left: f64, top: f64) {
     }
 }
 
-/// The picture in one sentence, for who cannot see it.
+/// The picture in one sentence, for readers who can't see it.
 fn in_words(lanes: &[Lane]) -> String {
     let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
     let millis = total(lanes).as_millis();
     format!("{} threads over {millis} ms: {}.", lanes.len(), names.join(", "))
 }
 
-/// The colour of a bar: told apart by people who see red and green alike, too.
+/// The colour of a bar. The colours differ even for people who can't tell red from green.
 fn colour(doing: Doing) -> &'static str {
     match doing {
         Doing::Working => "#4477aa",

@@ -6,19 +6,19 @@ use super::mistake::mistake;
 use super::stage;
 use super::text::shown;
 
-/// How wide a window is taken to be if nobody can tell.
+/// The width we assume if the system can't tell us the window's width.
 const USUAL: usize = 80;
 
-/// Shows `prompt`, at once, and reads one line; `None` is the end of the input.
+/// Shows `prompt` at once, and reads one line; `None` at the end of the input.
 ///
-/// The screen is a buffer that is emptied at the end of a line. A prompt has no end of
-/// line, so it is flushed: Python's `input()` does that too, Rust's `print!` does not.
+/// Output is buffered until the end of a line. A prompt has no end of line, so it has to
+/// be flushed. Python's `input()` does that, too, but Rust's `print!` doesn't.
 ///
-/// From a pipe, the line is shown as well. A terminal has done that already.
+/// If the input is a pipe, the line is printed as well. A terminal has already shown it.
 ///
 /// # Errors
 ///
-/// The input cannot be read, or is not UTF-8.
+/// Reading the input failed, or the input isn't UTF-8.
 pub(crate) fn ask(prompt: &str) -> io::Result<Option<String>> {
     stage::print(prompt);
     let mut input = io::stdin().lock();
@@ -37,8 +37,8 @@ pub(crate) fn ask(prompt: &str) -> io::Result<Option<String>> {
     Ok((!at_end).then(|| line.to_owned()))
 }
 
-/// Asks until the answer is yes or no, and says whether it is yes. The end of the input is
-/// `None`.
+/// Asks until the answer is yes or no, and returns whether it's yes; `None` at the end of
+/// the input.
 ///
 /// # Errors
 ///
@@ -64,8 +64,7 @@ pub(crate) fn ask_until_yes(prompt: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// How many columns the window has in which this program prints; `None` if it prints
-/// into a file or a pipe.
+/// How many columns this program's window has; `None` if the output is a file or a pipe.
 pub(crate) fn width() -> Option<usize> {
     let screen = io::stdout();
     screen.is_terminal().then(|| window(&screen).unwrap_or(USUAL))
@@ -78,7 +77,7 @@ fn window(screen: &io::Stdout) -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// Windows has other calls for it; the standard library has none.
+/// Windows has other calls for this, and the standard library doesn't offer them.
 #[cfg(not(unix))]
 fn window(_: &io::Stdout) -> Option<usize> {
     None

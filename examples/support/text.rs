@@ -1,21 +1,23 @@
-//! Text that comes from outside: what of it may reach a screen, and what may be a name.
+//! Text from outside: making it safe for a screen, and checking names.
 //!
-//! A terminal obeys what it is sent: `ESC [ 2 J` clears it, and other codes move the
-//! cursor, change the title, or turn the direction of writing. So nothing that a client, a
-//! server, a file or the command line brings is printed as it is. `say!` and the rest of
-//! [`stage`](super::stage) clean each line, here: there is no other place to forget.
+//! A terminal obeys what it receives: `ESC [ 2 J` clears it, and other codes move the
+//! cursor, change the title, or reverse the direction of writing. So text from a client,
+//! a server, a file or the command line must never be printed unchanged. `say!` and the
+//! rest of [`stage`](super::stage) clean each line with this module, so a lesson can't
+//! forget it.
 
-/// `text` as it may reach a screen; its lines stay lines.
+/// `text`, made safe for a screen; its lines stay lines.
 pub(crate) fn shown(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
-        return text.to_owned(); // as nearly all text is: there is nothing to look for
+        return text.to_owned(); // nearly all text is plain ASCII: nothing to replace
     }
     let clean = |letter| if letter == '\n' { letter } else { harmless(letter) };
     text.replace("\r\n", "\n").chars().map(clean).collect()
 }
 
-/// A letter as it may be shown. Control characters could move the cursor, and the signs
-/// that turn the direction of writing could hide who speaks: each becomes `\u{fffd}`.
+/// A character that's safe to show. Control characters could move the cursor, and marks
+/// that reverse the direction of writing could hide who wrote a line. Each of these
+/// becomes `\u{fffd}`.
 pub(crate) fn harmless(letter: char) -> char {
     match letter {
         '\t' => letter,
@@ -27,33 +29,32 @@ pub(crate) fn harmless(letter: char) -> char {
     }
 }
 
-/// Whether `text` may be a name: letters with their marks, digits, `-` and `_`, all of
-/// which can be seen.
+/// Whether `text` can be a name: letters with their marks, digits, `-` and `_`, all of
+/// them visible.
 pub(crate) fn is_name(text: &str) -> bool {
     let allowed = |letter: char| "-_".contains(letter) || is_letter(letter);
     !text.is_empty() && !text.starts_with(is_mark) && text.chars().all(allowed)
 }
 
-/// Whether `letter` is part of a word, in any writing, and can be seen.
+/// Whether `letter` is a visible part of a word, in any script.
 pub(crate) fn is_letter(letter: char) -> bool {
     (letter.is_alphanumeric() || is_mark(letter)) && !is_invisible(letter)
 }
 
-/// Whether `letter` goes onto the one before it: an accent, a vowel sign.
+/// Whether `letter` is a mark on the letter before it: an accent, a vowel sign.
 ///
-/// The standard library knows these marks (Unicode's *Grapheme_Extend*) and shows it in one
-/// place only: for debugging, a mark that stands alone is written as `\u{301}`, and one
-/// that stands on a letter is not.
+/// The standard library knows these marks (Unicode's *Grapheme_Extend*), but shows it in
+/// only one place: debug output writes a mark that is alone as `\u{301}`, but not a mark
+/// on a letter.
 fn is_mark(letter: char) -> bool {
     let alone = letter.escape_debug().count() == 1;
     let on_a_letter = format!("a{letter}").escape_debug().count() == 2;
     on_a_letter && !alone
 }
 
-/// Whether nothing is shown for `letter`, whatever kind it is: Unicode's
-/// *Default_Ignorable_Code_Point*, which the standard library does not know, and three
-/// marks that only join or fill. Some of these count as letters, such as U+3164, the
-/// filler of Hangul.
+/// Whether `letter` is invisible: Unicode's *Default_Ignorable_Code_Point*, which the
+/// standard library doesn't know, and three marks that only join or fill. Some of these
+/// count as letters, such as U+3164, the Hangul filler.
 fn is_invisible(letter: char) -> bool {
     matches!(
         letter,

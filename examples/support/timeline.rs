@@ -1,6 +1,6 @@
 //! What each thread did, and when: one lane for each thread, drawn when the run ends.
 //!
-//! A thread says what it does by holding a [`Span`]:
+//! A thread records what it does by holding a [`Span`]:
 //!
 //! ```text
 //! let waiting = span(Doing::Waiting);
@@ -9,8 +9,8 @@
 //! let holding = span(Doing::Holding);
 //! ```
 //!
-//! A span inside another one lies over it in the drawing. Spans are recorded only if
-//! `--timeline` asks for a drawing: a server may run for a year.
+//! In the drawing, an inner span covers the outer one. Spans are recorded only if
+//! `--timeline` asks for a drawing, because a server might run for a year.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -23,19 +23,19 @@ use std::time::{Duration, Instant};
 use super::mistake::mistake;
 use super::{stage, svg, terminal};
 
-/// How wide a drawing is in a file or a pipe, in columns: a note shows it as it is.
+/// How wide a drawing is in a file or a pipe, in columns. This fits into a note.
 const WIDTH: usize = 72;
 
-/// In a window, a drawing is as wide as that, but not narrower or wider than this.
+/// In a window, a drawing is as wide as the window, but within these limits.
 const WIDTHS: [usize; 2] = [40, 160];
 
 /// The widest name a lane shows; longer ones lose their end.
 const NAME: usize = 16;
 
-/// So many spans are recorded at most; what comes after them is not drawn.
+/// At most this many spans are recorded; later ones aren't drawn.
 const MOST: usize = 20_000;
 
-/// Whether anybody will draw what is recorded.
+/// Whether a drawing was asked for.
 static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Everything recorded so far, and the moment that counts as zero.
@@ -82,7 +82,7 @@ pub(crate) struct Lane {
 pub(crate) struct Bar {
     /// What the thread did.
     pub(crate) doing: Doing,
-    /// What is written on the bar, where there is room.
+    /// What is written on the bar, if there's space.
     pub(crate) label: String,
     /// When it began.
     pub(crate) from: Duration,
@@ -93,7 +93,7 @@ pub(crate) struct Bar {
 /// One recorded span.
 #[derive(Debug)]
 struct Entry {
-    /// Whose it is.
+    /// The thread it belongs to.
     thread: ThreadId,
     /// That thread's name.
     name: String,
@@ -103,20 +103,20 @@ struct Entry {
     over: bool,
 }
 
-/// The current thread does something until this is dropped.
+/// What the current thread does until this is dropped.
 #[derive(Debug)]
 #[must_use = "the span ends when this is dropped"]
 pub(crate) struct Span {
-    /// Its place in the record; `None` if nothing is recorded.
+    /// Its index in the record; `None` if nothing is recorded.
     index: Option<usize>,
 }
 
-/// The current thread does this from now on, until the span is dropped.
+/// Records that the current thread does this until the span is dropped.
 pub(crate) fn span(doing: Doing) -> Span {
     labelled(doing, "")
 }
 
-/// Like [`span`], with a word that is written on the bar where there is room.
+/// Like [`span`], with a word that is written on the bar if there's space.
 pub(crate) fn labelled(doing: Doing, label: &str) -> Span {
     if !WANTED.load(Ordering::Relaxed) {
         return Span { index: None };
@@ -145,14 +145,14 @@ impl Drop for Span {
     }
 }
 
-/// The current thread does this while `work` runs.
+/// Records that the current thread does this while `work` runs.
 pub(crate) fn during<T>(doing: Doing, work: impl FnOnce() -> T) -> T {
     let _span = span(doing);
     work()
 }
 
-/// The lanes recorded so far, in the order in which their threads first did something;
-/// those that began (nearly) together stand by name. The first span begins at zero.
+/// The lanes recorded so far, in the order in which their threads first did something.
+/// Those that began (nearly) together are sorted by name. The first span begins at zero.
 pub(crate) fn lanes() -> Vec<Lane> {
     let (zero, entries) = &*RECORD;
     let entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,14 +180,14 @@ pub(crate) fn lanes() -> Vec<Lane> {
     lanes
 }
 
-/// Begins to record, if a drawing is wanted.
+/// Starts to record, if a drawing was asked for.
 ///
 /// # Errors
 ///
-/// The file of the drawing cannot be written: better said before the run than after it.
+/// The drawing's file can't be written. It's better to know that before the run.
 pub(crate) fn begin(drawing: &Drawing) -> io::Result<()> {
     if let Drawing::Svg(file) = drawing {
-        // Opened to be added to: what is in it stays until there is something better.
+        // Opened for appending, so the old content stays until there's a new drawing.
         OpenOptions::new().append(true).create(true).open(file).map_err(|error| {
             mistake(format!(
                 "The timeline cannot be written to {}: {error}.\nName another file, as in \
@@ -200,18 +200,18 @@ pub(crate) fn begin(drawing: &Drawing) -> io::Result<()> {
     Ok(())
 }
 
-/// Draws what was recorded, where the command line wants it.
+/// Draws what was recorded, to where the command line says.
 ///
 /// # Errors
 ///
-/// The file cannot be written.
+/// Writing the file failed.
 pub(crate) fn finish(drawing: &Drawing) -> io::Result<()> {
     match drawing {
         Drawing::Nothing => return Ok(()),
         Drawing::Text => {
             let window = terminal::width();
             let colour = window.is_some() && colour_wanted(|name| std::env::var(name));
-            // In the last column, some terminals begin a new line.
+            // Some terminals begin a new line after the last column.
             let width = window.map_or(WIDTH, |columns| {
                 columns.saturating_sub(1).clamp(WIDTHS[0], WIDTHS[1])
             });
@@ -230,7 +230,7 @@ pub(crate) fn finish(drawing: &Drawing) -> io::Result<()> {
     }
     let recorded = RECORD.1.lock().unwrap_or_else(PoisonError::into_inner).len();
     if recorded >= MOST {
-        stage::show_line(format_args!("(it has the first {MOST} spans, and no more)"));
+        stage::show_line(format_args!("(it shows only the first {MOST} spans)"));
     }
     Ok(())
 }
@@ -243,11 +243,11 @@ fn colour_wanted<E>(var: impl Fn(&str) -> Result<String, E>) -> bool {
 }
 
 impl Lane {
-    /// For each bar, its longest part that no later bar lies over.
+    /// For each bar, the longest part of it that no later bar covers.
     pub(crate) fn visible(&self) -> Vec<(Duration, Duration)> {
         let longest = |(index, bar): (usize, &Bar)| {
             let mut parts = vec![(bar.from, bar.to)];
-            // They stand by their start: those after the bar's end do not matter.
+            // They're sorted by start, so those after the bar's end don't matter.
             let later = self.bars[index + 1..].iter();
             for over in later.take_while(|over| over.from < bar.to) {
                 parts = parts
@@ -281,7 +281,7 @@ impl Doing {
         }
     }
 
-    /// How a bar is filled in a text drawing: different without any colour, too.
+    /// How a bar is filled in a text drawing, so that bars differ even without colour.
     fn fill(self) -> char {
         match self {
             Self::Working => '▓',
@@ -304,8 +304,8 @@ impl Doing {
     }
 }
 
-/// The moments an axis names: about `count` of them, at round times, and the first one
-/// that is not before `total`.
+/// The moments on the axis: about `count` of them, at round times, up to the first one
+/// that isn't before `total`.
 pub(crate) fn ticks(total: Duration, count: u32) -> Vec<Duration> {
     let wanted = total.as_micros().max(1).div_ceil(u128::from(count.max(1)));
     let mut step = 1;
@@ -322,7 +322,7 @@ pub(crate) fn ticks(total: Duration, count: u32) -> Vec<Duration> {
     moments
 }
 
-/// A moment in the unit that suits the axis's end.
+/// A moment, in the unit that suits the end of the axis.
 pub(crate) fn moment(at: Duration, end: Duration) -> String {
     let (value, unit) = if end >= Duration::from_secs(2) {
         (at.as_secs_f64(), "s")
@@ -367,7 +367,7 @@ pub(crate) fn text(lanes: &[Lane], columns: usize, colour: bool) -> String {
     for lane in lanes {
         let mut cells = vec![(None, ' '); width];
         for bar in &lane.bars {
-            // A short span is drawn one column wide: what happened must be seen.
+            // Even a short span must be visible: it gets one column.
             let from = column(bar.from).min(width - 1);
             let to = column(bar.to).clamp(from + 1, width);
             cells[from..to].fill((Some(bar.doing), bar.doing.fill()));
@@ -412,7 +412,7 @@ fn axis(
             _ if at == end => '┤',
             _ => '┼',
         };
-        // The word ends above its mark; the first one begins there.
+        // Each word ends above its mark, but the first one begins above it.
         let start = if index == 0 {
             indent
         } else {
@@ -440,8 +440,8 @@ fn painted(cells: &[(Option<Doing>, char)], colour: bool) -> String {
     line
 }
 
-/// The lines below the lanes: which fill is what. They begin below the bars, or further
-/// left if that makes it one line.
+/// The legend below the lanes: what each fill means. It begins below the bars, or further
+/// left if it then fits into one line.
 fn legend(lanes: &[Lane], name_width: usize, columns: usize, colour: bool) -> String {
     let used = used(lanes);
     let length = |doing: &Doing| 2 + 1 + doing.word().len() + 2;
@@ -467,7 +467,7 @@ fn legend(lanes: &[Lane], name_width: usize, columns: usize, colour: bool) -> St
 mod tests {
     use super::*;
 
-    /// Held by a test that depends on whether spans are recorded.
+    /// Locked by a test that depends on whether spans are recorded.
     static QUIET: Mutex<()> = Mutex::new(());
 
     /// A bar from one millisecond to another.

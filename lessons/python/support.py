@@ -15,13 +15,13 @@ for word in sys.argv:
     except UnicodeEncodeError:
         sys.exit(f"error: the argument {ascii(word)} is not UTF-8")
 
-# What a terminal must not get from outside: it obeys control characters, and the signs
-# that turn the direction of writing hide who speaks.
+# What must not reach a terminal from outside: it obeys control characters, and marks that
+# reverse the direction of writing can hide who wrote a line.
 TURNS = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def shown(text):
-    """Text from outside, as it may reach a screen. Its lines stay lines."""
+    """Text from outside, made safe for a screen. Its lines stay lines."""
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
 
@@ -33,8 +33,8 @@ def shown(text):
 
 
 class BackOff:
-    """What a loop needs to bear a call that fails again and again: it says so once, waits
-    longer and longer, and says when it is over."""
+    """Helps a loop to cope with a call that fails again and again: it reports the failure
+    once, waits longer and longer, and reports when the call works again."""
 
     def __init__(self):
         self.pause, self.until = 0, 0
@@ -51,7 +51,7 @@ class BackOff:
         self.until = time.monotonic() + self.pause
 
     def left(self):
-        """How long the pause still lasts, in seconds."""
+        """How much longer the pause lasts, in seconds."""
         return max(0, self.until - time.monotonic())
 
 
@@ -77,8 +77,8 @@ threads = BackOff()
 
 
 def start(function, connection, client):
-    """Starts a thread for a client; says whether there was one to be had. Without one, this
-    client is lost, and no other."""
+    """Starts a thread for a client, and returns whether it could. If it couldn't, only this
+    client is lost."""
     visit = (connection, client)
     try:
         threading.Thread(target=function, args=visit, daemon=True).start()
@@ -92,8 +92,8 @@ def start(function, connection, client):
 
 
 def any_of(host, port, ask):
-    """Asks at each address of a name until one of them answers: a name may stand for
-    several addresses, and the server listens on one. (`create_connection` does so.)"""
+    """Tries each address of a name until one of them answers: a name can have several
+    addresses, and the server listens on one. (`create_connection` does so, too.)"""
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     for number, (family, kind, _, _, address) in enumerate(answers, start=1):
         try:
@@ -108,7 +108,7 @@ def any_of(host, port, ask):
 
 
 def split(addr):
-    """The host and the port of `HOST:PORT`; an IPv6 address stands in brackets."""
+    """The host and the port of `HOST:PORT`; an IPv6 address is in brackets."""
     host, _, port = addr.rpartition(":")
     if not host or not port.isdecimal():
         sys.exit(f"error: `{addr}` is not HOST:PORT")

@@ -1,16 +1,17 @@
-// The lessons, as pages of this documentation. This module exists in the documentation only.
+// The lessons, as pages of this documentation. This module exists only in the
+// documentation.
 //
-// A note ends with definitions such as `[lesson_03]: 03_udp.md`, which a repository browser
-// follows. Of two definitions of a label, the first one counts: `labels.md` stands before each
-// note, and makes the same labels lead to this documentation's pages. A picture stands before
-// its note in the same way: `pictures/` has it as a `data:` address, since this site has no
-// other files.
+// A note ends with definitions such as `[lesson_03]: 03_udp.md`, which a repository
+// browser follows. If a label is defined twice, the first definition counts. So
+// `labels.md` comes before each note, and makes the same labels lead to this
+// documentation's pages. A picture comes before its note in the same way: `pictures/` has
+// it as a `data:` address, because this site contains no other files.
 
 #![doc = include_str!("labels.md")]
 #![doc = include_str!("../../lessons/README.md")]
 
-/// Makes a page of each lesson, with a page for its example and one for its Python version.
-/// `in` names the example's folder, if it has one of its own.
+/// Makes a page of each lesson, with a page for its example and one for its Python
+/// version. `in` names the example's folder, if it has its own.
 macro_rules! lessons {
     ($($module:ident $name:literal $(in $folder:literal)? $($picture:literal)?;)*) => { $(
         #[doc = concat!("[example]: crate::lessons::", stringify!($module), "::example")]

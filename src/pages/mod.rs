@@ -1,11 +1,11 @@
-//! The long pages of the documentation. They are files of `lessons/`, to be read in the
-//! repository too; there, the links lead to the source.
+//! The long pages of the documentation. They are files in `lessons/`, so that they can be
+//! read in the repository, too. There, the links lead to the source.
 
 pub mod lessons;
 
 /// A page, with the plots that belong to it, and the targets that its links have on the
-/// documentation site. The targets stand before the page's own definitions, and the first
-/// definition of a link is the one that counts.
+/// documentation site. The targets come before the page's own definitions, because the
+/// first definition of a link counts.
 macro_rules! page {
     (
         $name:ident, $file:literal $(with $plots:literal)?

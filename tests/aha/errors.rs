@@ -1,4 +1,5 @@
-//! The page `lessons/errors.md`: each message is provoked here, and the page is complete.
+//! The page `lessons/errors.md`: these tests provoke each message, and check that the
+//! page is complete.
 
 use std::net::ToSocketAddrs;
 
@@ -32,17 +33,17 @@ const MESSAGES: [&str; 12] = [
 const PARTS: [&str; 4] =
     ["**What happened.** ", "**Provoke it.** ", "**What to do.** ", "**Lesson.** "];
 
-/// Sees that an error has this kind, and on Linux this text, which the page must have as
-/// a heading.
+/// Checks that an error has this kind and, on Linux, this text, which must be a heading
+/// on the page.
 fn is(error: &io::Error, kind: ErrorKind, message: &str) {
     assert_eq!(error.kind(), kind, "{error}");
     if cfg!(target_os = "linux") {
-        assert!(error.to_string().contains(message), "`{message}`, and not: {error}");
+        assert!(error.to_string().contains(message), "`{message}`, not: {error}");
     }
     let text = read(&root().join(PAGE)).unwrap_or_default();
     assert!(
         text.contains(&format!("\n## {message}\n")),
-        "{PAGE} does not explain {message}"
+        "{PAGE} doesn't explain {message}"
     );
 }
 
@@ -66,7 +67,7 @@ fn cannot_assign_requested_address() -> Outcome {
     Ok(())
 }
 
-#[cfg(target_os = "linux")] // elsewhere, 127.255.255.255 is no broadcast address
+#[cfg(target_os = "linux")] // elsewhere, 127.255.255.255 isn't a broadcast address
 #[test]
 fn permission_denied() -> Outcome {
     let socket = datagrams()?;
@@ -79,7 +80,7 @@ fn permission_denied() -> Outcome {
 
 #[test]
 fn connection_refused() -> Outcome {
-    let (_deaf, addr) = deaf_port()?;
+    let (_closed, addr) = closed_port()?;
     let error = error_of(TcpStream::connect(addr))?;
     is(&error, ErrorKind::ConnectionRefused, "Connection refused");
     Ok(())
@@ -149,7 +150,7 @@ fn resource_temporarily_unavailable() -> Outcome {
     Ok(())
 }
 
-#[cfg(target_os = "linux")] // others answer a full queue in other ways
+#[cfg(target_os = "linux")] // other systems treat a full queue differently
 #[test]
 fn connection_timed_out() -> Outcome {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -171,7 +172,7 @@ fn connection_timed_out() -> Outcome {
 #[cfg(target_os = "linux")] // the number of the error is Linux's, and `ulimit` a shell's
 #[test]
 fn too_many_open_files() -> Outcome {
-    // Three descriptors are the terminal's. The server needs two, and may have one.
+    // The terminal takes three file descriptors. The server needs two, but gets only one.
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 4; exec \"$@\"", "sh"]).arg(example("16_http_get"));
     let command = command.args(["serve", "--addr", "127.0.0.1:0"]);
@@ -237,7 +238,7 @@ fn complaints(
     complaints
 }
 
-/// Set in the child process that is stopped.
+/// Set in the child process that the test stops.
 #[cfg(target_os = "linux")]
 const STOPPED: &str = "ERRORS_STOPPED";
 
@@ -268,10 +269,10 @@ fn interrupted_system_call() -> Outcome {
 fn network_is_unreachable() -> Outcome {
     let error = io::Error::from_raw_os_error(101);
     is(&error, ErrorKind::NetworkUnreachable, "Network is unreachable");
-    // In a namespace of its own, a program has no network that is on.
+    // In its own namespace, a program has only networks that are off.
     let namespace = Command::new("unshare").args(["-rn", "true"]).output();
     if !namespace.is_ok_and(|output| output.status.success()) {
-        return Ok(()); // this system gives none
+        return Ok(()); // this system doesn't allow one
     }
     for (lesson, role) in
         [("02_echo", "client"), ("03_udp", "client"), ("02_echo", ""), ("14_chat", "")]
@@ -286,7 +287,7 @@ fn network_is_unreachable() -> Outcome {
     Ok(())
 }
 
-#[cfg(target_os = "linux")] // it has a device that is always full
+#[cfg(target_os = "linux")] // Linux has a device that is always full
 #[test]
 fn no_space_left_on_device() -> Outcome {
     let mut full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;

@@ -16,7 +16,7 @@ fn output(command: &mut Command) -> Result<(String, Option<i32>), String> {
 
 #[test]
 fn connect_tries_each_address_in_turn() -> Outcome {
-    let (_deaf, nobody) = deaf_port()?;
+    let (_closed, nobody) = closed_port()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let somebody = listener.local_addr()?;
     // What a name with two addresses gives; at the first one, nobody listens.

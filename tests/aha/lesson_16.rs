@@ -145,11 +145,11 @@ fn without_the_blank_line_both_ends_wait() -> Outcome {
 
 #[test]
 fn a_url_that_cannot_be_fetched_is_explained_in_words() -> Outcome {
-    let (_deaf, deaf) = deaf_port()?;
+    let (_closed, closed) = closed_port()?;
     for (url, words) in [
         ("https://127.0.0.1/", "does not encrypt"),
         ("127.0.0.1:9016", "is not a URL"),
-        (&format!("http://{deaf}/"), &format!("Nobody listens on {deaf}.")),
+        (&format!("http://{closed}/"), &format!("Nobody listens on {closed}.")),
         ("http://no..host/", "No host called `no..host` can be found"),
     ] {
         let (printed, status) = fetch(&[url])?;

@@ -1,7 +1,7 @@
-//! What surprises about sockets, one test for each surprise, with its name.
+//! What is surprising about sockets: a test for each surprise, named after it.
 //!
-//! The notes name these tests. Order is shown by interleaving (this is open, that is
-//! answered), never by sleeping; every wait has an end.
+//! The notes name these tests. They show order by interleaving (A is open, B gets a
+//! reply), never by sleeping, and every wait has a limit.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use course::programs::{DEADLINE, Program, deaf_port, example};
+use course::programs::{DEADLINE, Program, closed_port, example};
 
 #[path = "../course/mod.rs"]
 mod course;
@@ -35,13 +35,13 @@ mod limits;
 mod off_the_path;
 mod socket_api;
 
-/// What the files of the examples use that are tested here.
+/// What the tested files of the examples use.
 #[path = "../../examples/support"]
 mod support {
     pub(crate) mod text;
 }
 
-/// A test fails with whatever went wrong.
+/// A test fails with the error that occurred.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// The server of a lesson, on a free port.
@@ -50,12 +50,12 @@ fn server(lesson: &str) -> Result<(Program, SocketAddr), String> {
     Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]))
 }
 
-/// A connection on which no read or write takes forever.
+/// A connection on which no read or write can take forever.
 fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
     bounded(TcpStream::connect_timeout(&addr, DEADLINE)?)
 }
 
-/// Bounds the reads and writes of a connection.
+/// Limits the reads and writes of a connection.
 fn bounded(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
@@ -69,14 +69,14 @@ fn connected() -> io::Result<(TcpStream, TcpStream)> {
     Ok((client, bounded(listener.accept()?.0)?))
 }
 
-/// A datagram socket on a free port, on which no wait takes forever.
+/// A datagram socket on a free port, on which no wait can take forever.
 fn datagrams() -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.set_read_timeout(Some(DEADLINE))?;
     Ok(socket)
 }
 
-/// Says something on a connection and reads as much in return.
+/// Sends something on a connection and reads the same number of bytes.
 fn echoed(stream: &mut TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
     stream.write_all(message)?;
     let mut answer = vec![0; message.len()];
@@ -90,7 +90,7 @@ fn echoed(stream: &mut TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
 fn connect_succeeds_before_accept() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut client = connect(listener.local_addr()?)?;
-    client.write_all(b"early")?; // nobody has called `accept`, and yet: connected, sent
+    client.write_all(b"early")?; // connected and sent, although the server hasn't called `accept`
 
     let mut accepted = bounded(listener.accept()?.0)?;
     client.shutdown(Shutdown::Write)?;
@@ -100,7 +100,7 @@ fn connect_succeeds_before_accept() -> Outcome {
     Ok(())
 }
 
-#[cfg(target_os = "linux")] // others answer a full queue in other ways
+#[cfg(target_os = "linux")] // other systems treat a full queue differently
 #[test]
 fn a_full_queue_makes_connect_wait() -> Outcome {
     let addr = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -119,9 +119,10 @@ fn a_full_queue_makes_connect_wait() -> Outcome {
         }
         assert!(queued.len() < 10, "the queue has no end");
     };
-    assert_eq!(error.kind(), ErrorKind::TimedOut); // it waited: it was not refused
+    assert_eq!(error.kind(), ErrorKind::TimedOut); // it waited, so it wasn't refused
 
-    // Who is being served has left the queue: there is room again, as often as one likes.
+    // A client that is being served has left the queue, so there is space again, each
+    // time.
     let mut served = Vec::new();
     for _ in 0..10 {
         served.push(listener.accept()?);
@@ -144,7 +145,7 @@ fn the_server_s_close_is_the_client_s_end_of_file() -> Outcome {
     (&server).write_all(b"last words")?;
     drop(server);
     let mut text = String::new();
-    (&client).read_to_string(&mut text)?; // ends, because there is an end
+    (&client).read_to_string(&mut text)?; // ends, because end of file comes
     assert_eq!(text, "last words");
     Ok(())
 }
@@ -152,10 +153,10 @@ fn the_server_s_close_is_the_client_s_end_of_file() -> Outcome {
 #[test]
 fn an_odd_client_costs_the_greeting_server_nothing() -> Outcome {
     let (_server, addr) = server("01_greeting")?;
-    drop(connect(addr)?); // does not wait for the greeting
+    drop(connect(addr)?); // doesn't wait for the greeting
 
-    let mut talks = connect(addr)?; // says 10 MB that nobody wants to hear
-    let _ = talks.write_all(&vec![b'x'; 10_000_000]); // breaks off in the middle
+    let mut talks = connect(addr)?; // sends 10 MB that the server doesn't read
+    let _ = talks.write_all(&vec![b'x'; 10_000_000]); // fails in the middle
 
     let reset = connect(addr)?;
     socket2::SockRef::from(&reset).set_linger(Some(Duration::ZERO))?;
@@ -175,7 +176,7 @@ fn two_writes_may_be_one_read() -> Outcome {
     client.write_all(b"Hello, ")?;
     client.write_all(b"world")?;
     client.shutdown(Shutdown::Write)?;
-    // Wait until both have arrived: `peek` looks at them and leaves them there.
+    // Wait until both have arrived. `peek` leaves the bytes in the socket.
     let mut data = [0; 64];
     let end = Instant::now() + DEADLINE;
     while server.peek(&mut data)? < 12 && Instant::now() < end {
@@ -231,7 +232,7 @@ fn comes_back(addr: SocketAddr, message: Vec<u8>) -> Outcome {
         stream.shutdown(Shutdown::Write)?;
         reader.join().map_err(|_| io::Error::other("the reader panicked"))?
     })?;
-    assert!(answer == message, "{} bytes came back, or other ones", answer.len());
+    assert!(answer == message, "{} bytes came back, or the wrong ones", answer.len());
     Ok(())
 }
 
@@ -240,13 +241,13 @@ fn a_client_that_only_writes_stops_both_ends() -> Outcome {
     let (_server, addr) = server("02_echo")?;
     let mut stream = connect(addr)?;
     stream.set_write_timeout(Some(Duration::from_millis(300)))?;
-    // The server cannot send (we do not read), so it does not read, so we cannot send.
+    // We don't read, so the server can't send. So it doesn't read, and we can't send.
     let error = stream.write_all(&vec![0; 100_000_000]).expect_err("all of it was sent");
     assert!(
         [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()),
         "{error}"
     );
-    // Reading is the cure.
+    // Reading is what helps.
     stream.read_exact(&mut [0; 100_000])?;
     Ok(())
 }
@@ -323,20 +324,21 @@ fn a_datagram_larger_than_the_buffer_is_cut() -> Outcome {
     assert_eq!(receiver.recv_from(&mut data)?.0, 4);
     assert_eq!(&data, b"Hell");
     assert_eq!(receiver.recv_from(&mut data)?.0, 4);
-    assert_eq!(&data, b"next"); // the `o` is gone
+    assert_eq!(&data, b"next"); // the `o` is lost
     Ok(())
 }
 
 #[test]
 fn sending_to_nobody_succeeds() -> Outcome {
-    let (_deaf, nobody) = deaf_port()?;
+    let (_closed, nobody) = closed_port()?;
     let unconnected = datagrams()?;
     assert_eq!(unconnected.send_to(b"hello?", nobody)?, 6);
 
     let connected = datagrams()?;
     connected.connect(nobody)?;
     assert_eq!(connected.send(b"hello?")?, 6);
-    // Later, the connected socket hears of it (on this machine); the other one may not.
+    // Later, the connected socket gets an error (on this machine). The other one might
+    // not.
     let error = connected.recv(&mut [0; 64]).expect_err("an answer from nobody");
     let kinds = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];
     assert!(kinds.contains(&error.kind()), "{error}");
@@ -365,7 +367,7 @@ fn a_sender_that_does_not_wait_loses_datagrams() -> Outcome {
 fn an_odd_datagram_costs_the_udp_server_nothing() -> Outcome {
     let (mut server, addr) = server("03_udp")?;
     let client = datagrams()?;
-    client.send_to(&[b'x'; 65_507], addr)?; // as long as can be: the answer is longer
+    client.send_to(&[b'x'; 65_507], addr)?; // as long as possible, so the reply would be too long
     client.send_to(b"\xff\xfe", addr)?;
     let mut data = [0; 64];
     let (count, _) = client.recv_from(&mut data)?;
@@ -375,7 +377,7 @@ fn an_odd_datagram_costs_the_udp_server_nothing() -> Outcome {
     while !printed.iter().any(|line: &String| line.starts_with("error: ")) {
         printed.push(server.line(end)?.ok_or("the server has ended")?);
     }
-    drop(client); // and one that does not wait for its answer
+    drop(client); // and a client that doesn't wait for its reply
     datagrams()?.send_to(b"gone", addr)?;
     let again = datagrams()?;
     again.send_to(b"again", addr)?;

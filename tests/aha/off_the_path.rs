@@ -1,5 +1,5 @@
-//! What nobody plans: signals, nothing left to open, full disks, text that is no text.
-//! Each holds for all lessons, so it is tested for all of them here.
+//! What you don't plan for: signals, no file descriptors left, full disks, text that
+//! isn't valid UTF-8. Each of these tests covers all lessons.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
@@ -13,12 +13,12 @@ use super::course::files::root;
 use super::course::programs::{listening, python, run};
 use super::*;
 
-/// What a terminal obeys, and what turns the direction of writing.
+/// What a terminal obeys, and what reverses the direction of writing.
 const BAD: &str = "\x1b[2Jbad\u{202e}\r\u{9b}1m";
 
 // ---- Clients --------------------------------------------------------------------------
 
-/// A client of a lesson: its words, what it sends first, and an answer that contents it.
+/// A client of a lesson: its words, what it sends first, and a reply that it accepts.
 struct Client {
     lesson: &'static str,
     words: &'static [&'static str],
@@ -64,7 +64,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Starts it, and takes what it sends on a stream.
+    /// Starts it, and receives what it sends on a stream.
     fn asks(&self, listener: &TcpListener) -> Result<(Program, TcpStream), String> {
         let words = |error: io::Error| format!("{}: {error}", self.lesson);
         let client = self.starts(listener.local_addr().map_err(words)?)?;
@@ -73,7 +73,7 @@ impl Client {
         Ok((client, stream))
     }
 
-    /// Starts it, and takes what it sends as a datagram.
+    /// Starts it, and receives the datagram that it sends.
     fn asks_udp(&self, socket: &UdpSocket) -> Result<(Program, SocketAddr), String> {
         let words = |error: io::Error| format!("{}: {error}", self.lesson);
         let client = self.starts(socket.local_addr().map_err(words)?)?;
@@ -84,7 +84,7 @@ impl Client {
     }
 }
 
-/// Sees that a client ends well.
+/// Checks that a client ends well.
 fn ends_well(lesson: &str, client: &mut Program) -> Result<Vec<String>, String> {
     let end = Instant::now() + DEADLINE;
     let status = client.status(end)?;
@@ -107,7 +107,7 @@ fn state(program: &Program) -> Result<(char, u64), String> {
     Ok((fields[0].chars().next().unwrap_or('?'), number(11) + number(12)))
 }
 
-/// Waits until a process is in one of these states; says whether it lives.
+/// Waits until a process is in one of these states. Returns whether it's alive.
 fn reaches(program: &mut Program, states: &str) -> Result<bool, String> {
     let end = Instant::now() + DEADLINE;
     while Instant::now() < end {
@@ -122,7 +122,7 @@ fn reaches(program: &mut Program, states: &str) -> Result<bool, String> {
     Err(format!("it does not reach {states}: {:?}", state(program)?))
 }
 
-/// Ctrl-Z, and `fg`, while it waits. Says whether it lives.
+/// Ctrl-Z, and `fg`, while it waits. Returns whether it's alive.
 fn stopped_and_continued(program: &mut Program) -> Result<bool, String> {
     let id = i32::try_from(program.id()).ok().and_then(Pid::from_raw).ok_or("no id")?;
     if !reaches(program, "S")? {
@@ -135,11 +135,11 @@ fn stopped_and_continued(program: &mut Program) -> Result<bool, String> {
     Ok(lives)
 }
 
-/// The same, whatever it does at the moment.
+/// The same, whatever it's doing at the moment.
 pub(super) fn stop_and_continue(program: &Program) -> Outcome {
     let id = i32::try_from(program.id()).ok().and_then(Pid::from_raw).ok_or("no id")?;
     kill_process(id, Signal::STOP)?;
-    thread::sleep(Duration::from_millis(5)); // a moment in which it stands still
+    thread::sleep(Duration::from_millis(5)); // a moment in which it's stopped
     kill_process(id, Signal::CONT)?;
     thread::sleep(Duration::from_millis(20)); // and one in which it begins to wait
     Ok(())
@@ -200,7 +200,7 @@ fn a_server_that_was_stopped_goes_on() -> Outcome {
     Ok(())
 }
 
-/// It has five seconds. Each time it is stopped, it would get five more if they began anew.
+/// It has five seconds. If they began again after each stop, it would get more.
 #[test]
 fn after_a_signal_the_rest_of_the_time_is_left() -> Outcome {
     let begin = Instant::now();
@@ -210,7 +210,7 @@ fn after_a_signal_the_rest_of_the_time_is_left() -> Outcome {
     });
     let mut waiting = waiting.collect::<Result<Vec<_>, String>>()?;
     while !waiting.is_empty() {
-        assert!(begin.elapsed() < 2 * DEADLINE, "{} waits on", waiting[0].0);
+        assert!(begin.elapsed() < 2 * DEADLINE, "{} is still waiting", waiting[0].0);
         let mut left = Vec::new();
         for (lesson, mut client, socket) in waiting {
             if stopped_and_continued(&mut client)? {
@@ -229,7 +229,7 @@ fn after_a_signal_the_rest_of_the_time_is_left() -> Outcome {
 
 // ---- Nothing left to open -------------------------------------------------------------
 
-/// The lessons whose servers accept by themselves.
+/// The lessons whose servers call `accept` themselves.
 const BY_HAND: [&str; 8] = [
     "01_greeting",
     "02_echo",
@@ -241,14 +241,15 @@ const BY_HAND: [&str; 8] = [
     "18_select",
 ];
 
-/// Sets how many of something a process may have.
+/// Sets how many of something a process can have.
 fn limit(program: &Program, what: Resource, most: Option<u64>) -> Result<(), String> {
     let id = i32::try_from(program.id()).ok().and_then(Pid::from_raw);
     let limit = Rlimit { current: most, maximum: getrlimit(what).maximum };
     prlimit(id, what, limit).map(drop).map_err(|error| error.to_string())
 }
 
-/// Lets a server run out of file descriptors, while three clients come; and then not.
+/// Lets a server run out of file descriptors while three clients connect, and then gives
+/// it more.
 fn runs_out_of_descriptors(mut server: Program, addr: SocketAddr) -> Outcome {
     let fds = fs::read_dir(format!("/proc/{}/fd", server.id()))?;
     let open = fds.flatten().filter_map(|fd| fd.file_name().to_str()?.parse().ok());
@@ -257,7 +258,7 @@ fn runs_out_of_descriptors(mut server: Program, addr: SocketAddr) -> Outcome {
     let end = Instant::now() + DEADLINE;
     limit(&server, Resource::Nofile, Some(first_free))?;
     let [first, _second, _third] = [connect(addr)?, connect(addr)?, connect(addr)?];
-    drop(first); // for this one, `accept` had a descriptor when it began to wait
+    drop(first); // for this client, `accept` had a file descriptor when it began to wait
     loop {
         let line = server.line(end)?.ok_or("the server has ended")?;
         if line.contains("I keep trying") {
@@ -265,7 +266,7 @@ fn runs_out_of_descriptors(mut server: Program, addr: SocketAddr) -> Outcome {
         }
     }
     let before = state(&server)?.1;
-    thread::sleep(Duration::from_millis(400)); // in which it would say a lot
+    thread::sleep(Duration::from_millis(400)); // enough time to print a lot
     let mut said = server.lines_now();
     said.retain(|line| line.contains("error"));
     assert_eq!(said, [""; 0], "once is enough");
@@ -310,7 +311,7 @@ fn a_python_server_without_descriptors_says_so_once_and_goes_on() -> Outcome {
     Ok(())
 }
 
-/// A thread needs room in memory; without it, one client is lost, and the server lives.
+/// A thread needs memory. Without it, one client is lost, but the server goes on.
 #[test]
 fn a_server_without_threads_says_so_once_and_goes_on() -> Outcome {
     for lesson in ["09_reverse", "10_print_lock"] {
@@ -341,8 +342,8 @@ fn a_server_without_threads_says_so_once_and_goes_on() -> Outcome {
 
 // ---- Addresses ------------------------------------------------------------------------
 
-/// A command that begins a program for which `localhost` is `::1` first, if this system
-/// lets us give it a file of names of its own.
+/// A command that starts a program for which `localhost` is first `::1`, if this system
+/// lets us give it its own file of names.
 fn with_two_addresses() -> io::Result<Command> {
     let names = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hosts");
     fs::write(&names, "::1 localhost\n127.0.0.1 localhost\n")?;
@@ -354,14 +355,14 @@ fn with_two_addresses() -> io::Result<Command> {
     own(&mut test);
     let works = test.arg("true").stderr(Stdio::null()).status();
     if !works.is_ok_and(|status| status.success()) {
-        return Ok(Command::new("env")); // as it is here
+        return Ok(Command::new("env")); // without any change
     }
     let mut command = Command::new("unshare");
     own(&mut command);
     Ok(command)
 }
 
-/// `localhost` may be `::1` first, and here the server listens on 127.0.0.1 only.
+/// `localhost` might be first `::1`, but here the server listens only on 127.0.0.1.
 #[test]
 fn a_client_asks_at_every_address_of_a_name() -> Outcome {
     let mut programs: Vec<(String, Command)> = Vec::new();
@@ -394,7 +395,7 @@ fn a_client_asks_at_every_address_of_a_name() -> Outcome {
 
 // ---- Text -----------------------------------------------------------------------------
 
-/// Sees that nothing in these lines could do anything to a terminal.
+/// Checks that nothing in these lines could affect a terminal.
 fn harmless(name: &str, lines: &[String]) -> Result<(), String> {
     let text = lines.join("\n");
     let bad = |letter: char| {
@@ -475,7 +476,7 @@ fn what_a_customer_answers_does_nothing_to_the_server_s_terminal() -> Outcome {
 }
 
 #[test]
-fn an_argument_that_is_not_utf_8_is_refused() -> Outcome {
+fn an_argument_that_is_not_utf_8_is_rejected() -> Outcome {
     use std::os::unix::ffi::OsStrExt;
     let bad = std::ffi::OsStr::from_bytes(b"caf\xe9");
     for (lesson, role) in
@@ -492,7 +493,7 @@ fn an_argument_that_is_not_utf_8_is_refused() -> Outcome {
 
 // ---- Output ---------------------------------------------------------------------------
 
-/// All lessons' demonstrations, at the same time, with their output going there.
+/// Runs all lessons' demonstrations at the same time, with this output.
 fn demonstrations(
     output: impl Fn() -> io::Result<Stdio> + Sync,
 ) -> Result<Vec<(String, Option<i32>, String)>, String> {
@@ -533,7 +534,7 @@ fn output_that_cannot_be_written_is_an_error() -> Outcome {
 }
 
 #[test]
-fn that_nobody_reads_the_output_any_more_is_no_error() -> Outcome {
+fn a_reader_that_has_left_is_not_an_error() -> Outcome {
     let gone = || Ok(OwnedFd::from(UnixStream::pair()?.0).into()); // the other end is closed
     for (lesson, status, errors) in demonstrations(gone)? {
         assert_eq!((status, errors.as_str()), (Some(0), ""), "{lesson}");
@@ -545,7 +546,7 @@ fn that_nobody_reads_the_output_any_more_is_no_error() -> Outcome {
 
 /// Each of the two writes and waits for the other to read.
 #[test]
-fn a_line_of_64_megabytes_is_no_endless_wait() -> Outcome {
+fn a_line_of_64_megabytes_does_not_wait_forever() -> Outcome {
     let (mut server, addr) = server("06_one_at_a_time")?;
     let mut command = Command::new(example("06_one_at_a_time"));
     command.args(["client", "--addr", &addr.to_string()]).stdin(Stdio::piped());
@@ -554,7 +555,7 @@ fn a_line_of_64_megabytes_is_no_endless_wait() -> Outcome {
     let mut errors = BufReader::new(client.stderr.take().ok_or("no errors")?);
     input.write_all(&vec![b'x'; 64 * 1024 * 1024])?;
     drop(input);
-    let end = Instant::now() + 4 * DEADLINE; // a busy machine needs a while for so much
+    let end = Instant::now() + 4 * DEADLINE; // a busy machine needs a while for this much
     let status = loop {
         match client.try_wait()? {
             Some(status) => break status,
@@ -575,7 +576,7 @@ fn a_line_of_64_megabytes_is_no_endless_wait() -> Outcome {
 
 // ---- Memory ---------------------------------------------------------------------------
 
-/// What a chat's lines cost: nothing that stays.
+/// A chat doesn't keep its lines in memory.
 #[test]
 fn a_long_chat_keeps_its_memory() -> Outcome {
     const LINES: usize = 100_000;
@@ -586,7 +587,7 @@ fn a_long_chat_keeps_its_memory() -> Outcome {
     let mut say = |count: usize| -> Outcome {
         let line = "a line that nobody else is here to read\n";
         talker.write_all(line.repeat(count).as_bytes())?;
-        talker.write_all(b"/who\n")?; // and wait until all of it has been heard
+        talker.write_all(b"/who\n")?; // and wait until the server has read all of it
         heard.read_line(&mut String::new())?;
         Ok(())
     };
@@ -597,7 +598,7 @@ fn a_long_chat_keeps_its_memory() -> Outcome {
             size.and_then(|size| size.trim().strip_suffix(" kB")).ok_or("size?")?;
         Ok(size.parse()?)
     };
-    say(1000)?; // what it needs at all
+    say(1000)?; // let it allocate what it always needs
     let before = memory()?;
     say(LINES)?;
     let grown = memory()?.saturating_sub(before);
@@ -608,28 +609,28 @@ fn a_long_chat_keeps_its_memory() -> Outcome {
 // ---- Options --------------------------------------------------------------------------
 
 #[test]
-fn an_option_that_is_not_used_is_refused() -> Outcome {
+fn an_option_that_is_not_used_is_rejected() -> Outcome {
     for (line, words) in [
-        ("05_closing --keep-open", "the demonstration has no use for it"),
-        ("05_closing serve --keep-open", "`serve` has no use for it"),
-        ("06_one_at_a_time client --timeout 9", "`client` has no use for it"),
-        ("09_reverse serve --timeline=x.svg", "belongs to the demonstration"),
-        ("09_reverse client --timeline", "belongs to the demonstration"),
-        ("10_print_lock --original", "belongs to `serve`"),
-        ("10_print_lock serve --timeline", "belongs to the demonstration"),
-        ("11_threaded_server --fragile", "belongs to `serve`"),
-        ("11_threaded_server client --fragile", "belongs to `serve`"),
-        ("12_threaded_udp --nap 1000", "belongs to `serve`"),
+        ("05_closing --keep-open", "the demonstration doesn't use it"),
+        ("05_closing serve --keep-open", "`serve` doesn't use it"),
+        ("06_one_at_a_time client --timeout 9", "`client` doesn't use it"),
+        ("09_reverse serve --timeline=x.svg", "is only for the demonstration"),
+        ("09_reverse client --timeline", "is only for the demonstration"),
+        ("10_print_lock --original", "is only for `serve`"),
+        ("10_print_lock serve --timeline", "is only for the demonstration"),
+        ("11_threaded_server --fragile", "is only for `serve`"),
+        ("11_threaded_server client --fragile", "is only for `serve`"),
+        ("12_threaded_udp --nap 1000", "is only for `serve`"),
         ("12_threaded_udp serve --nap 60001", "60000 at most"),
-        ("13_graceful_shutdown --careless", "belongs to `serve`"),
-        ("13_graceful_shutdown client --deadline 9", "`client` has no use for it"),
-        ("13_graceful_shutdown client --timeline", "`client` has no use for it"),
-        ("14_chat client --naive", "`client` has no use for it"),
-        ("15_support_bot --udp", "belongs to `client`"),
-        ("15_support_bot serve --udp", "belongs to `client`"),
-        ("15_support_bot client --dialogue x", "`client` has no use for it"),
-        ("17_nonblocking --blocking", "the demonstration has no use for it"),
-        ("07_lift_off --count 4", "--count is 3 at most, and 4 is more"),
+        ("13_graceful_shutdown --careless", "is only for `serve`"),
+        ("13_graceful_shutdown client --deadline 9", "`client` doesn't use it"),
+        ("13_graceful_shutdown client --timeline", "`client` doesn't use it"),
+        ("14_chat client --naive", "`client` doesn't use it"),
+        ("15_support_bot --udp", "is only for `client`"),
+        ("15_support_bot serve --udp", "is only for `client`"),
+        ("15_support_bot client --dialogue x", "`client` doesn't use it"),
+        ("17_nonblocking --blocking", "the demonstration doesn't use it"),
+        ("07_lift_off --count 4", "--count can be 3 at most, and 4 is more"),
         ("07_lift_off --tick 99999", "2000 at most"),
         ("08_named_threads --work 2001", "2000 at most"),
         ("08_named_threads --work 99999999999999999999999", "2000 at most"),
@@ -639,7 +640,7 @@ fn an_option_that_is_not_used_is_refused() -> Outcome {
         ("07_lift_off --timeline=/no/such/dir/a.svg", "cannot be written"),
         ("02_echo client --addr 127.0.0.1:0", "the port that the server printed"),
         ("02_echo client --addr [::1]", "the port is missing"),
-        ("02_echo client -x", "stands after one more `--`"),
+        ("02_echo client -x", "Put one more `--` before"),
     ] {
         let mut words_of_line = line.split(' ');
         let mut command =
@@ -667,7 +668,7 @@ fn help_fits_into_80_columns_and_names_the_program() -> Outcome {
     Ok(())
 }
 
-/// `localhost` in the first line of a server would help nobody.
+/// `localhost` in a server's first line wouldn't help.
 #[test]
 fn a_server_on_ipv6_prints_a_command_that_any_shell_takes() -> Outcome {
     let mut command = Command::new(example("02_echo"));

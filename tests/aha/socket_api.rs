@@ -1,5 +1,5 @@
-//! The page `lessons/socket-api.md`: each function has its row, and the lesson that a row
-//! names does what the row says.
+//! The page `lessons/socket-api.md`: each function has a row, and the lesson in the row
+//! does what the row says.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use crate::course::nothing_to_complain;
 /// The page.
 const PAGE: &str = "lessons/socket-api.md";
 
-/// Every function that a first course names.
+/// Every function that a first course on sockets uses.
 const FUNCTIONS: &str = "socket bind listen accept connect send sendall recv sendto \
     recvfrom close shutdown getaddrinfo gethostbyname gethostbyaddr gethostname \
     getpeername getsockname setsockopt getsockopt setblocking settimeout htons htonl \
     ntohs ntohl inet_aton inet_ntoa inet_pton inet_ntop select";
 
-/// The functions that Rust's standard library has no way for. No lesson shows them.
+/// The functions that Rust's standard library lacks. No lesson shows them.
 const NONE: [&str; 1] = ["gethostbyaddr"];
 
 /// One row of the tables.
 struct Row {
     /// Python's functions.
     functions: Vec<String>,
-    /// The first piece of code of the Rust way.
+    /// The first piece of code in the Rust column.
     call: Option<String>,
     /// The number of the lesson.
     lesson: Option<String>,
@@ -52,7 +52,7 @@ fn rows(text: &str) -> Vec<Row> {
 
 /// What a program must contain to make this call: `.accept(` for `listener.accept()?`.
 fn mark(call: &str) -> &str {
-    // The first bracket that has a name before it: `(name, port)` is only a pair.
+    // The first bracket after a name: `(name, port)` is only a pair.
     let opens =
         |at: &usize| call[..*at].ends_with(|letter: char| letter.is_alphanumeric());
     let open = call.match_indices('(').map(|(at, _)| at).find(opens);
@@ -120,7 +120,7 @@ fn each_socket_function_has_a_lesson_that_uses_it() -> Result<(), String> {
 #[test]
 fn a_wrong_row_is_noticed() -> Result<(), String> {
     let text = read(&root().join(PAGE))?;
-    // All calls at once: then nothing is wrong.
+    // With all calls in one program, nothing is wrong.
     let all: String = rows(&text)
         .iter()
         .filter_map(|row| Some(mark(row.call.as_ref()?).to_owned()))
@@ -133,7 +133,7 @@ fn a_wrong_row_is_noticed() -> Result<(), String> {
     assert!(told[0].contains("no `.accept(`"), "{told:?}");
 
     let told = complaints(&text, |number| (number != "03").then(|| all.clone()));
-    assert_eq!(told.len(), 1, "one message for all that is missing: {told:?}");
+    assert_eq!(told.len(), 1, "one message for all that are missing: {told:?}");
     assert!(told[0].contains("not here: 03. Merge"), "{told:?}");
 
     let gone = text.replace("| `select` |", "| select |");

@@ -1,4 +1,4 @@
-//! Drawings of `--timeline` in the notes: no two runs draw the same, but all runs draw
+//! Drawings of `--timeline` in the notes. Every run draws something different, but always
 //! the same lanes, with the same bars in the same order.
 
 use std::collections::BTreeSet;
@@ -14,10 +14,10 @@ pub(crate) type Lane = (String, String);
 /// The letters of a bar: see `examples/support/timeline.rs`.
 const FILLS: &str = "▓░█▒·";
 
-/// A bar this short (in columns) may be there in one drawing and not in the next one.
+/// A bar this short (in columns) might be in one drawing and not in the next.
 const SHORT: usize = 2;
 
-/// How often a demonstration may be run until it shows what happens at the same time.
+/// How many times we run a demonstration until it shows what happens at the same time.
 const CHANCES: usize = 6;
 
 /// What a demonstration prints.
@@ -31,12 +31,12 @@ pub(crate) fn printed(lesson: &str, args: &[&str]) -> Result<Vec<String>, String
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Sees that the note of a lesson shows a drawing like that of a real run with these
-/// arguments, and that `look` is content with the lanes of that run.
+/// Checks that a lesson's note shows a drawing like that of a real run with these
+/// arguments, and that the lanes of that run pass `look`.
 ///
-/// What threads do at the same time depends on the clock: on a machine that is busy enough,
-/// a thread begins when another one has ended. So a run has several chances to show it. What
-/// must hold in each run is another test's business.
+/// What threads do at the same time depends on the clock: on a busy machine, one thread
+/// might begin only after another has ended. So there are several tries. Other tests
+/// check what must hold in every run.
 pub(crate) fn as_in_the_note(
     lesson: &str,
     args: &[&str],
@@ -56,7 +56,7 @@ pub(crate) fn as_in_the_note(
     (1..CHANCES).find_map(|_| run().ok()).map_or_else(run, Ok)
 }
 
-/// Sees that the SVG file beside a note is like the one that a real run saves.
+/// Checks that the SVG file beside a note is like the one that a real run saves.
 pub(crate) fn as_in_the_picture(lesson: &str) -> Result<(), String> {
     let file = format!("{}/{lesson}.svg", env!("CARGO_TARGET_TMPDIR"));
     printed(lesson, &[&format!("--timeline={file}")])?;
@@ -114,7 +114,7 @@ fn words(svg: &str) -> BTreeSet<String> {
     words.map(|(word, _)| word.to_owned()).collect()
 }
 
-/// From which to which column a lane shows one of these fills.
+/// The first and the last column in which a lane shows one of these fills.
 pub(crate) fn extent(
     lanes: &[Lane],
     name: &str,

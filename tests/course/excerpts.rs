@@ -1,4 +1,4 @@
-//! Excerpts of code in a note are the code, letter for letter.
+//! Excerpts in a note are the same as the code, letter for letter.
 //!
 //! A note says `<!-- src: examples/02_echo.rs#serve -->` on the line above a fence; the
 //! example marks the part with `// [serve]` and `// [/serve]` (Python: `# [serve]`).
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::files::{fence, pages, read, short};
 
-/// Compares all excerpts of all pages with the code; with `overwrite`, puts the code in.
+/// Compares all excerpts on all pages with the code; with `overwrite`, inserts the code.
 pub(crate) fn excerpts(root: &Path, overwrite: bool) -> Vec<String> {
     let mut complaints = Vec::new();
     for page in pages(root) {
@@ -34,7 +34,7 @@ fn check_page(
         fresh += &format!("{line}\n");
         let at = format!("{name}:{}", number + 1);
         if let Some((ticks, language)) = fence(line) {
-            // A fence without a source: its body is only carried over.
+            // A fence without a source: its body is just copied.
             if language.contains("ignore") {
                 complaints.push(format!(
                     "{at}: with `ignore`, the documentation site warns that the code is not \

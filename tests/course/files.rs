@@ -1,4 +1,4 @@
-//! The files of the course, and whether each lesson has all of its own.
+//! The files of the course, and whether each lesson is complete.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,8 +41,8 @@ pub(crate) fn lessons(root: &Path) -> Vec<String> {
     lessons
 }
 
-/// The file of a lesson's program, from the root. A lesson that needs more crates than the
-/// library stands in a folder of its own, and is built by a package in `more`.
+/// The file of a lesson's program, from the root. A lesson that needs more crates than
+/// the library has its own folder, and a package in `more` builds it.
 pub(crate) fn program(root: &Path, name: &str) -> String {
     if root.join("examples").join(name).is_dir() {
         format!("examples/{name}/{name}.rs")
@@ -51,8 +51,8 @@ pub(crate) fn program(root: &Path, name: &str) -> String {
     }
 }
 
-/// The lessons whose programs can be built here. The published package has no `more`, and
-/// lesson 20 wants the feature with which these tests are built, too.
+/// The lessons whose programs can be built here. (The published package has no `more`, and
+/// lesson 20 needs the feature with which these tests are built.)
 pub(crate) fn buildable(root: &Path) -> Vec<String> {
     let mut lessons = lessons(root);
     lessons.retain(|name| {
@@ -75,7 +75,8 @@ pub(crate) fn needs(name: &str) -> &'static [&'static str] {
     if name == "20_tls" { &["--features", "tls"] } else { &[] }
 }
 
-/// The lessons whose program uses `examples/support`, as all do but those on the way out.
+/// The lessons whose program uses `examples/support`: all but those that lead out of this
+/// folder.
 pub(crate) fn with_support(root: &Path) -> Vec<String> {
     let mut lessons = buildable(root);
     lessons.retain(|name| {
@@ -85,7 +86,7 @@ pub(crate) fn with_support(root: &Path) -> Vec<String> {
     lessons
 }
 
-/// The pages that students read: the notes, their index, and what stands around them.
+/// The pages that students read: the notes, their index, and the pages around them.
 pub(crate) fn pages(root: &Path) -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> = fs::read_dir(root.join("lessons"))
         .into_iter()
@@ -119,14 +120,14 @@ pub(crate) fn short<'a>(path: &'a Path, root: &Path) -> std::borrow::Cow<'a, str
     path.strip_prefix(root).unwrap_or(path).to_string_lossy()
 }
 
-/// Whether `name` begins as a lesson's does: two digits and an underscore.
+/// Whether `name` begins like a lesson's name: with two digits and an underscore.
 fn is_numbered(name: &str) -> bool {
     let bytes = name.as_bytes();
     bytes.len() > 3 && bytes[..2].iter().all(u8::is_ascii_digit) && bytes[2] == b'_'
 }
 
 /// Every lesson has an example, a note, a Python version, a line in each index and a page
-/// on the documentation site; and nothing else has.
+/// on the documentation site. Nothing else does.
 pub(crate) fn completeness(root: &Path) -> Vec<String> {
     let mut all = lessons(root);
     all.extend(numbered(&root.join("lessons"), "md"));
@@ -159,7 +160,7 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
                 format!("[lesson_{number}]: crate::lessons::lesson_{number}\n"),
             ),
         ] {
-            // The front page may not be written yet; the other two always are.
+            // The front page might not exist yet; the others always do.
             let Ok(text) = read(&root.join(index)) else {
                 if index != "README.md" {
                     complaints.push(format!("{index} is missing: write it."));
@@ -168,7 +169,7 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
             };
             if !text.contains(&wanted) {
                 complaints.push(format!(
-                    "{index} does not name lesson {name}: add it there, with `{wanted}`."
+                    "{index} doesn't name lesson {name}: add it there, with `{wanted}`."
                 ));
             }
         }
@@ -178,11 +179,11 @@ pub(crate) fn completeness(root: &Path) -> Vec<String> {
     complaints
 }
 
-/// The front page and the index say the same of what one needs.
+/// The front page and the index name the same requirements.
 fn prerequisites(root: &Path) -> Option<String> {
     let needed = |page: &str| -> Option<String> {
         let text = read(&root.join(page)).ok()?;
-        let is_it = |part: &&str| part.starts_with("You need a terminal and Rust");
+        let is_it = |part: &&str| part.starts_with("You need a terminal and some Rust");
         Some(text.split("\n\n").find(is_it)?.to_owned())
     };
     let (front, index) = (needed("README.md"), needed("lessons/README.md"));
@@ -214,7 +215,7 @@ pub(crate) fn hours(root: &Path) -> Vec<String> {
     let all = format!("**{} minutes**", minutes.values().sum::<u32>());
     if !page.contains(&all) {
         complaints
-            .push(format!("lessons/teachers.md does not say {all}, the sum of all."));
+            .push(format!("lessons/teachers.md doesn't say {all}, the sum of all."));
     }
     for line in page.lines().filter(|line| line.starts_with('|')) {
         let cells = cells(line);
@@ -223,7 +224,7 @@ pub(crate) fn hours(root: &Path) -> Vec<String> {
             lessons.split(' ').map(|number| minutes.get(number)).sum();
         if sum.is_some_and(|sum| sum.to_string() != *said) {
             complaints.push(format!(
-                "lessons/teachers.md: {lessons} take {} minutes, and not {said}.",
+                "lessons/teachers.md: {lessons} take {} minutes, not {said}.",
                 sum.unwrap_or_default()
             ));
         }

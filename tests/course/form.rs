@@ -1,10 +1,10 @@
-//! The form of a note and of an example: the ten parts, and the sizes one can read.
+//! The form of a note and of an example: the ten parts, and readable sizes.
 
 use std::path::{Path, PathBuf};
 
 use super::files::{fence, lessons, numbered, program, read};
 
-/// The headings of a note, in order. The first part stands under the title.
+/// The headings of a note, in order. The first part is under the title.
 const PARTS: [&str; 9] = [
     "Run it",
     "Predict",
@@ -48,7 +48,7 @@ pub(crate) fn form(root: &Path) -> Vec<String> {
 }
 
 /// The tests that a note names and that do not exist. A name is a word in backticks with
-/// two underscores or more that stands in none of the lesson's own programs.
+/// two or more underscores that isn't in the lesson's own programs.
 fn named_tests(root: &Path, name: &str, text: &str) -> Vec<String> {
     let sources = [program(root, name), format!("lessons/python/{name}.py")];
     let sources = sources.iter().map(|file| root.join(file)).chain(tests(root));
@@ -102,15 +102,15 @@ fn note<'a>(
         let label = format!("lesson_{}", &neighbour[..2]);
         if !text.contains(&format!("][{label}]")) {
             complaints.push(format!(
-                "it does not lead to its neighbour: link {neighbour} with [..][{label}] \
+                "it doesn't lead to its neighbour: link {neighbour} with [..][{label}] \
                  under the title, and define `[{label}]: {neighbour}.md` at the end."
             ));
         }
         let end = text.split_once("\n## You can now\n").map_or("", |(_, end)| end);
         if !end.contains(&format!("][{label}]")) {
             complaints.push(format!(
-                "who has read it to its end is not led on: link [..][{label}] below *You \
-                 can now* as well, in the words that stand under the title."
+                "its end doesn't lead on: link [..][{label}] below *You can now* as well, in \
+                 the words under the title."
             ));
         }
     }
@@ -135,7 +135,7 @@ fn note<'a>(
     for unknown in ["> [!", "{{#", "```mermaid"] {
         if text.contains(unknown) {
             complaints
-                .push(format!("`{unknown}` is not shown everywhere: write it plainly."));
+                .push(format!("`{unknown}` doesn't work everywhere: write it plainly."));
         }
     }
     complaints.into_iter()
@@ -146,15 +146,15 @@ fn example(text: &str) -> impl Iterator<Item = String> {
     let mut complaints = Vec::new();
     let is_code =
         |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
-    // Tests at the end of a program are no part of what one must read to understand it.
+    // You can understand a program without the tests at its end.
     let program = text.split("#[cfg(test)]").next().unwrap_or(text);
     let count = program.lines().filter(is_code).count();
-    // A program without the support code does by itself what that does for the others.
+    // A program without the support code has to do more by itself.
     let most = if text.contains("\nmod support;") { 80 } else { 135 };
     if count >= most {
         complaints.push(format!(
             "{count} lines of code: a lesson has fewer than {most}. Leave something out, \
-             or move what is not the lesson to examples/support."
+             or move what isn't the lesson to examples/support."
         ));
     }
     for (index, line) in text.lines().enumerate() {

@@ -1,7 +1,8 @@
-//! Python's client talks to Rust's server, and the other way round: with the same bytes.
+//! Python's client talks to Rust's server, and Rust's client to Python's, with the same
+//! bytes.
 //!
-//! Server and client of both languages meet in all four pairs. Between the two stands a
-//! relay that writes down what goes each way; all four records must be the expected one.
+//! Server and client of both languages meet in all four pairs. Between them, a relay
+//! records what goes each way. All four records must be as expected.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -14,11 +15,11 @@ use parking_lot::Mutex;
 
 use super::programs::{self, DEADLINE, Program, python};
 
-/// One conversation, and what must go over the wire in it.
+/// One conversation, and the bytes that it must send.
 pub(crate) struct Talk {
     /// The lesson.
     pub(crate) lesson: &'static str,
-    /// What carries it.
+    /// The transport.
     pub(crate) over: Over,
     /// The client's words on the command line.
     pub(crate) words: &'static [&'static str],
@@ -26,11 +27,11 @@ pub(crate) struct Talk {
     pub(crate) typed: &'static str,
     /// What the client sends.
     pub(crate) sends: &'static [u8],
-    /// What the server answers.
+    /// What the server replies.
     pub(crate) answers: &'static [u8],
 }
 
-/// What carries a conversation.
+/// The transport of a conversation.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Over {
     /// A stream.
@@ -51,7 +52,7 @@ enum Language {
 /// What went each way: from the client, and from the server.
 type Record = Arc<Mutex<(Vec<u8>, Vec<u8>)>>;
 
-/// Holds one conversation in all pairs of languages; without Python, in Rust only.
+/// Runs one conversation in all pairs of languages; without Python, in Rust only.
 pub(crate) fn talk(talk: &Talk) -> Vec<String> {
     let mut languages = vec![Language::Rust];
     languages.extend(python().map(Language::Python));
@@ -105,7 +106,7 @@ fn pair(talk: &Talk, server: Language, client: Language) -> Result<(), String> {
         if came == expected || Instant::now() > end - DEADLINE + Duration::from_secs(1) {
             break came;
         }
-        thread::sleep(Duration::from_millis(2)); // the relay may still be writing it down
+        thread::sleep(Duration::from_millis(2)); // the relay might still be recording it
     };
     if came == expected {
         return Ok(());
@@ -132,7 +133,7 @@ fn program(lesson: &str, language: Language) -> Command {
     }
 }
 
-/// A place to connect to that passes everything on to `server`.
+/// An address that passes everything on to `server`.
 fn relay_tcp(server: SocketAddr, record: Record) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let addr = listener.local_addr()?;
@@ -152,7 +153,7 @@ fn relay_tcp(server: SocketAddr, record: Record) -> std::io::Result<SocketAddr> 
     Ok(addr)
 }
 
-/// Passes a stream on until its end, and writes it down.
+/// Passes a stream on until its end, and records it.
 fn pass(mut from: &TcpStream, mut to: &TcpStream, note: impl Fn(&[u8])) {
     let mut data = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut data) {
@@ -164,7 +165,7 @@ fn pass(mut from: &TcpStream, mut to: &TcpStream, note: impl Fn(&[u8])) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// The same for datagrams. A datagram of no bytes is written down as `<empty>`.
+/// The same for datagrams. An empty datagram is recorded as `<empty>`.
 fn relay_udp(server: SocketAddr, record: Record) -> std::io::Result<SocketAddr> {
     let front = UdpSocket::bind("127.0.0.1:0")?;
     let back = UdpSocket::bind("127.0.0.1:0")?;

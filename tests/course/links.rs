@@ -15,7 +15,7 @@ enum Link {
     Definition(String, String),
 }
 
-/// All links of all pages that lead nowhere.
+/// All links on all pages that lead nowhere.
 pub(crate) fn links(root: &Path) -> Vec<String> {
     let mut complaints = Vec::new();
     for page in pages(root) {
@@ -57,7 +57,7 @@ pub(crate) fn links(root: &Path) -> Vec<String> {
     complaints
 }
 
-/// What is wrong with a target; links that leave the project are not followed.
+/// What is wrong with a target. Links that leave the project aren't followed.
 fn dead(page: &Path, text: &str, target: &str) -> Option<String> {
     let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
     if !is_relative(target) && !target.starts_with('#') {
@@ -76,9 +76,9 @@ fn dead(page: &Path, text: &str, target: &str) -> Option<String> {
     Some(format!("the link {target} leads nowhere: that page has no such heading."))
 }
 
-/// The documentation site knows these labels only (see `src/pages/labels.md` and
-/// `src/pages/lessons.rs`), so a note may define no others, and gives each its one meaning.
-/// The long pages say for themselves what more labels mean there (see `src/pages/mod.rs`).
+/// The documentation site knows only these labels (see `src/pages/labels.md` and
+/// `src/pages/lessons.rs`), so a note must not define others, and must give each the same
+/// meaning. The long pages define more labels of their own (see `src/pages/mod.rs`).
 fn known(root: &Path, note: &str, label: &str, target: &str) -> Option<String> {
     let says = |file: &str, what: &str| {
         read(&root.join(file)).is_ok_and(|text| text.contains(what))
@@ -129,7 +129,7 @@ fn slug(heading: &str) -> String {
         .collect()
 }
 
-/// All links of a page with the number of their line; code is skipped.
+/// All links on a page, with their line numbers. Code is skipped.
 fn links_of(text: &str) -> Vec<(usize, Link)> {
     let mut found = Vec::new();
     let mut open = None;

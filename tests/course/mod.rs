@@ -1,9 +1,10 @@
 //! The machinery that keeps the course true. Each check takes the root of a project and
-//! returns complaints, so that the tests can also feed it projects that are broken.
+//! returns complaints, so that tests can also give it broken projects.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub(crate) mod compiler;
 pub(crate) mod drawings;
+pub(crate) mod english;
 pub(crate) mod excerpts;
 pub(crate) mod files;
 pub(crate) mod form;

@@ -1,14 +1,16 @@
-//! The picture of a lesson is seen in a repository browser and on the documentation site.
+//! The picture of a lesson shows in a repository browser and on the documentation site.
 //!
-//! The site has no files but its pages. So each picture stands there in its own address,
-//! which `src/pages/pictures/` keeps as the definition of the label `picture`.
+//! The site contains only pages and no other files. So there, the address of a picture
+//! contains the whole picture; `src/pages/pictures/` has these addresses, each as the
+//! definition of the label `picture`.
 
 use std::fs;
 use std::path::Path;
 
 use super::files::{numbered, read};
 
-/// Compares all pictures with what the site shows; with `overwrite`, writes it anew.
+/// Compares all pictures with those of the site; with `overwrite`, writes the site's
+/// again.
 pub(crate) fn pictures(root: &Path, overwrite: bool) -> Vec<String> {
     let mut complaints = Vec::new();
     for name in numbered(&root.join("lessons"), "md") {
@@ -33,13 +35,13 @@ fn check(root: &Path, name: &str, overwrite: bool) -> Result<(), String> {
     let site = format!("src/pages/pictures/{name}.md");
     let wanted = definition(&read(&root.join(format!("lessons/{name}.svg")))?);
     if read(&root.join(&site)).is_ok_and(|text| text == wanted) {
-        // It is as it should be.
+        // Everything is as it should be.
     } else if overwrite {
         fs::write(root.join(&site), wanted)
             .map_err(|error| format!("{site}: {error}"))?;
     } else {
         return Err(format!(
-            "{site} is not the picture lessons/{name}.svg. To write it anew: \
+            "{site} is not the picture lessons/{name}.svg. To write it again: \
              LESSONS=overwrite cargo test --test lessons"
         ));
     }
@@ -61,13 +63,13 @@ fn check(root: &Path, name: &str, overwrite: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// The label `picture`, defined as an address that is the picture itself.
+/// The label `picture`, defined as an address that contains the picture.
 fn definition(svg: &str) -> String {
     let mut address = String::from("data:image/svg+xml,");
     for letter in svg.chars() {
         match letter {
             '\n' => {}
-            // What would end the address, or means something in it.
+            // Characters that would end the address, or mean something in it.
             '<' | '>' | '#' | '%' | '\\' => {
                 address += &format!("%{:02X}", u32::from(letter));
             }

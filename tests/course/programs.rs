@@ -1,5 +1,5 @@
 //! Programs under test: start them, read what they print, type into them, stop them.
-//! Every wait has an end, and no program outlives its test.
+//! Every wait has a limit, and no program outlives its test.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::files::root;
 
-/// How long anything may take.
+/// How long anything can take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The built program of an example. Builds the examples if they are older than the code,
@@ -33,7 +33,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
 
 /// Whether a program in `dir` is missing or older than a source.
 fn is_stale(dir: &Path) -> bool {
-    // What one lesson alone needs stands in a directory in `examples`.
+    // What only one lesson needs is in a directory in `examples`.
     let files = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
     let newest = [root().join("src"), root().join("examples")]
         .iter()
@@ -70,11 +70,11 @@ fn build(dir: &Path) {
     );
 }
 
-/// Python 3, if this machine has it. Says so, once, if it has not.
+/// Python 3, if this machine has it. Otherwise, says so once.
 pub(crate) fn python() -> Option<&'static str> {
     static FOUND: OnceLock<Option<String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
-        // The program itself: what is called `python3` may be a script that looks for it.
+        // The program itself: `python3` might be a script that looks for it.
         let ask = "import sys; assert sys.version_info >= (3, 8); print(sys.executable)";
         let found = ["python3", "python"].into_iter().find_map(|name| {
             let answer = Command::new(name).args(["-c", ask]).output().ok()?;
@@ -89,17 +89,17 @@ pub(crate) fn python() -> Option<&'static str> {
     found.as_deref()
 }
 
-/// Writes a line past the test harness, which hides what a passing test prints.
+/// Writes a line around the test harness, which hides what a passing test prints.
 pub(crate) fn announce(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// What a program has printed and nobody has read yet.
+/// What a program printed and the test hasn't read yet.
 #[derive(Default)]
 struct Printed {
     /// Its output and its errors, in the order in which it wrote them.
     text: Vec<u8>,
-    /// How many streams may still bring more.
+    /// How many streams are still open.
     open: usize,
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts a program with all of its three streams in our hands.
+    /// Starts a program, and keeps all three of its streams.
     pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
         if command.get_current_dir().is_none() {
             command.current_dir(root());
@@ -138,14 +138,15 @@ impl Program {
         Self::start(Command::new(example(name)).args(args))
     }
 
-    /// Starts a server on a free port and waits until it listens; its address comes too.
+    /// Starts a server on a free port and waits until it listens. Also returns its
+    /// address.
     pub(crate) fn server(command: &mut Command) -> Result<(Self, SocketAddr), String> {
         let mut server = Self::start(command)?;
         let line = server.line(Instant::now() + DEADLINE)?.unwrap_or_default();
         match listening(&line) {
             Some(addr) => Ok((server, addr)),
             None => {
-                // The reason may stand below: Python's last line has it.
+                // The reason might be below: Python's last line has it.
                 let soon = Instant::now() + Duration::from_secs(1);
                 let rest = server.rest(soon).unwrap_or_default().join("\n");
                 Err(format!(
@@ -156,7 +157,7 @@ impl Program {
         }
     }
 
-    /// The next whole line (or the rest, at the end); `None` if there will be none.
+    /// The next whole line (or the rest, at the end); `None` if there aren't any more.
     pub(crate) fn line(&mut self, end: Instant) -> Result<Option<String>, String> {
         self.wait_for("a line", end, |printed| {
             let end = printed.text.iter().position(|byte| *byte == b'\n');
@@ -173,7 +174,7 @@ impl Program {
     pub(crate) fn prompt(&mut self, line: &str, end: Instant) -> Result<String, String> {
         self.wait_for("a prompt", end, |printed| {
             let shown = text_of(&printed.text);
-            // A prompt may come in pieces: it is whole when a space ends it.
+            // A prompt might arrive in pieces. It's whole when it ends with a space.
             let whole = shown.ends_with(' ') || !line.starts_with(&shown);
             (whole || printed.open == 0).then(|| {
                 printed.text.clear();
@@ -191,7 +192,7 @@ impl Program {
         Ok(lines)
     }
 
-    /// The whole lines that are there already.
+    /// The whole lines that have already arrived.
     pub(crate) fn lines_now(&mut self) -> Vec<String> {
         let mut printed = self.printed.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text = std::mem::take(&mut printed.text);
@@ -220,7 +221,7 @@ impl Program {
     #[cfg(unix)]
     pub(crate) fn interrupt(&mut self) -> Result<(), String> {
         // A shell starts programs in the background with SIGINT ignored, and a program
-        // inherits that. Then SIGTERM takes its place, which ends a program as well.
+        // inherits that. Then we use SIGTERM, which ends a program as well.
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let ignored = status
             .lines()
@@ -236,7 +237,7 @@ impl Program {
         }
     }
 
-    /// The number by which the system knows its process.
+    /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -246,7 +247,7 @@ impl Program {
         matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
-    /// Waits until the program has ended; says how.
+    /// Waits until the program ends, and returns its exit status.
     pub(crate) fn status(&mut self, end: Instant) -> Result<ExitStatus, String> {
         loop {
             match self.child.try_wait() {
@@ -290,7 +291,7 @@ impl Drop for Program {
     }
 }
 
-/// Runs a program until it ends by itself; its output comes too.
+/// Runs a program until it ends by itself. Also returns its output.
 pub(crate) fn run(
     command: &mut Command,
     end: Instant,
@@ -335,14 +336,14 @@ pub(crate) fn listening(line: &str) -> Option<SocketAddr> {
     word.parse().ok()
 }
 
-/// Two sockets, for TCP and for UDP, that hold a port on which nobody listens. For as long
-/// as they live, who asks there is refused, and no other test can get that port.
-pub(crate) type Deaf = (socket2::Socket, UdpSocket);
+/// Two sockets, for TCP and for UDP, that hold a port without listening. While they live,
+/// the port refuses connections, and no other test can get it.
+pub(crate) type Closed = (socket2::Socket, UdpSocket);
 
-/// A port on which nobody listens.
-pub(crate) fn deaf_port() -> Result<(Deaf, SocketAddr), String> {
-    let hold = || -> std::io::Result<(Deaf, SocketAddr)> {
-        // Bound, but not listening; and bound, but hearing one other port only.
+/// A port on which nothing listens.
+pub(crate) fn closed_port() -> Result<(Closed, SocketAddr), String> {
+    let hold = || -> std::io::Result<(Closed, SocketAddr)> {
+        // Bound, but not listening; and bound, but receiving from only one other port.
         let tcp =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
         tcp.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
@@ -351,8 +352,8 @@ pub(crate) fn deaf_port() -> Result<(Deaf, SocketAddr), String> {
         udp.connect((Ipv4Addr::LOCALHOST, 9))?;
         Ok(((tcp, udp), addr))
     };
-    // Somebody else may have that port for UDP.
-    (0..20).find_map(|_| hold().ok()).ok_or_else(|| "no port is to be had".to_owned())
+    // Another program might have that port for UDP.
+    (0..20).find_map(|_| hold().ok()).ok_or_else(|| "no port is free".to_owned())
 }
 
 /// A port that is taken, for TCP and for UDP, for as long as the sockets live.
@@ -370,8 +371,7 @@ pub(crate) fn taken_port() -> Result<(TcpListener, UdpSocket, SocketAddr), Strin
 /// A stream of what a program prints.
 type Stream = Box<dyn Read + Send>;
 
-/// Starts a program whose output and errors go into one stream, so that their order is
-/// kept.
+/// Starts a program. Its output and errors go into one stream, so they stay in order.
 #[cfg(unix)]
 fn spawn(command: &mut Command) -> std::io::Result<(Child, Vec<Stream>)> {
     use std::os::fd::OwnedFd;
@@ -384,7 +384,7 @@ fn spawn(command: &mut Command) -> std::io::Result<(Child, Vec<Stream>)> {
     Ok((child?, vec![Box::new(ours)]))
 }
 
-/// Starts a program; its output and its errors may mix in any order.
+/// Starts a program. Its output and its errors can mix in any order.
 #[cfg(not(unix))]
 fn spawn(command: &mut Command) -> std::io::Result<(Child, Vec<Stream>)> {
     let mut child = command.spawn()?;
@@ -418,7 +418,7 @@ fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end_matches(['\r', '\n']).to_owned()
 }
 
-/// The complaint about a wait that did not end.
+/// The complaint about a wait that didn't end.
 fn too_long(what: &str) -> String {
     format!(
         "it hangs: waited {} s for {what}. Bound every wait in the program (a timeout, a \

@@ -1,4 +1,4 @@
-//! Transcripts in the notes are run for real, and what is printed must be what is shown.
+//! Transcripts in the notes are really run, and the output must be what the note shows.
 //!
 //! ````text
 //! ```console
@@ -21,13 +21,13 @@
 //! | `server^C` | presses Ctrl-C |
 //! | anything else | the next line that the last-named actor prints |
 //!
-//! `[..]` stands for anything, `[PORT]` for a port, `[MS]` for a number; `[...]` on a line
-//! of its own, for any number of lines until the next one that is shown. Above the fence
-//! may stand `<!-- unordered -->` (the order of the lines is not promised), `<!-- status:
-//! 2 -->` (the last program that ends by itself ends with this) and `<!-- not run: why
-//! -->`. The steps happen in the order in which they are written: a step waits until all
-//! lines before it have been seen. Servers run on free ports, and the default address is
-//! put back in what is printed.
+//! `[..]` matches anything, `[PORT]` a port, and `[MS]` a number. `[...]` on a line of
+//! its own matches any number of lines, up to the next one that is shown. Above the
+//! fence, there can be `<!-- unordered -->` (the lines can come in any order),
+//! `<!-- status: 2 -->` (the exit status of the last program that ends by itself) and
+//! `<!-- not run: why -->`. The steps happen in the order in which they are written: each
+//! step waits until all lines before it have been printed. Servers run on free ports, and
+//! the test puts the default address back into the output.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -40,20 +40,20 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::files::{buildable, fence, lessons, needs, pages, read, short};
-use super::programs::{self, DEADLINE, Program, deaf_port, listening};
+use super::programs::{self, DEADLINE, Program, closed_port, listening};
 
 /// One `console` block of a page.
 #[derive(Debug, Default)]
 struct Block {
-    /// Where it stands, for the complaints.
+    /// Where it is, for the complaints.
     at: String,
     /// Its lines.
     lines: Vec<String>,
-    /// Whether the order of an actor's lines is not promised.
+    /// Whether an actor's lines can come in any order.
     unordered: bool,
     /// The exit status of the last program that ends by itself.
     status: i32,
-    /// Whether somebody has said why this is not run.
+    /// Whether the page says why this isn't run.
     skipped: bool,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn transcripts(root: &Path) -> Vec<String> {
         let text = read(&page).unwrap_or_default();
         blocks.extend(blocks_of(&text, &short(&page, root)));
     }
-    let _ = programs::example(""); // builds what must be built before the clocks run
+    let _ = programs::example(""); // builds everything before the clocks run
     let (next, complaints) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -118,14 +118,14 @@ fn blocks_of(text: &str, name: &str) -> Vec<Block> {
     blocks
 }
 
-/// What one line of a block wants.
+/// What one line of a block asks for.
 #[derive(Debug, PartialEq)]
 enum Step<'a> {
     /// Start a program.
     Start(&'a str, &'a str),
     /// See a line, of this actor or of the last one.
     See(Option<&'a str>, &'a str),
-    /// Wait for the prompt with which this begins, then type the rest.
+    /// Wait for the prompt at its beginning, then type the rest.
     Answer(&'a str, &'a str),
     /// Type a line.
     Type(&'a str, &'a str),
@@ -166,7 +166,7 @@ struct Actor {
     name: String,
     /// The process.
     program: Program,
-    /// Whether it is a server, which does not end by itself.
+    /// Whether it's a server, which doesn't end by itself.
     serves: bool,
     /// Whether Ctrl-C was pressed.
     interrupted: bool,
@@ -174,31 +174,31 @@ struct Actor {
     echoes: bool,
     /// A line that was read already, to learn the address.
     first: Option<String>,
-    /// Whether lines may come that the block does not show, see `[...]`.
+    /// Whether there can be lines that the block doesn't show, see `[...]`.
     skips: bool,
 }
 
-/// Where programs of a block meet.
+/// The address where programs of a block meet.
 struct Address {
     /// As the note shows it.
     shown: String,
     /// As it is.
     real: String,
-    /// Whether it is the lesson's own, which commands leave out.
+    /// Whether it's the lesson's own, which commands leave out.
     default: bool,
 }
 
 /// A block while it runs.
 struct Stage<'a> {
-    /// The project whose page this is.
+    /// The project that the page belongs to.
     root: &'a Path,
     /// The programs that were started, in that order.
     actors: Vec<Actor>,
     /// The addresses of the servers.
     addresses: Vec<Address>,
-    /// The sockets whose port stands for an address where nobody listens.
-    deaf: Option<programs::Deaf>,
-    /// When all must be over.
+    /// The sockets that hold a port on which nothing listens.
+    closed: Option<programs::Closed>,
+    /// When everything must have ended.
     end: Instant,
 }
 
@@ -208,14 +208,14 @@ fn play(root: &Path, block: &Block) -> Result<(), String> {
         return Ok(());
     }
     let end = Instant::now() + DEADLINE;
-    let mut stage = Stage { root, actors: vec![], addresses: vec![], deaf: None, end };
+    let mut stage = Stage { root, actors: vec![], addresses: vec![], closed: None, end };
     let mut speaker = String::new();
     let mut lines = block.lines.iter();
     while let Some(line) = lines.next() {
         match step(line) {
             Step::Start(name, command) => {
                 if !stage.start(name, command)? {
-                    return Ok(()); // no python3: said once, for all
+                    return Ok(()); // no python3, as announced once
                 }
                 speaker = name.to_owned();
             }
@@ -279,8 +279,8 @@ fn play(root: &Path, block: &Block) -> Result<(), String> {
 }
 
 impl Stage<'_> {
-    /// Starts a program; `false` if it needs Python, or another package of this workspace,
-    /// and there is none.
+    /// Starts a program. Returns `false` if it needs Python, or another package of this
+    /// workspace, that isn't here.
     fn start(&mut self, name: &str, line: &str) -> Result<bool, String> {
         let words = split_words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -343,7 +343,7 @@ impl Stage<'_> {
         Ok(true)
     }
 
-    /// The arguments with the addresses on which the programs really meet.
+    /// The arguments, with the addresses at which the programs really meet.
     fn mapped(
         &mut self,
         args: &[&str],
@@ -364,8 +364,8 @@ impl Stage<'_> {
                 addr.to_string()
             }
             (None, Ok(_)) if !explicit => {
-                let (socket, addr) = deaf_port()?;
-                self.deaf = Some(socket);
+                let (socket, addr) = closed_port()?;
+                self.closed = Some(socket);
                 let (shown, real) = (shown.clone(), addr.to_string());
                 self.addresses.push(Address {
                     shown,
@@ -374,7 +374,7 @@ impl Stage<'_> {
                 });
                 real
             }
-            _ => return Ok(args), // no address: the note shows what happens then
+            _ => return Ok(args), // no address, and the note shows what happens
         };
         for known in &self.addresses {
             // Lesson 20 has a folder of files for each port.
@@ -414,7 +414,7 @@ impl Stage<'_> {
         line
     }
 
-    /// Sees that an actor prints these lines now; of several, in any order.
+    /// Checks that an actor prints these lines now; several lines can come in any order.
     fn see(&mut self, name: &str, wanted: Vec<&str>) -> Result<(), String> {
         let end = self.end;
         let mut printed = Vec::new();
@@ -442,7 +442,7 @@ impl Stage<'_> {
                 }
             });
         }
-        // Exact lines first, so that a `[..]` does not take what another line names.
+        // Exact lines first, so that a `[..]` doesn't match another line's output.
         let mut wanted = wanted;
         wanted.sort_by_key(|text| text.contains('['));
         for text in &wanted {
@@ -456,7 +456,8 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Waits for the programs that end by themselves; nothing more may have been printed.
+    /// Waits for the programs that end by themselves, and checks that they printed
+    /// nothing more.
     fn finish(mut self, status: i32) -> Result<(), String> {
         let last = self.actors.iter().rposition(|actor| !actor.serves || status != 0);
         for index in 0..self.actors.len() {
@@ -500,8 +501,8 @@ impl Stage<'_> {
     }
 }
 
-/// The address that a command means: its `--addr`, or the lesson's own; and whether it
-/// is the lesson's own.
+/// The address of a command: its `--addr`, or the lesson's own. Also whether it's the
+/// lesson's own.
 fn shown_address(lesson: &str, args: &[&str]) -> Option<(String, bool)> {
     let help = Command::new(programs::example(lesson)).arg("--help").output().ok()?;
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
@@ -518,7 +519,7 @@ fn port(addr: &str) -> &str {
     addr.rsplit_once(':').map_or(addr, |(_, port)| port)
 }
 
-/// The complaint about a line that is not as shown.
+/// The complaint about a line that differs from the note.
 fn different(name: &str, expected: &str, printed: &str) -> String {
     let who = if name.is_empty() { "the program" } else { name };
     format!(
@@ -552,7 +553,7 @@ fn split_words(line: &str) -> Vec<String> {
     words
 }
 
-/// Whether a printed line is like a pattern with `[..]`, `[PORT]` and `[MS]`.
+/// Whether a printed line matches a pattern with `[..]`, `[PORT]` and `[MS]`.
 fn is_like(line: &str, pattern: &str) -> bool {
     matches(line.trim_end(), pattern.trim_end())
 }

@@ -1,8 +1,8 @@
 //! What the compiler says to the usual mistakes of a student.
 //!
-//! Each program in `tests/compile_fail` begins with the sentences that must stand in the
-//! compiler's message, one in a line. Only these are compared, not the whole message:
-//! it differs from one compiler to the next. A program without sentences must compile.
+//! Each program in `tests/compile_fail` begins with the sentences that must be in the
+//! compiler's message, one in a line. Only these are compared, not the whole message: it
+//! differs from one compiler to the next. A program without sentences must compile.
 
 use std::env;
 use std::fs;

@@ -35,7 +35,7 @@ fn idle_clients_see_a_clean_end() {
 fn clients_that_have_never_sent_anything_see_a_clean_end() {
     let server = tcp(options().drain_timeout(None), Echo);
     let clients: Vec<_> = (0..20).map(|_| connect(server.local_addr())).collect();
-    wait_until("all are let in", || server.stats().active == 20);
+    wait_until("all are accepted", || server.stats().active == 20);
     assert_eq!(stop(server).finished, 20);
     for client in clients {
         assert!(read_all(client).is_empty());
@@ -102,7 +102,7 @@ fn a_reply_larger_than_all_buffers_goes_out_while_the_server_stops() {
 /// Two clients of a handler that wants to write more than they read: these are cut off.
 /// The others end well, and the statistics tell how many were which.
 #[test]
-fn who_takes_too_long_is_cut_off_and_counted() {
+fn a_handler_that_takes_too_long_is_cut_off_and_counted() {
     let errors = Notes::new();
     let events = Notes::new();
     let (note, note_event) = (errors.clone(), events.clone());
@@ -144,7 +144,7 @@ fn a_handler_that_neither_reads_nor_writes_does_not_keep_the_server() {
         Ok(())
     });
     let client = connect(server.local_addr());
-    wait_until("it is let in", || server.stats().active == 1);
+    wait_until("it is accepted", || server.stats().active == 1);
     let handle = server.handle();
     let stats = stop(server);
     assert_eq!((stats.cut_off, stats.finished, stats.threads), (1, 0, 1));

@@ -24,7 +24,7 @@ fn listening() -> (ServerBuilder, Notes<Event>) {
 
 /// It came while the server stopped: between the accept and the registry.
 #[test]
-fn who_comes_as_the_server_stops_is_rejected_and_the_hook_hears_of_it() {
+fn a_client_that_comes_as_the_server_stops_is_rejected_and_the_hook_is_called() {
     let (key, gate) = gate();
     let asked = Notes::new();
     let note = asked.clone();
@@ -129,7 +129,7 @@ fn one_address_may_have_so_many_connections_and_no_more() {
     let [first, second] = mine;
     drop(first);
     wait_until("there is space again", || server.stats().active == 2);
-    wait_until("another one is let in", || {
+    wait_until("another one is accepted", || {
         let mut client = connect_from([127, 0, 0, 1], address);
         client.write_all(b"x").is_ok() && client.read_exact(&mut [0]).is_ok()
     });

@@ -79,7 +79,7 @@ fn a_client_that_sends_its_line_byte_by_byte() {
     while client.write_all(b".").is_ok() {
         longest = longest.max(last.elapsed());
         last = Instant::now();
-        assert!(last < until, "it is never sent away");
+        assert!(last < until, "it is never disconnected");
         thread::sleep(Duration::from_millis(20));
         let mut other = connect(server.local_addr());
         other.write_all(b"a line\n").unwrap();
@@ -102,7 +102,7 @@ fn a_thousand_clients_that_never_send() {
         assert_echo(connect(server.local_addr()), b"before");
         let empty = memory();
         let silent: Vec<_> = (0..1000).map(|_| connect(server.local_addr())).collect();
-        wait_until("all are let in", || server.stats().active == 1000);
+        wait_until("all are accepted", || server.stats().active == 1000);
         let each = memory().saturating_sub(empty) / 1000;
         assert!(each < 64 * 1024, "{each} bytes for each");
         for _ in 0..10 {
@@ -190,8 +190,9 @@ fn bytes_that_are_no_text() {
     assert_eq!(stop(server).finished, 1);
 }
 
-/// Eight threads connect as fast as they can while the server stops. Who is served gets
-/// the whole reply, who is not sees an end or a refusal, and nobody hangs.
+/// Eight threads connect as fast as they can while the server stops. A client that is
+/// served gets the whole reply; the others see an end or can't connect; and no client
+/// hangs.
 #[test]
 fn a_storm_of_connections_during_shutdown() {
     const REPLY: usize = 2000;

@@ -1,6 +1,6 @@
-//! Promises 8, 9 and 10: what goes wrong with one client, or in a hook, is nobody
-//! else's trouble; a client that goes away is no error; one that is refused is never
-//! served.
+//! Promises 8, 9 and 10: if something goes wrong with one client, or in a hook, the
+//! others don't notice. A client that leaves isn't an error, and a client that is
+//! rejected is never served.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -93,8 +93,8 @@ const TROUBLES: [(&str, bool, &[&str]); 8] = [
     ("drop", true, &["clone", "setup", "handle", "finish", "drop"]),
 ];
 
-/// `finish` runs whenever `setup` succeeded, `handle_error` hears of the trouble once,
-/// and the next client is served.
+/// `finish` runs whenever `setup` succeeded, `handle_error` is called once, and the next
+/// client is served.
 #[test]
 fn trouble_in_a_handler_ends_its_connection_and_no_other() {
     for (place, panics, expected) in TROUBLES {
@@ -236,7 +236,7 @@ fn a_panic_disturbs_nobody_who_is_being_served() {
 }
 
 #[test]
-fn a_panic_in_verify_request_is_a_refusal_and_is_reported_once() {
+fn a_panic_in_verify_request_rejects_and_is_reported_once() {
     let (options, errors) = listening();
     let ahead = AtomicBool::new(true);
     let options = options.verify_request(move |_| {
@@ -254,7 +254,7 @@ fn a_panic_in_verify_request_is_a_refusal_and_is_reported_once() {
 
 /// These hooks panic every time, and the server does all its work.
 #[test]
-fn a_panic_in_any_other_hook_costs_nobody_anything() {
+fn a_panic_in_any_other_hook_affects_no_client() {
     for kind in ["tcp", "udp"] {
         let calls = Notes::new();
         let (in_error, in_event, in_actions) =

@@ -40,7 +40,7 @@ fn with_room_for_two_the_other_clients_wait_in_the_queue() {
         } else {
             break;
         }
-        clients.remove(0); // it leaves, and the next one is let in
+        clients.remove(0); // it leaves, and the next one is accepted
         clients[0].write_all(b"again").unwrap();
     }
     drop(clients);
@@ -48,7 +48,7 @@ fn with_room_for_two_the_other_clients_wait_in_the_queue() {
 }
 
 #[test]
-fn never_are_more_clients_served_at_once_than_allowed() {
+fn no_more_clients_are_served_at_once_than_allowed() {
     let inside = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
     let (count, max) = (inside.clone(), most.clone());
@@ -86,7 +86,7 @@ fn a_server_without_room_can_be_stopped() {
 }
 
 #[test]
-fn a_silent_client_is_sent_away_after_the_read_timeout() {
+fn a_silent_client_is_disconnected_after_the_read_timeout() {
     let (server, errors) = with_limit(options().read_timeout(SHORT), |request| {
         request.read(&mut [0]).map(drop)
     });
@@ -133,7 +133,7 @@ fn a_writer_on_another_thread_obeys_the_write_timeout_too() {
     drop((client, server));
 }
 
-/// The other timeouts begin anew with each byte, so they never end this one.
+/// The other timeouts begin again with each byte, so they never end this one.
 #[test]
 fn a_client_that_sends_a_byte_now_and_then_is_sent_away_when_its_session_is_over() {
     let options = options().session_timeout(Duration::from_millis(300));
@@ -158,7 +158,7 @@ fn a_client_that_reads_slowly_is_sent_away_when_its_session_is_over() {
     let mut client = connect(server.local_addr());
     let until = Instant::now() + PATIENCE;
     while errors.len() == 0 {
-        assert!(Instant::now() < until, "it is never sent away");
+        assert!(Instant::now() < until, "it is never disconnected");
         client.read_exact(&mut [0; 512]).unwrap();
         thread::sleep(Duration::from_millis(5));
     }
@@ -201,8 +201,8 @@ fn a_client_that_never_stops_sending_does_not_hold_the_thread() {
     assert_balanced(&server.stats());
 }
 
-/// Bytes without an end of line take no memory beyond `max_line`, and the handler hears
-/// of it before they end.
+/// Bytes without a line end take no memory beyond `max_line`, and the handler gets the
+/// error before they end.
 #[test]
 fn an_endless_line_is_an_error_before_its_end() {
     let (refusing, refused) = unbounded();
@@ -240,7 +240,7 @@ fn the_limit_on_lines_holds_for_all_who_read_lines() {
 const SHORT: Duration = Duration::from_millis(100);
 
 /// A server and the errors that its handler meets: kind and words. A client that takes
-/// too long is ordinary, so the `handle_error` hook must not hear of it.
+/// too long is ordinary, so the `handle_error` hook must not be called.
 fn with_limit(
     options: ServerBuilder,
     mut handler: impl FnMut(&mut TcpRequest) -> io::Result<()> + Clone + Send + 'static,
@@ -270,7 +270,7 @@ fn assert_timed_out(errors: &Notes<(ErrorKind, String)>, words: &str) {
 fn drip(mut client: &TcpStream) {
     let until = Instant::now() + PATIENCE;
     while client.write_all(b".").is_ok() {
-        assert!(Instant::now() < until, "it is never sent away");
+        assert!(Instant::now() < until, "it is never disconnected");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,4 +1,4 @@
-//! Reading by lines: what a line is, and what becomes of one that is too long or is no
+//! Reading by lines: what a line is, and what happens to a line that is too long or isn't
 //! text. (Promise 12 is in `limits.rs`.)
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
@@ -118,7 +118,7 @@ fn what_was_read_before_survives_an_error() {
     let server = tcp(options().max_line(4), |request: &mut TcpRequest| {
         let mut text = String::from("before ");
         request.read_line(&mut text).expect_err("it is too long");
-        request.read_line(&mut text).expect_err("it is no text");
+        request.read_line(&mut text).expect_err("it isn't text");
         let mut bytes = text.into_bytes();
         request.read_until(b';', &mut bytes).expect_err("it is too long");
         request.read_until(b';', &mut bytes)?;

@@ -10,7 +10,7 @@
 //!    `stopping::many_threads_may_shut_down_at_once_and_one_draining_is_told`,
 //!    `signals::*`.
 //! 3. woken, not polling: `stopping::a_server_sleeps_until_it_is_woken`,
-//!    `stopping::stopping_a_hundred_servers_takes_no_time_worth_mentioning`.
+//!    `stopping::stopping_a_hundred_servers_takes_hardly_any_time`.
 //! 4. no request accepted after shutdown began:
 //!    `stopping::no_client_is_let_in_after_shutdown_began`,
 //!    `stopping::no_datagram_is_handled_after_shutdown_began`,
@@ -20,7 +20,7 @@
 //!    `resources::many_short_connections_leave_nothing_behind`.
 //! 7. `max_connections` is a bound, by backpressure:
 //!    `limits::with_room_for_two_the_other_clients_wait_in_the_queue`,
-//!    `limits::never_are_more_clients_served_at_once_than_allowed`,
+//!    `limits::no_more_clients_are_served_at_once_than_allowed`,
 //!    `udp::no_more_datagrams_are_handled_at_once_than_allowed`.
 //! 8. errors and panics end one connection: `isolation::trouble_in_*`,
 //!    `isolation::a_panic_*`,
@@ -38,9 +38,9 @@
 //! 13. a reply is not reset: `requests::a_request_that_*_gets_its_reply`,
 //!     `requests::the_client_sees_the_end_while_the_server_still_listens_to_it`.
 //! 14. UDP: nothing cut silently, no reply unasked, nobody delayed:
-//!     `udp::a_datagram_that_is_cut_says_so`,
+//!     `udp::a_truncated_datagram_says_so`,
 //!     `udp::a_handler_may_reply_once_or_often_or_not_at_all`,
-//!     `udp::eight_slow_handlers_delay_nobody`.
+//!     `udp::eight_slow_handlers_do_not_delay_others`.
 //! 15. Unix files: own removed, a live server's not stolen: `unix::the_file_*`,
 //!     `unix::a_file_*`.
 //! 16. `handle_request`: `one_request::*`.

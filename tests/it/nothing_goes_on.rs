@@ -247,7 +247,7 @@ fn a_datagram_handler_that_outlives_its_server_can_not_answer() {
     drop((next, gate));
 }
 
-/// What hooks may do that never comes to an end, while the server is stopped in some way.
+/// What a hook can do that never ends, while the server is stopped in some way.
 #[test]
 fn a_hook_that_blocks_at_the_stop_keeps_no_server() {
     let stops: [fn(&ServerHandle); 3] =

@@ -132,7 +132,7 @@ fn round<A: Clone + Send + 'static>(
         thread::spawn(move || ending.send(converse(address, &mut random)));
     }
     drop(ending);
-    wait_until("all are let in", || server.stats().active == CLIENTS);
+    wait_until("all are accepted", || server.stats().active == CLIENTS);
     thread::sleep(Duration::from_micros(random.below(3000)));
     let stats = stop(server);
     let expected = CLIENTS as u64;

@@ -62,7 +62,7 @@ fn when_nobody_comes_the_time_is_waited_and_not_much_more() {
     }
 }
 
-/// Whoever is waiting already needs no time.
+/// A client that is waiting already needs no time.
 #[test]
 fn with_no_time_at_all_a_waiting_client_is_served() {
     let mut server = ThreadedServer::tcp("127.0.0.1:0", greet).unwrap();

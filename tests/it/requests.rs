@@ -116,7 +116,7 @@ fn eight_handlers_run_at_the_same_time() {
     }
 }
 
-/// Plain fields belong to the connection, what stands in an `Arc` is everybody's.
+/// Plain fields belong to the connection; what is in an `Arc` is shared.
 #[test]
 fn each_connection_has_a_handler_of_its_own() {
     #[derive(Clone, Default)]

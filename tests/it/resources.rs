@@ -154,7 +154,7 @@ fn use_up_descriptors(
         all.pop(); // for the client's own end, and nothing for the server's
         clients.push(connect(handle.local_addr()));
         let accepted = before + clients.len() as u64;
-        wait_until("it is let in, or waits", || {
+        wait_until("it is accepted, or waits", || {
             exhausted.len() > 0 || handle.stats().accepted == accepted
         });
     }
@@ -164,8 +164,9 @@ fn use_up_descriptors(
 /// A client that is there goes on, one that comes waits, and is served when there is a
 /// descriptor again.
 #[test]
-fn without_descriptors_the_server_waits_and_then_serves_again() {
-    let test = "resources::without_descriptors_the_server_waits_and_then_serves_again";
+fn without_file_descriptors_the_server_waits_and_then_serves_again() {
+    let test =
+        "resources::without_file_descriptors_the_server_waits_and_then_serves_again";
     in_own_process(test, || {
         let (options, exhausted, errors) = listening();
         let server = options.tcp("127.0.0.1:0", Echo).unwrap();
@@ -227,10 +228,9 @@ fn without_descriptors_the_server_can_be_stopped() {
 /// A stack so large that no system has a thread with it.
 const TOO_LARGE: usize = 1 << 46;
 
-/// Each client is told so by the end of its connection, and `handle_error` hears of
-/// each one once.
+/// Each client sees its connection end, and `handle_error` is called once for each.
 #[test]
-fn without_threads_clients_are_turned_away_one_by_one() {
+fn without_threads_clients_are_rejected_one_by_one() {
     let (options, exhausted, errors) = listening();
     let server = options.stack_size(TOO_LARGE).tcp("127.0.0.1:0", Echo).unwrap();
     let handle = server.handle();

@@ -106,8 +106,8 @@ fn a_second_sigterm_cuts_off() {
     two_signals_cut_off("signals::a_second_sigterm_cuts_off", Signal::TERM);
 }
 
-/// The shell lets programs in the background ignore Ctrl-C. Whoever asks for it gets it
-/// all the same: what was ignored is no handler of the program's own.
+/// The shell lets programs in the background ignore Ctrl-C. A server that
+/// asks for it gets it anyway, because an ignored signal isn't a handler of the program's own.
 #[test]
 fn a_server_that_was_started_in_the_background_drains() {
     let test = "signals::a_server_that_was_started_in_the_background_drains";

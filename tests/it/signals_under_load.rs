@@ -147,7 +147,7 @@ fn a_second_signal_under_load_cuts_off() {
     }
 }
 
-/// Whoever loses patience and presses Ctrl-C again and again: no harm is done.
+/// A user loses patience and presses Ctrl-C again and again: no harm is done.
 #[test]
 fn a_hail_of_signals_under_load_ends_everything() {
     let test = "signals_under_load::a_hail_of_signals_under_load_ends_everything";

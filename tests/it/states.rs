@@ -54,11 +54,11 @@ enum Actor {
     Handler,
     /// `verify_request`, for another client: on the serving thread of a TCP server.
     Verify,
-    /// `on_event`, when another client is let in.
+    /// `on_event`, when another client is accepted.
     Listener,
     /// `service_actions`: on the serving thread.
     Actions,
-    /// Whoever drops the running server.
+    /// The thread that drops the running server.
     Drop,
 }
 
@@ -84,7 +84,7 @@ const ACTORS: [Actor; 7] = [
     Actor::Drop,
 ];
 
-/// The server, for a hook that shall stop it when the time has come.
+/// The server, for a hook that stops it when the time has come.
 #[derive(Clone, Default)]
 struct Trigger {
     armed: Arc<AtomicBool>,

@@ -39,7 +39,7 @@ fn the_counts_agree_at_any_moment() {
             scope.spawn(move || {
                 for _ in 0..50 {
                     let mut client = connect(address);
-                    // Whoever is refused may notice it here.
+                    // A client that is rejected might notice it here.
                     let _ = client.write_all(wish.as_bytes());
                     let _ = client.shutdown(Shutdown::Write);
                     assert!(has_ended(client));

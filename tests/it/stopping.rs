@@ -1,5 +1,6 @@
 //! Promises 2, 3 and 4: `shutdown()` may be called from anywhere and never blocks, the
-//! server is woken instead of polling, and nobody is let in once it has begun to stop.
+//! server is woken instead of polling, and accepts no new clients once it has begun to
+//! stop.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -156,10 +157,10 @@ fn sleeps_of(thread: &Path) -> u64 {
     count.map_or(0, |count| count.trim().parse().unwrap())
 }
 
-/// A server that looks twice a second whether it shall stop needs a quarter of a second
+/// A server that checks twice a second whether it should stop needs a quarter of a second
 /// for each of these on average.
 #[test]
-fn stopping_a_hundred_servers_takes_no_time_worth_mentioning() {
+fn stopping_a_hundred_servers_takes_hardly_any_time() {
     in_time("a hundred servers", || {
         for _ in 0..100 {
             let server = tcp(options(), Echo);
@@ -328,7 +329,7 @@ fn service_actions_are_called_while_the_server_is_idle() {
     }
 }
 
-/// Clients that are turned away, one after another, do not keep it from being called.
+/// Clients that are rejected, one after another, don't keep it from being called.
 #[test]
 fn service_actions_are_called_while_clients_are_turned_away() {
     let calls = Notes::new();

@@ -1,5 +1,5 @@
-//! What the tests share: servers that end with the test, clients that never wait for
-//! ever, handlers, and places where a handler waits.
+//! What the tests share: servers that end with the test, clients that never wait forever,
+//! handlers, and places where a handler waits.
 
 use std::env;
 use std::fs;
@@ -189,7 +189,7 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Runs `code`, which must come to an end.
+/// Runs `code`, which must end.
 pub(crate) fn in_time<T: Send + 'static>(
     what: &str,
     code: impl FnOnce() -> T + Send + 'static,

@@ -119,7 +119,7 @@ fn a_handler_sets_its_write_timeout() {
             request.write_all(&vec![0; LARGE])
         },
         |client| {
-            // It doesn't read until it has been sent away.
+            // It doesn't read until it has been disconnected.
             thread::sleep(10 * SHORT);
             wait_for_the_end(client);
         },
@@ -151,7 +151,7 @@ fn a_deadline_is_for_all_that_comes_next() {
 }
 
 #[test]
-fn a_deadline_may_be_lifted_and_set_anew() {
+fn a_deadline_can_be_lifted_and_set_again() {
     let (stats, errors) = serve(
         |request: &mut TcpRequest| {
             for _ in 0..3 {
@@ -220,7 +220,7 @@ fn a_session_is_over_though_the_client_still_reads_the_reply() {
         }
     });
     let begin = Instant::now();
-    wait_until("it has been sent away", || {
+    wait_until("it has been disconnected", || {
         server.stats().accepted == 1 && server.stats().active == 0
     });
     let took = begin.elapsed();

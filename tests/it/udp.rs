@@ -31,7 +31,7 @@ fn a_datagram_of_any_size_comes_and_goes_whole() {
 
 /// Up to `max_packet_size` a datagram is whole; beyond it, it is cut and says so.
 #[test]
-fn a_datagram_that_is_cut_says_so() {
+fn a_truncated_datagram_says_so() {
     let server = udp(options().max_packet_size(10), |request: &mut UdpRequest| {
         let text = format!("{} {}", request.data().len(), request.is_truncated());
         request.reply(text.as_bytes())
@@ -45,7 +45,7 @@ fn a_datagram_that_is_cut_says_so() {
 }
 
 #[test]
-fn by_default_no_datagram_is_cut() {
+fn by_default_no_datagram_is_truncated() {
     let server = udp(options(), |request: &mut UdpRequest| {
         assert!(!request.is_truncated());
         request.reply(&request.data()[request.data().len() - 3..])
@@ -99,7 +99,7 @@ fn slow() -> (
 /// None of the eight goes on before all of them are there; and somebody else is served
 /// all the same.
 #[test]
-fn eight_slow_handlers_delay_nobody() {
+fn eight_slow_handlers_do_not_delay_others() {
     let (key, started, handler) = slow();
     let server = udp(options(), handler);
     let clients: Vec<UdpSocket> =

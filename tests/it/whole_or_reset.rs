@@ -119,7 +119,7 @@ fn what_a_writer_wrote_before_it_hung_up_arrives() {
 
 /// A chat: one who says goodbye and types on gets all that was said before.
 #[test]
-fn who_says_goodbye_and_types_on_gets_all_that_was_said() {
+fn a_client_that_says_goodbye_and_types_on_gets_everything() {
     let server = tcp(options(), |request: &mut TcpRequest| {
         let writer: TcpWriter = request.writer();
         let others: Vec<_> = (0..3)
@@ -319,7 +319,7 @@ fn a_reply_that_breaks_off_ends_with_a_reset() {
 
 /// Cut off at the drain's end, and by `shutdown_now`.
 #[test]
-fn who_is_cut_off_finds_a_reset() {
+fn a_client_that_is_cut_off_finds_a_reset() {
     for is_now in [false, true] {
         let (key, gate) = gate();
         let options = options().drain_timeout(Duration::from_millis(100));

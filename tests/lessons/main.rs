@@ -1,7 +1,7 @@
 //! The course is true: every excerpt, every transcript, every link and every program.
 //!
-//! The checks live in `tests/course`; the last section of this file breaks a copy of the
-//! course in each way and sees that they notice.
+//! The checks live in `tests/course`; the last section of this file breaks copies of the
+//! course, and checks that they notice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,15 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use course::interop::{Over, Talk, talk};
-use course::programs::{self, DEADLINE, Program, deaf_port, run, taken_port};
-use course::{excerpts, files, form, links, nothing_to_complain, pictures, transcripts};
+use course::programs::{self, DEADLINE, Program, closed_port, run, taken_port};
+use course::{
+    english, excerpts, files, form, links, nothing_to_complain, pictures, transcripts,
+};
 
 #[path = "../course/mod.rs"]
 mod course;
 #[path = "../../examples/nonblocking/mod.rs"]
-mod nonblocking; // it and the next two bring tests of their own
+mod nonblocking; // this and the next two contain tests
 #[path = "../../examples/chat/screen.rs"]
 #[allow(dead_code, reason = "its program uses the rest")]
 mod screen;
@@ -26,7 +28,8 @@ mod select;
 #[path = "../../examples/support/mod.rs"]
 mod support;
 
-/// The conversations that Python and Rust must hold alike. A new lesson adds its own.
+/// The conversations that must have the same bytes in Python and Rust. A new lesson adds
+/// its own.
 const TALKS: &[Talk] = &[
     Talk {
         lesson: "01_greeting",
@@ -216,13 +219,13 @@ fn every_excerpt_is_the_code() {
     nothing_to_complain(current_excerpts());
 }
 
-/// The complaints about excerpts, once they are overwritten if that is wanted.
+/// The complaints about excerpts, after overwriting them if the user asked for that.
 fn current_excerpts() -> &'static [String] {
     static COMPLAINTS: OnceLock<Vec<String>> = OnceLock::new();
     COMPLAINTS.get_or_init(|| excerpts::excerpts(&files::root(), overwrite()))
 }
 
-/// Whether to put right what can be generated.
+/// Whether to correct what can be generated.
 fn overwrite() -> bool {
     std::env::var("LESSONS").is_ok_and(|value| value == "overwrite")
 }
@@ -232,7 +235,7 @@ fn every_picture_is_on_the_site() {
     nothing_to_complain(current_pictures());
 }
 
-/// The complaints about pictures, once they are overwritten if that is wanted.
+/// The complaints about pictures, after overwriting them if the user asked for that.
 fn current_pictures() -> &'static [String] {
     static COMPLAINTS: OnceLock<Vec<String>> = OnceLock::new();
     COMPLAINTS.get_or_init(|| pictures::pictures(&files::root(), overwrite()))
@@ -261,6 +264,12 @@ fn every_link_leads_somewhere() {
 #[test]
 fn every_lesson_has_its_form() {
     nothing_to_complain(&form::form(&files::root()));
+}
+
+/// CONTRIBUTING has ten rules for plain English. This finds what a search can find.
+#[test]
+fn the_english_is_plain() {
+    nothing_to_complain(&english::english(&files::root()));
 }
 
 // ---- The programs ---------------------------------------------------------------------
@@ -298,8 +307,8 @@ fn every_python_version_explains_itself() -> Result<(), String> {
 #[test]
 fn every_mistake_is_answered_in_words() -> Result<(), String> {
     let (_tcp, _udp, taken) = taken_port()?;
-    let (_deaf, deaf) = deaf_port()?;
-    let (taken, deaf) = (taken.to_string(), deaf.to_string());
+    let (_closed, closed) = closed_port()?;
+    let (taken, closed) = (taken.to_string(), closed.to_string());
     for name in files::buildable(&files::root()) {
         let (help, status) = output(&name, &["--help"])?;
         assert_eq!(status, Some(0), "{name} --help:\n{help}");
@@ -314,7 +323,7 @@ fn every_mistake_is_answered_in_words() -> Result<(), String> {
                 (vec!["serve", "--addr", "no..host:4000"], "can be found"),
                 (vec!["client", "--addr", "nonsense"], "is not an address"),
                 (vec!["client", "--addr", "no..host:4000"], "can be found"),
-                (vec!["client", "--addr", deaf.as_str()], "Nobody listens on"),
+                (vec!["client", "--addr", closed.as_str()], "Nobody listens on"),
             ]);
         }
         for (args, words) in mistakes {
@@ -387,7 +396,7 @@ fn sentences(text: &str) -> usize {
 
 // ---- The checks are checked -----------------------------------------------------------
 
-/// A copy of the course that a test may break.
+/// A copy of the course that a test can break.
 struct Copy(PathBuf);
 
 impl Copy {
@@ -399,7 +408,7 @@ impl Copy {
         for dir in ["examples", "benches", "lessons", "src", "tests"] {
             let from = files::root().join(dir);
             if from.exists() {
-                copy_folder(&from, &copy.join(dir))?; // `benches` is not in the package
+                copy_folder(&from, &copy.join(dir))?; // the package doesn't contain `benches`
             }
         }
         Ok(Self(copy))
@@ -412,7 +421,7 @@ impl Copy {
     }
 }
 
-/// Copies a folder with all that is in it, but for what has been built there.
+/// Copies a folder with everything in it, except what was built there.
 fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -426,7 +435,7 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Sees that there is a complaint with all of these words in it.
+/// Checks that some complaint contains all of these words.
 fn complains(complaints: &[String], words: &[&str]) {
     let all = |complaint: &String| words.iter().all(|word| complaint.contains(word));
     assert!(complaints.iter().any(all), "no complaint has {words:?}: {complaints:#?}");
@@ -503,7 +512,7 @@ fn a_changed_line_of_output_is_noticed() -> std::io::Result<()> {
             "correct the note",
         ],
     );
-    // What a program prints and the note leaves out is noticed, too.
+    // It also notices what a program prints and the note leaves out.
     let text = "```console\n$ cargo run --example 02_echo -- --help\n```\n";
     fs::write(copy.0.join(note), text)?;
     complains(&transcripts::transcripts(&copy.0), &["(nothing more)", "02_echo:"]);
@@ -547,7 +556,7 @@ fn what_is_typed_is_typed_at_its_prompt() -> std::io::Result<()> {
 fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
     let copy = Copy::new("missing")?;
     assert_eq!(files::completeness(&copy.0), [""; 0]);
-    fs::write(copy.0.join("README.md"), "You need a terminal and Rust.\n")?;
+    fs::write(copy.0.join("README.md"), "You need a terminal and some Rust.\n")?;
     complains(&files::completeness(&copy.0), &["need the same paragraph"]);
     fs::remove_file(copy.0.join("README.md"))?;
     fs::remove_file(copy.0.join("lessons/02_echo.md"))?;
@@ -561,20 +570,20 @@ fn a_missing_file_of_a_lesson_is_noticed() -> std::io::Result<()> {
     complains(&files::completeness(&copy.0), &["examples/98_new.rs is missing"]);
     complains(
         &files::completeness(&copy.0),
-        &["lessons/README.md does not name lesson 98"],
+        &["lessons/README.md doesn't name lesson 98"],
     );
     complains(
         &files::completeness(&copy.0),
-        &["src/pages/lessons.rs does not name lesson 98"],
+        &["src/pages/lessons.rs doesn't name lesson 98"],
     );
     complains(
         &files::completeness(&copy.0),
-        &["src/pages/labels.md does not name lesson 98"],
+        &["src/pages/labels.md doesn't name lesson 98"],
     );
     assert_eq!(files::hours(&copy.0), [""; 0]);
     copy.change("lessons/README.md", " | 25 | – |", " | 30 | – |")?;
     complains(&files::hours(&copy.0), &["**", "the sum of all"]);
-    complains(&files::hours(&copy.0), &["01 02 04 05 06 take", "and not 155"]);
+    complains(&files::hours(&copy.0), &["01 02 04 05 06 take", "not 155"]);
     copy.change("lessons/README.md", "][lesson_02] | ", "][lesson_02] |  | ")?;
     complains(&files::completeness(&copy.0), &["a row needs", "lesson_02"]);
     Ok(())
@@ -613,7 +622,7 @@ fn a_note_or_an_example_out_of_form_is_noticed() -> std::io::Result<()> {
         "## You can now",
         "Next: [03][lesson_03].\n\n## Now",
     )?;
-    complains(&form::form(&copy.0), &["02_echo.md", "not led on", "[lesson_03]"]);
+    complains(&form::form(&copy.0), &["02_echo.md", "doesn't lead on", "[lesson_03]"]);
     copy.change("lessons/02_echo.md", "## Predict", "## Guess")?;
     complains(&form::form(&copy.0), &["02_echo.md", "in this order", "Guess"]);
     copy.change("examples/02_echo.rs", "fn main", "//\nlet x = y.unwrap();\nfn main")?;

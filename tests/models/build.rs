@@ -1,8 +1,8 @@
-//! Copies the files of the library that are to be checked, so that each can be included
-//! in a module where `std` and `parking_lot` mean something else.
+//! Copies the library's files that the models check, so that each can be included in a
+//! module where `std` and `parking_lot` mean something else.
 //!
-//! Only their first lines change: `//!` can't be included. They become empty, so that
-//! line numbers stay right.
+//! Only their first lines change, because `//!` can't be included. They become empty, so
+//! that line numbers stay right.
 
 use std::path::Path;
 use std::{env, fs};

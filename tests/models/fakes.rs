@@ -1,8 +1,8 @@
-//! What the checked files need of the library, without a network: a socket is a queue,
+//! What the checked files need from the library, without a network: a socket is a queue,
 //! and a thread that polls waits for [`CHANGED`].
 //!
-//! The modules stand where the library's stand. Those with an `include!` are its own:
-//! receivers, pulse, wakes, registry, guard and threads.
+//! The modules have the same places as the library's. Those with an `include!` are the
+//! library's own: receivers, pulse, wakes, registry, guard and threads.
 
 use std::sync::PoisonError;
 
@@ -60,19 +60,19 @@ pub(crate) mod socket {
     /// The file of a Unix socket.
     pub(crate) struct SocketFile;
 
-    /// One end of a network: datagrams that have come and have not been received.
+    /// One end of a network: datagrams that have arrived and haven't been received yet.
     #[derive(Debug, Default, Clone)]
     pub(crate) struct Socket(Arc<Inside>);
 
     #[derive(Debug, Default)]
     struct Inside {
         queue: Mutex<VecDeque<u8>>,
-        /// How many threads are just receiving.
+        /// How many threads are receiving at the moment.
         receiving: AtomicUsize,
     }
 
     impl Socket {
-        /// A datagram comes.
+        /// A datagram arrives.
         pub(crate) fn push(&self, datagram: u8) {
             change(|| self.0.queue.lock().unwrap().push_back(datagram));
         }
@@ -81,7 +81,7 @@ pub(crate) mod socket {
             Ok(SocketAddr::from(([127, 0, 0, 1], 1)).into())
         }
 
-        /// Only the one who leads may call this.
+        /// Only the leading thread may call this.
         fn receive(&self) -> io::Result<u8> {
             let others = self.0.receiving.fetch_add(1, Ordering::SeqCst);
             assert_eq!(others, 0, "two receivers lead");
@@ -99,7 +99,7 @@ pub(crate) mod socket {
     }
 
     pub(crate) mod connection {
-        /// What can be cut off. A datagram has none.
+        /// What can be cut off. A datagram has nothing like that.
         pub(crate) struct Connection;
 
         impl Connection {
@@ -124,7 +124,7 @@ pub(crate) mod socket {
                 self.0.receive()
             }
 
-            /// The library's is a smart pointer.
+            /// In the library, this is a smart pointer.
             pub(crate) fn socket(&self) -> Box<Socket> {
                 Box::new(self.0.clone())
             }
@@ -150,11 +150,11 @@ pub(crate) mod socket {
                 change(|| self.0.store(true, Ordering::SeqCst));
             }
 
-            /// Waits until somebody wakes us, or `time` is over.
+            /// Waits until another thread wakes us, or until `time` is over.
             pub(crate) fn pause_or_sleep(&self, time: Duration) {
                 poll(|| self.is_woken(), Some(Instant::now() + time));
-                // A thread that looks again and again lets others go on in between, even
-                // in an unfair order.
+                // A thread that looks again and again lets others run in between, even in
+                // an unfair order.
                 shuttle::thread::yield_now();
             }
 
@@ -380,7 +380,7 @@ pub(crate) mod serve {
 
     pub(crate) mod receive {
         use crate::shuttled::std;
-        /// The library takes nothing else from that crate here.
+        /// The library uses nothing else from that crate here.
         mod socket2 {
             pub(crate) use crate::socket::Socket;
         }

@@ -1,19 +1,20 @@
-//! Models of what many threads share, run in orders of steps that [`shuttle`] chooses: at
-//! each lock, atomic and wait it says which thread goes on.
+//! Models of what many threads share. [`shuttle`] chooses the order of the steps: at each
+//! lock, atomic and wait, it decides which thread goes on.
 //!
-//! What is checked are the library's own files: the cache of threads, the registry, the
+//! The models check the library's own files: the cache of threads, the registry, the
 //! pulse, and the receivers of datagrams. `build.rs` copies them, [`shuttled`] gives them
-//! other locks, threads and clocks, and [`fakes`] stands for the sockets. An order that a
-//! real machine takes once in a year comes up here in seconds.
+//! other locks, threads and clocks, and [`fakes`] replaces the sockets. An order that a
+//! real machine takes once a year comes up here in seconds.
 //!
 //! ```text
 //! CARGO_PROFILE_DEV_OPT_LEVEL=2 cargo test -p socketserver-models
 //! CARGO_PROFILE_DEV_OPT_LEVEL=2 MODELS_SECONDS=600 cargo test -p socketserver-models
 //! ```
 //!
-//! Each model runs for a second, some ten thousand times, or for as many seconds as the
-//! variable says. (It works without the first variable, and runs a tenth as often.) One
-//! that fails prints its schedule. Run just that one again, with the same code:
+//! Each model runs for a second, about ten thousand times, or for as many seconds as the
+//! variable says. (Without the first variable, it works, but runs only a tenth as many
+//! times.) A model that fails prints its schedule. Run just that model again, with the
+//! same code:
 //!
 //! ```text
 //! MODELS_SCHEDULE=.. cargo test -p socketserver-models threads::no_job
@@ -21,12 +22,12 @@
 //!
 //! What this can't see:
 //!
-//! - An atomic whose ordering is too weak: shuttle takes all of them to be `SeqCst`.
-//! - Jobs and handlers that panic: shuttle takes a panic to be a failure.
+//! - An atomic whose ordering is too weak: shuttle treats all of them as `SeqCst`.
+//! - Jobs and handlers that panic: shuttle treats a panic as a failure.
 //! - A system that has no thread or file descriptor left, and real sockets.
 //! - How long anything takes. Time passes by chance.
 //!
-//! `tests/stress/` and `tests/it/` look at those.
+//! `tests/stress/` and `tests/it/` test those.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 #![allow(
     dead_code,
@@ -58,8 +59,8 @@ use shuttle::{Config, MaxSteps, Runner, thread};
 
 use fakes::{handler, options, request, serve, socket, state};
 
-/// Runs a model in many orders: half of them any, the other half unfair, so that one
-/// thread is far ahead of the others, or far behind them.
+/// Runs a model in many orders. Half of them are random. The other half are unfair, so
+/// that one thread is far ahead of the others, or far behind.
 fn check(model: impl Fn() + Send + Sync + Clone + 'static) {
     let mut config = Config::new();
     config.stack_size = 0x2_0000;
@@ -81,8 +82,8 @@ fn check(model: impl Fn() + Send + Sync + Clone + 'static) {
     println!("{runs} runs");
 }
 
-/// Another thread may go on here. (`yield_now` would say that it *should*, and an unfair
-/// order obeys that: no thread would be faster than one that yields.)
+/// Another thread can go on here. (`yield_now` would say that it *should*. An unfair
+/// order obeys that, so no thread could get ahead of one that yields.)
 fn step() {
     thread::sleep(Duration::ZERO);
 }

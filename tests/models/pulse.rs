@@ -9,14 +9,14 @@ use crate::check;
 use crate::socket::pulse::Pulse;
 
 #[test]
-fn nobody_waits_for_a_beat_for_good() {
+fn no_thread_waits_for_a_beat_forever() {
     check(|| {
         let pulse = Arc::new(Pulse::default());
         let waiters = [2, 1, 1].map(|beats| {
             let pulse = Arc::clone(&pulse);
             thread::spawn(move || {
                 for _ in 0..beats {
-                    // Gone already means that it has been.
+                    // If it's gone already, the beat has been.
                     pulse.next_beat().upgrade().iter().for_each(|beat| beat.wait());
                 }
             })

@@ -47,7 +47,7 @@ fn serve(count: u8, max: usize, handler: impl Fn(u8) + Clone + Send + Sync + 'st
         drop(service.close());
     });
     (0..count).for_each(|number| socket.push(number));
-    all.wait(); // a datagram that nobody receives is a deadlock, or takes too many steps
+    all.wait(); // a datagram that isn't received is a deadlock, or takes too many steps
 
     let shared = handle.shared();
     assert!(shared.registry.stop_accepting().is_some());
@@ -70,9 +70,10 @@ fn a_stop_wakes_those_that_wait_for_the_first_datagram() {
     check(|| serve(0, 2, |_| {}));
 }
 
-/// None is done before all have begun, so there must be as many receivers as datagrams.
+/// No handler ends before all have begun, so there must be as many receivers as
+/// datagrams.
 #[test]
-fn slow_handlers_delay_nobody_as_long_as_more_are_allowed() {
+fn slow_handlers_do_not_delay_others_while_more_are_allowed() {
     check(|| {
         let all = Arc::new(Barrier::new(3));
         serve(3, 3, move |_| {
@@ -81,9 +82,9 @@ fn slow_handlers_delay_nobody_as_long_as_more_are_allowed() {
     });
 }
 
-/// The first is handled until all the others have been.
+/// The first handler ends only after all others.
 #[test]
-fn one_slow_handler_delays_nobody() {
+fn one_slow_handler_does_not_delay_others() {
     check(|| {
         let others = Arc::new(Barrier::new(4));
         serve(4, 2, move |number| {

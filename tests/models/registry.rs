@@ -9,7 +9,7 @@ use crate::state::connections::{Admission, Registry, Stage};
 use crate::{check, step};
 
 #[test]
-fn nobody_slips_in_after_the_stop_and_the_end_is_heard_of() {
+fn no_client_slips_in_after_the_stop_and_the_end_is_noticed() {
     check(|| {
         let registry = Arc::new(Registry::default());
         let clients = [(); 3].map(|()| {
@@ -36,13 +36,13 @@ fn nobody_slips_in_after_the_stop_and_the_end_is_heard_of() {
 }
 
 #[test]
-fn no_more_are_inside_than_there_is_room_for() {
+fn no_more_are_inside_than_allowed() {
     check(|| {
         let registry = Arc::new(Registry::default());
         let clients = [(); 4].map(|()| {
             assert!(registry.wait_for_room(2, None).is_some());
             let Admission::Entered(number) = registry.enter(None, None) else {
-                panic!("turned away")
+                panic!("rejected")
             };
             assert!(registry.stats().active <= 2, "too many are inside");
             let registry = Arc::clone(&registry);
@@ -55,7 +55,8 @@ fn no_more_are_inside_than_there_is_room_for() {
     });
 }
 
-/// Somebody is inside all the time, so nobody hears of the stop because a client leaves.
+/// A client is inside all the time, so no thread notices the stop just because a client
+/// leaves.
 #[test]
 fn each_stage_of_the_stop_ends_the_waits_for_it() {
     fn waits(registry: &Arc<Registry>, wait: fn(&Registry)) -> thread::JoinHandle<()> {
@@ -66,7 +67,7 @@ fn each_stage_of_the_stop_ends_the_waits_for_it() {
     check(|| {
         let registry = Arc::new(Registry::default());
         let Admission::Entered(number) = registry.enter(None, None) else {
-            panic!("turned away")
+            panic!("rejected")
         };
         let room = waits(&registry, |registry| {
             assert!(registry.wait_for_room(1, None).is_none());
@@ -100,7 +101,7 @@ fn each_stage_of_the_stop_ends_the_waits_for_it() {
 }
 
 #[test]
-fn a_cut_at_any_moment_counts_everybody_once() {
+fn a_cut_at_any_moment_counts_every_client_once() {
     check(|| {
         let registry = Arc::new(Registry::default());
         let clients = [(); 3].map(|()| {

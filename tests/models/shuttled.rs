@@ -1,15 +1,15 @@
 //! What `std` and `parking_lot` mean in the files that are checked.
 //!
-//! [`shuttle`] runs all threads of a model on one, and at each lock, atomic or wait it
-//! chooses which goes on. It has no time: a wait with a limit never ends by itself. So
-//! the clock is ours, and so is [`Condvar`]:
+//! [`shuttle`] runs all threads of a model on one thread, and at each lock, atomic or
+//! wait it chooses which one goes on. It knows no time, so a wait with a limit never ends
+//! by itself. That's why the clock is ours, and so is [`Condvar`]:
 //!
-//! - The clock stands still, or goes on by a millisecond when somebody looks at it.
+//! - The clock stops, or goes on by a millisecond when a thread looks at it.
 //! - A wait with a limit can time out at any moment. The clock then goes on to its end.
 //! - A wait of a day or more never times out. If all threads wait like that, shuttle
 //!   calls it a deadlock, and the model fails.
-//! - `notify_one` wakes any of those that wait. Now and then a wait ends for no reason,
-//!   as the documentation of `std` says it may.
+//! - `notify_one` wakes any of the waiting threads. Now and then a wait ends for no
+//!   reason, as `std`'s documentation allows.
 
 /// The standard library, with other threads, locks and clocks.
 pub(crate) mod std {
@@ -32,7 +32,7 @@ pub(crate) mod std {
     }
 }
 
-/// The same locks, as `parking_lot` shows them.
+/// The same locks, with `parking_lot`'s interface.
 pub(crate) mod parking_lot {
     pub(crate) use super::{Condvar, MutexGuard, PlainMutex as Mutex};
 }
@@ -60,7 +60,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(crate) struct Instant(Duration);
 
 impl Instant {
-    /// Sometimes a little time has passed since somebody looked.
+    /// Sometimes a little time has passed since the last look.
     pub(crate) fn now() -> Self {
         if thread_rng().gen_ratio(1, 4) {
             NOW.set(NOW.get() + Duration::from_millis(1));
@@ -76,7 +76,7 @@ impl Instant {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Whether it is this late. If it isn't, it may become so now.
+    /// Whether it's this late. If it isn't, the clock might jump there now.
     fn has_come(self) -> bool {
         if thread_rng().gen_ratio(1, 4) {
             NOW.set(NOW.get().max(self.0));
@@ -93,7 +93,7 @@ impl Add<Duration> for Instant {
     }
 }
 
-/// A lock as the standard library has it.
+/// A lock with the standard library's interface.
 #[derive(Debug, Default)]
 pub(crate) struct StdMutex<T>(shuttles::Mutex<T>);
 
@@ -103,7 +103,7 @@ impl<T> StdMutex<T> {
     }
 }
 
-/// A lock as `parking_lot` has it.
+/// A lock with `parking_lot`'s interface.
 #[derive(Debug, Default)]
 pub(crate) struct PlainMutex<T>(shuttles::Mutex<T>);
 
@@ -147,7 +147,8 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// A condition variable as either library has it: the names of their methods differ.
+/// A condition variable with both libraries' interfaces, because their method names
+/// differ.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(::std::sync::Mutex<Vec<Arc<Waiter>>>);
 
@@ -157,7 +158,7 @@ struct Waiter {
     is_notified: AtomicBool,
 }
 
-/// Whether a wait ended because it was time.
+/// Whether a wait ended because its time was over.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WaitTimeoutResult(bool);
 
@@ -175,7 +176,7 @@ impl Condvar {
         }
         let index = thread_rng().gen_range(0..waiters.len());
         let waiter = waiters.swap_remove(index);
-        drop(waiters); // others may come here before we are done
+        drop(waiters); // others can get here before we're done
         waiter.notify();
     }
 
@@ -244,7 +245,7 @@ impl Condvar {
                 has_timed_out = !waiter.is_notified() && until.has_come();
                 is_over = has_timed_out;
             } else {
-                thread::park(); // it may return without an `unpark`, too
+                thread::park(); // it can return without an `unpark`, too
             }
         }
         self.waiters().retain(|other| !Arc::ptr_eq(other, &waiter));

@@ -54,7 +54,7 @@ fn every_job_is_done_once() {
     });
 }
 
-/// Jobs in groups, of which none ends before all have begun.
+/// Jobs in groups: no job of a group ends before all have begun.
 #[test]
 fn no_job_waits_for_another_to_end() {
     check(|| {
@@ -87,7 +87,7 @@ fn closing_at_any_moment_leaves_no_thread_and_no_job() {
         let closer = thread::spawn(move || other.close(None));
         (0..4).for_each(|_| cache.run(job(&done)).unwrap());
         closer.join().unwrap();
-        cache.close(None); // for those who came later
+        cache.close(None); // for those that came later
         assert_eq!((cache.alive(), done.load(Ordering::SeqCst)), (0, 4));
     });
 }
@@ -98,11 +98,11 @@ fn dropping_it_ends_the_threads() {
         let threads = threads(FOREVER);
         let done = Arc::new(AtomicUsize::new(0));
         (0..3).for_each(|_| threads.run(job(&done)).unwrap());
-        drop(threads); // a thread that slept on would be a deadlock
+        drop(threads); // a thread that kept sleeping would be a deadlock
     });
 }
 
-/// Counts the threads that have come to their very end.
+/// Counts the threads that have really ended.
 #[derive(Default)]
 struct AtTheEnd(Option<Arc<AtomicUsize>>);
 
@@ -160,8 +160,8 @@ fn a_deadline_ends_the_wait_for_a_job_that_goes_on() {
     });
 }
 
-/// No two threads that are alive have the same number, and no number is larger than the
-/// most that can be alive.
+/// No two living threads have the same number, and no number exceeds the largest count of
+/// living threads.
 #[test]
 fn numbers_are_given_out_once_at_a_time() {
     check(|| {

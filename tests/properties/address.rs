@@ -1,5 +1,5 @@
-//! `--addr`: any word is an address or is refused in words, and what is an address has a
-//! host and a port that the standard library takes.
+//! `--addr`: any word either is an address or is rejected with an explanation. An address
+//! has a host and a port that the standard library takes.
 
 use crate::choices::{Choices, check, same};
 use crate::support::address::{checked_address, quoted};
@@ -34,7 +34,7 @@ fn any_word(choices: &mut Choices<'_, '_>) -> String {
 }
 
 #[test]
-fn any_word_is_an_address_or_is_refused_in_words() {
+fn any_word_is_an_address_or_is_rejected_in_words() {
     check(|choices| {
         let word = any_word(choices);
         let to_listen = choices.below(2) == 1;
@@ -56,9 +56,9 @@ fn any_word_is_an_address_or_is_refused_in_words() {
     });
 }
 
-/// What the standard library takes as numbers, we take too.
+/// If the standard library takes numbers as an address, so do we.
 #[test]
-fn what_is_an_address_in_numbers_is_taken() {
+fn an_address_in_numbers_is_taken() {
     check(|choices| {
         let word = any_word(choices);
         let Ok(addr) = word.parse::<std::net::SocketAddr>() else { return Ok(()) };
@@ -67,9 +67,9 @@ fn what_is_an_address_in_numbers_is_taken() {
     });
 }
 
-/// A shell gives the program what was quoted.
+/// A shell passes on what was quoted.
 #[test]
-fn quotes_stand_around_or_nowhere() {
+fn quotes_surround_or_are_nowhere() {
     check(|choices| {
         let word = any_word(choices);
         let typed = quoted(&word);

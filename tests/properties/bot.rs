@@ -1,5 +1,5 @@
-//! The bot's dialogue: any text is a dialogue or is refused with a line that exists, and
-//! in any dialogue any answers lead on.
+//! The bot's dialogue: any text either is a dialogue or is rejected with the number of a
+//! line. In any dialogue, any answers lead on.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -71,7 +71,7 @@ fn any_answer(choices: &mut Choices<'_, '_>) -> String {
 }
 
 #[test]
-fn any_text_is_a_dialogue_or_is_refused_with_its_line() {
+fn any_text_is_a_dialogue_or_is_rejected_with_its_line() {
     check(|choices| {
         let lines = choices.up_to(20, |choices| {
             choices.one_of(&[
@@ -132,7 +132,7 @@ fn any_answers_lead_on_and_every_reply_fits_into_a_datagram() {
     });
 }
 
-/// What a customer says is no part of the text: it is shown as it was said.
+/// A customer's answer isn't part of the text, so it's shown as the customer wrote it.
 #[test]
 fn an_answer_is_shown_as_it_was_given() {
     let tree =
@@ -154,7 +154,8 @@ fn an_answer_is_shown_as_it_was_given() {
     });
 }
 
-/// It remembers the latest dialogue of each, for a while, and never more than so many.
+/// It remembers the latest dialogue of each customer for a while, and never too many of
+/// them.
 #[test]
 fn the_memory_is_bounded_and_keeps_the_latest() {
     const MOST: usize = 3;
@@ -174,7 +175,8 @@ fn the_memory_is_bounded_and_keeps_the_latest() {
                 let found = memory.recall(*who, now);
                 let kept = model.remove(who);
                 let young = kept.filter(|(when, _)| now - *when < OLDEST);
-                // It may have been forgotten to make room, but is never another one.
+                // It might have been forgotten to make space, but it's never a different
+                // one.
                 let fine = found.is_none()
                     || young.is_some_and(|(_, kept)| kept == shown(&found));
                 same(&fine, &true, format!("{calls:?}"))?;

@@ -1,5 +1,5 @@
-//! The commands of the chat: every line is some command, and nothing that one client
-//! says can do anything to the screens of the others.
+//! The commands of the chat: every line is some command, and nothing that one client says
+//! can affect the screens of the others.
 
 use crate::choices::{Choices, check, same};
 
@@ -75,7 +75,7 @@ fn what_others_see_does_nothing_to_their_screens() {
     });
 }
 
-/// A name stands in `NAME: line`, and in a list with commas.
+/// A name appears in `NAME: line`, and in a list with commas.
 #[test]
 fn a_name_is_one_word() {
     check(|choices| {

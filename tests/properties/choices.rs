@@ -1,17 +1,17 @@
-//! Any input: made from choices. `arbtest` makes the choices, and when a property does
-//! not hold it looks for fewer of them.
+//! Random input, made from choices. `arbtest` makes the choices, and when a property
+//! doesn't hold, it looks for fewer choices that show it.
 
 use std::fmt::{Debug, Display};
 
 use arbitrary::Unstructured;
 use arbtest::arbtest;
 
-/// For how long inputs are tried, in each test. For longer:
+/// How long each test tries inputs. For longer:
 /// `ARBTEST_BUDGET_MS=60000 cargo test -p socketserver-properties`.
 const BUDGET_MS: u64 = 300;
 
-/// What an input is made from. When there are no more choices, each is the first: so the
-/// simplest should come first.
+/// What an input is made from. When the choices run out, the first option is taken each
+/// time, so the simplest should come first.
 pub(crate) struct Choices<'a, 'b>(&'a mut Unstructured<'b>);
 
 impl Choices<'_, '_> {
@@ -41,10 +41,10 @@ impl Choices<'_, '_> {
     }
 }
 
-/// What a property says: nothing, or why it does not hold.
+/// The result of a property: nothing, or why it doesn't hold.
 pub(crate) type Verdict = Result<(), String>;
 
-/// It holds if these are equal; `about` says for which input they are not.
+/// It holds if these are equal; `about` says for which input they aren't.
 pub(crate) fn same<T: PartialEq + Debug>(
     found: &T,
     expected: &T,
@@ -56,8 +56,8 @@ pub(crate) fn same<T: PartialEq + Debug>(
     Err(format!("{about}\n   found: {found:?}\nexpected: {expected:?}"))
 }
 
-/// Tries `property` with many inputs, other ones in each run. If it does not hold for
-/// one, a small one is shown, and the seed that makes it again.
+/// Tries `property` with many inputs, different ones in each run. If it doesn't hold for
+/// an input, prints a small one, and the seed that makes it again.
 pub(crate) fn check(property: impl Fn(&mut Choices<'_, '_>) -> Verdict) {
     let budget = std::env::var("ARBTEST_BUDGET_MS").ok();
     let budget = budget.and_then(|budget| budget.parse().ok()).unwrap_or(BUDGET_MS);
@@ -71,7 +71,7 @@ pub(crate) fn check(property: impl Fn(&mut Choices<'_, '_>) -> Verdict) {
     .size_max(2_000);
 }
 
-/// For which lists does it not hold that at most three numbers are over 100?
+/// For which lists is it false that at most three numbers are over 100?
 #[test]
 #[should_panic(expected = "four numbers are over 100")]
 fn a_property_that_does_not_hold_is_found() {

@@ -1,5 +1,5 @@
-//! HTTP: however a message is cut into reads, and whatever its bytes are, it is the same
-//! message or the same error; and no message, however long, is kept.
+//! HTTP: however a message is split into reads, and whatever its bytes are, the result is
+//! the same message or the same error. And no message, however long, is kept in memory.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -20,7 +20,7 @@ use code::text::printable;
 /// What is read, or the error.
 pub(crate) type Outcome<T> = Result<T, (ErrorKind, String)>;
 
-/// An answer: its head, its body and what is left.
+/// A response: its head, its body and what is left.
 pub(crate) type Message = Outcome<(Head, Vec<u8>, Vec<u8>)>;
 
 pub(crate) fn told(error: io::Error) -> (ErrorKind, String) {
@@ -46,7 +46,7 @@ fn read_chunks(mut reader: impl BufRead) -> Outcome<Vec<u8>> {
     Ok(body)
 }
 
-/// Gives its bytes in reads of these sizes, and then one by one.
+/// Returns its bytes in reads of these sizes, and then one by one.
 pub(crate) struct Pieces<'a> {
     bytes: &'a [u8],
     sizes: Vec<usize>,
@@ -76,7 +76,7 @@ pub(crate) fn cut<'a>(
     BufReader::with_capacity(capacity, Pieces { bytes, sizes })
 }
 
-/// Reads an answer in one piece and in many, which must make no difference.
+/// Reads a response in one piece and in many, which mustn't make a difference.
 fn read_both(choices: &mut Choices<'_, '_>, bytes: &[u8]) -> Result<Message, String> {
     let whole = read_answer(bytes);
     let in_pieces = read_answer(cut(choices, bytes));
@@ -84,7 +84,7 @@ fn read_both(choices: &mut Choices<'_, '_>, bytes: &[u8]) -> Result<Message, Str
     Ok(whole)
 }
 
-/// What messages are made of, and what might be taken for it.
+/// What messages are made of, and what looks like it.
 const WORDS: [&[u8]; 33] = [
     b"HTTP/1.1 200 OK\r\n",
     b"GET / HTTP/1.1\r\n",
@@ -151,8 +151,8 @@ fn word(choices: &mut Choices<'_, '_>) -> String {
     format!("x{}", String::from_utf8(letters).unwrap())
 }
 
-/// The lines of a head, each written in one of the ways in which it can be written. Some
-/// values become longer: they are written in two lines, and read as one.
+/// The lines of a head, each written in one of the possible ways. Some values become
+/// longer, because they are written on two lines and read as one.
 pub(crate) fn write_head(
     choices: &mut Choices<'_, '_>,
     head: &mut Head,
@@ -193,8 +193,8 @@ fn write_chunks(choices: &mut Choices<'_, '_>, body: &[u8], end: &str) -> Vec<u8
     bytes
 }
 
-/// Writes a response in one of the ways in which one can be written. Returns its bytes
-/// and whether only the end of the connection ends it.
+/// Writes a response in one of the possible ways. Returns its bytes, and whether only the
+/// end of the connection ends it.
 fn write(
     choices: &mut Choices<'_, '_>,
     head: &mut Head,
@@ -250,8 +250,8 @@ fn what_was_written_is_read() {
     });
 }
 
-/// Wherever it breaks off, that is noticed, unless the end of the connection is the end
-/// of the body anyway.
+/// The reader notices a response that breaks off anywhere, unless the end of the
+/// connection is the end of the body anyway.
 #[test]
 fn what_breaks_off_is_never_taken_for_whole() {
     check(|choices| {
@@ -288,7 +288,7 @@ impl Read for Endless<'_> {
 }
 
 #[test]
-fn a_head_without_an_end_is_refused_soon() {
+fn a_head_without_an_end_is_rejected_soon() {
     let last: [&[u8]; 8] = [
         &[b'x'; 1000],
         &b"A: b\r\n".repeat(20),

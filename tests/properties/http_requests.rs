@@ -1,5 +1,5 @@
-//! HTTP, the other way: any request is read or refused, and answered once; any text is
-//! a URL or is not.
+//! HTTP, the other way: any request is read or rejected, and gets one response. Any text
+//! is a URL or it isn't.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
@@ -74,7 +74,7 @@ fn what_was_asked_is_read() {
     });
 }
 
-/// A client with a request in memory, which takes the answer.
+/// A client with a request in memory, which receives the response.
 struct Client<'a>(&'a [u8], Vec<u8>);
 
 impl Read for Client<'_> {
@@ -103,8 +103,8 @@ impl Write for Client<'_> {
     }
 }
 
-/// Whatever is asked, the answer is one that our own client reads to its end; to `HEAD`
-/// there is none behind the blank line.
+/// Whatever the request is, our own client can read the response to its end. For `HEAD`,
+/// nothing comes after the blank line.
 #[test]
 fn any_request_has_one_whole_answer() {
     check(|choices| {
@@ -153,8 +153,8 @@ fn a_url_says_what_it_is_made_of() {
     });
 }
 
-/// What may be asked for is one line: nobody can put a header into it. And our own
-/// server takes it for what it is.
+/// The target of a request is one line, so a URL can't smuggle a header into it. And our
+/// own server reads it the same way.
 #[test]
 fn any_text_is_a_url_or_is_answered_in_two_lines() {
     check(|choices| {

@@ -1,5 +1,5 @@
-//! Finding lines: however the bytes are cut into reads, whatever goes wrong in between,
-//! the lines are those that a simple model finds in the whole.
+//! Finding lines: however the bytes are split into reads, and whatever goes wrong in
+//! between, the lines are those that a simple model finds in all the bytes.
 
 use std::io::{self, ErrorKind};
 
@@ -11,7 +11,7 @@ mod code;
 
 use code::LineBuffer;
 
-/// What one call gives: a line with its end, or the error for one that is too long.
+/// What one call returns: a line with its end, or the error for a line that's too long.
 type Found = Result<Vec<u8>, ErrorKind>;
 
 /// All lines in `bytes`, by the simplest means.
@@ -30,19 +30,19 @@ fn model(bytes: &[u8], end: u8, max: usize) -> Vec<Found> {
         .collect()
 }
 
-/// What one read of the client gives.
+/// What one read from the client returns.
 #[derive(Debug, Clone, Copy)]
 enum Read {
     Bytes(usize),
     Fails(ErrorKind),
 }
 
-/// A client: its bytes, and how they come. When there are no more reads, all the rest
-/// comes at once, and then the end.
+/// A client: its bytes, and how they arrive. When there are no more reads, the rest
+/// arrives at once, and then the end.
 #[derive(Debug)]
 struct Client {
     bytes: Vec<u8>,
-    /// The last is the next.
+    /// The next one is at the end.
     reads: Vec<Read>,
 }
 
@@ -89,7 +89,7 @@ fn any_max(choices: &mut Choices<'_, '_>) -> usize {
     choices.one_of(&[small, small, around_a_read])
 }
 
-/// Calls again and again until the end; a failed read is tried again.
+/// Calls again and again until the end, even after a failed read.
 fn find_all(
     buffer: &mut LineBuffer,
     client: &mut Client,
@@ -115,7 +115,7 @@ fn find_all(
     }
 }
 
-/// Uses the first bytes that wait.
+/// Takes the first buffered bytes.
 fn take(buffer: &mut LineBuffer, count: usize) -> Vec<u8> {
     let bytes = buffer.waiting()[..count].to_vec();
     buffer.consume(count);
@@ -135,8 +135,8 @@ fn any_bytes_in_any_reads_give_the_lines_of_the_model() {
     });
 }
 
-/// The end may be the client's, or one that a stopping server made: then more calls
-/// find nothing more, again and again.
+/// The end can come from the client, or from a server that stops. After it, every call
+/// finds nothing more.
 #[test]
 fn after_the_end_comes_the_end() {
     check(|choices| {
@@ -149,7 +149,7 @@ fn after_the_end_comes_the_end() {
     });
 }
 
-/// Never more than the longest line and one read, whatever comes.
+/// Never more than the longest line and one read, whatever arrives.
 #[test]
 fn memory_is_bounded() {
     check(|choices| {
@@ -173,8 +173,8 @@ fn size_of(buffer: &LineBuffer) -> usize {
     if bytes.is_empty() { 0 } else { bytes.split(',').count() }
 }
 
-/// A handler may mix lines of any kind with plain reads. No byte is lost, and none comes
-/// twice.
+/// A handler can mix lines of any kind with plain reads. No byte is lost, and no byte
+/// comes twice.
 #[test]
 fn lines_and_plain_reads_may_be_mixed() {
     check(|choices| {
@@ -209,7 +209,7 @@ fn lines_and_plain_reads_may_be_mixed() {
     });
 }
 
-/// After a line that was too long, whatever is called next begins behind it.
+/// After a line that was too long, whatever is called next begins after it.
 #[test]
 fn after_a_line_that_is_too_long_every_call_goes_on_behind_it() {
     check(|choices| {

@@ -1,10 +1,10 @@
-//! Text from outside: whatever it is, a screen gets nothing that it would obey, and a name
-//! can be seen.
+//! Text from outside: whatever it is, a screen gets nothing that it would obey, and a
+//! name is visible.
 
 use crate::choices::{Choices, check, same};
 use crate::support::text::{harmless, is_name, shown};
 
-/// Any character, and often one that does something.
+/// Any character, and often one that affects a terminal.
 fn any_letter(choices: &mut Choices<'_, '_>) -> char {
     match choices.below(3) {
         0 => choices.one_of(&[
@@ -59,7 +59,7 @@ fn a_screen_gets_nothing_that_it_would_obey() {
     });
 }
 
-/// Each character of a name is printed, and takes no other direction.
+/// Each character of a name is visible, and doesn't change the direction of writing.
 #[test]
 fn a_name_is_printed_as_it_is() {
     check(|choices| {
@@ -68,7 +68,7 @@ fn a_name_is_printed_as_it_is() {
             return Ok(());
         }
         same(&shown(&name), &name, "nothing in it is replaced")?;
-        // As it would be written for debugging: nothing that must be escaped, behind `a`.
+        // Debug output, after an `a`, must not have to escape it.
         let escaped = format!("a{name}").escape_debug().to_string();
         same(&escaped, &format!("a{name}"), "it can be printed")?;
         let blank = name.chars().any(char::is_whitespace);

@@ -21,7 +21,7 @@ import urllib.request
 WIDTHS = (1200, 400)
 THEMES = ("light", "dark")
 
-# What is wrong with the page that is shown: a list of sentences.
+# Returns what is wrong with the current page, as a list of sentences.
 LOOK = """
 const complaints = [];
 const visible = (e) => e.checkVisibility({visibilityProperty: true});

@@ -1,6 +1,6 @@
-//! What others get to see is true and whole: the README, the documentation site, the package.
+//! What users see is true and complete: the README, the documentation site, the package.
 //!
-//! The slow ones are ignored by `cargo test`, and run by `.ci/run`:
+//! `cargo test` ignores the slow ones, and `.ci/run` runs them:
 //!
 //! ```text
 //! cargo test --test published -- --ignored
@@ -22,13 +22,14 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// The text of a file, with one blank wherever it has blanks or ends of lines.
+/// The text of a file, with one space instead of any spaces and line ends.
 fn words_of(name: &str) -> String {
     let text = fs::read_to_string(file(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Cargo, in a folder. It needs no network: all that it builds has been downloaded.
+/// Cargo, in a folder. It doesn't need the network, because everything that it builds is
+/// already downloaded.
 fn cargo(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(
         std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")),
@@ -38,7 +39,7 @@ fn cargo(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs a command, which must succeed, and gives what it prints.
+/// Runs a command, which must succeed, and returns its output.
 fn succeed(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().expect("it starts");
     let printed = String::from_utf8_lossy(&stdout).into_owned();

@@ -1,4 +1,4 @@
-//! A number that stands on several pages is the same everywhere, and the code's.
+//! A number on several pages is the same everywhere, and agrees with the code.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ const WORDS: [&str; 31] = [
     "thirty",
 ];
 
-/// Sees that each page says its sentence, wherever its lines end.
+/// Checks that each page has its sentence, wherever its lines end.
 fn pages_say(sentences: &[(&str, String)]) {
     let missing =
         sentences.iter().filter(|(page, words)| !words_of(page).contains(words));
@@ -50,7 +50,7 @@ fn pages_say(sentences: &[(&str, String)]) {
     nothing_to_complain(&complaints.collect::<Vec<_>>());
 }
 
-/// A time in the words of the pages.
+/// A time, as the pages write it.
 fn time(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds % 60 == 0 => {
@@ -86,10 +86,10 @@ fn the_defaults_are_the_same_on_every_page() {
     let idle = time(ServerBuilder::DEFAULT_IDLE_THREAD_TIMEOUT);
     let coming = "lessons/coming-from-python.md";
     pages_say(&[
-        ("README.md", format!("at most {most} clients are served at once")),
-        ("README.md", format!("silent for {silence} is sent away")),
+        ("README.md", format!("handles at most {most} clients at once")),
+        ("README.md", format!("silent for {silence} is disconnected")),
         ("README.md", format!("a line has at most {line}.")),
-        ("README.md", format!("within a deadline: {drain}, or what you say")),
+        ("README.md", format!("up to a deadline: {drain}, or whatever you set")),
         ("lessons/11_threaded_server.md", format!("at most {most}; the next one waits")),
         ("lessons/11_threaded_server.md", format!("{silence}, then it is closed")),
         ("lessons/11_threaded_server.md", format!("waits {idle} for the next client")),
@@ -117,12 +117,15 @@ fn the_number_of_threads_is_the_same_on_every_page() {
     assert_eq!(65_530 / 4 / 1000, 16);
     pages_say(&[
         ("lessons/platforms.md", "65,530".to_owned()),
-        ("lessons/platforms.md", "there can be some 16,000 threads".to_owned()),
+        ("lessons/platforms.md", "there can be about 16,000 threads".to_owned()),
         (
             "lessons/reliability.md",
-            "More than some 16,000 threads of your own".to_owned(),
+            "More than about 16,000 threads of your own".to_owned(),
         ),
-        ("lessons/performance.md", "65,530 of them. 16,000 connections".to_owned()),
+        (
+            "lessons/performance.md",
+            "65,530 of them. In a trial by hand, 16,000 connections".to_owned(),
+        ),
         ("src/builder.rs", "about 16,000 threads".to_owned()),
         ("src/state/threads.rs", "about 16,000 on Linux".to_owned()),
     ]);
@@ -163,8 +166,9 @@ fn the_readme_says_what_the_manifest_says() {
     if cfg!(target_os = "linux") {
         let (direct, all) = (crates("--depth=1"), crates("--depth=99"));
         let (direct_word, more) = (capital(WORDS[direct]), WORDS[all - direct]);
-        let sentence =
-            format!("**{direct_word} dependencies**, which bring {more} more on Linux");
+        let sentence = format!(
+            "**{direct_word} dependencies**, which bring in {more} more on Linux"
+        );
         pages_say(&[("README.md", sentence)]);
     }
 }

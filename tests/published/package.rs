@@ -1,5 +1,5 @@
-//! What `cargo package` packs is whole: its documentation builds, its tests pass, and other
-//! programs can depend on it.
+//! The package that `cargo package` makes is complete: its documentation builds, its
+//! tests pass, and other programs can depend on it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::{cargo, file, succeed};
 
-/// Packs this project and unpacks it again, and gives the folder.
+/// Packs this project, unpacks it again, and returns the folder.
 fn unpacked(room: &Path) -> PathBuf {
     let version = env!("CARGO_PKG_VERSION");
     let folder = room.join(format!("socketserver-{version}"));
@@ -15,17 +15,17 @@ fn unpacked(room: &Path) -> PathBuf {
     let args = ["package", "--package=socketserver", "--allow-dirty", "--no-verify"];
     succeed(cargo(&file("."), &args).arg("--target-dir").arg(room));
     let packed = room.join(format!("package/socketserver-{version}.crate"));
-    // `m`: with the time of now. In the package all files are from 2006, and what was built of
-    // the last one would pass for new.
+    // `m` sets the current time. In the package, all files are from 2006, so Cargo would
+    // take what it built from the last package for up to date.
     succeed(Command::new("tar").arg("xzmf").arg(packed).arg("-C").arg(room));
-    // It lies inside of this project's folder, and does not belong to this workspace.
+    // It's inside this project's folder, but doesn't belong to this workspace.
     let manifest = folder.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(manifest, text + "\n[workspace]\n").unwrap();
     folder
 }
 
-/// The whole programs on the pages: what stands in a fence ```` ```rust,no_run ````.
+/// The whole programs on the pages: those in a fence ```` ```rust,no_run ````.
 fn programs() -> Vec<String> {
     let notes =
         fs::read_dir(file("lessons")).unwrap().map(|entry| entry.unwrap().path());

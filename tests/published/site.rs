@@ -1,5 +1,5 @@
 //! The documentation site: every link leads somewhere, every picture is there, every type
-//! has an example, no code is called untested; and a browser shows all of it.
+//! has an example, no code is marked as untested, and a browser shows all of it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use crate::{cargo, file, nothing_to_complain, succeed};
 
-/// Builds the documentation, and gives the folder that it is in. Pages of former builds are
-/// taken away before: a link to one of them is broken.
+/// Builds the documentation, and returns its folder. First removes the pages of earlier
+/// builds, because a link to one of those is broken.
 fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -24,11 +24,11 @@ fn built() -> &'static Path {
     })
 }
 
-/// A page as far as it is of interest here.
+/// What we need to know about a page.
 struct Page {
     /// The whole text.
     html: String,
-    /// Where its links and pictures lead.
+    /// The targets of its links and pictures.
     targets: Vec<String>,
     /// The places on it that a link can lead to.
     anchors: BTreeSet<String>,
@@ -44,7 +44,7 @@ impl Page {
     }
 }
 
-/// The values of an attribute, wherever it stands in a tag.
+/// The values of an attribute, wherever it is in a tag.
 fn attribute(html: &str, name: &str) -> Vec<String> {
     let opening = format!(" {name}=\"");
     let tags =
@@ -87,7 +87,7 @@ fn crawl(folder: &Path) -> (BTreeMap<PathBuf, Page>, Vec<String>) {
         pages.insert(path, page);
     }
     for (from, to, anchor) in links {
-        // `#12-34` are lines of a source file: the page finds them itself.
+        // `#12-34` are lines of a source file, and the page finds them by itself.
         let is_line = anchor.starts_with(|letter: char| letter.is_ascii_digit());
         let is_there = pages.get(&to).is_some_and(|page| page.anchors.contains(&anchor));
         if !anchor.is_empty() && !is_line && !is_there {
@@ -98,7 +98,7 @@ fn crawl(folder: &Path) -> (BTreeMap<PathBuf, Page>, Vec<String>) {
     (pages, complaints)
 }
 
-/// The path that a link on `page` means.
+/// The path of a link on `page`.
 fn beside(page: &Path, link: &str) -> PathBuf {
     let mut path = page.to_owned();
     path.pop();
@@ -132,7 +132,7 @@ fn every_link_and_picture_of_the_site_is_there() {
 }
 
 /// What a browser finds wrong with the pages in a folder, and how many pages there are;
-/// `None` where there is no browser.
+/// `None` without a browser.
 fn looked_at(folder: &Path) -> Option<(Vec<String>, usize)> {
     for program in ["python3", "chromium", "chromedriver"] {
         let mut command = Command::new(program);

@@ -20,8 +20,8 @@ fn a_server_may_be_stopped_at_any_moment_often() {
     lives(MILLION / 100);
 }
 
-/// Each server has a few clients, who come when they come, and is stopped when it is.
-/// Whoever is answered is answered well.
+/// Each server has a few clients, who come when they come, and is stopped when it is. A
+/// client that gets a reply gets the right one.
 fn lives(rounds: usize) {
     let mut random = Random(1);
     let mut answered = 0;

@@ -1,4 +1,4 @@
-//! Short visits beside clients whose handlers take their time.
+//! Short connections beside clients whose handlers take their time.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -12,14 +12,15 @@ use super::{Tally, Timing, wrong};
 use crate::sample::Sample;
 use crate::server::Server;
 
-/// How many clients make short visits.
+/// How many clients make short connections.
 const VISITORS: usize = 16;
 
-/// How long each of them pauses between two visits.
+/// How long each of them pauses between two connections.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Measures how long short visits take while `others` clients connect, make the handler
-/// wait for 50 milliseconds, or compute for 20 if `busy`, and close, again and again.
+/// Measures how long short connections take while `others` clients connect, make the
+/// handler wait for 50 milliseconds, or compute for 20 if `busy`, and close, again and
+/// again.
 pub fn run(
     server: &mut Server,
     others: usize,
@@ -40,7 +41,7 @@ pub fn run(
     })
 }
 
-/// Makes short visits, and counts them.
+/// Makes short connections, and counts them.
 fn come_and_go(server: SocketAddr, source: u8, phase: &Phase) -> io::Result<Tally> {
     let mut tally = Tally::default();
     let mut message = Message::first_of(source.into());
@@ -56,7 +57,7 @@ fn come_and_go(server: SocketAddr, source: u8, phase: &Phase) -> io::Result<Tall
     Ok(tally)
 }
 
-/// Connects, asks something that takes a while to answer, and closes.
+/// Connects, sends a request that takes a while, and closes.
 fn ask(server: SocketAddr, source: u8, question: &[u8; 4]) -> io::Result<()> {
     let mut stream = connect_from(source, server)?;
     stream.write_all(question)?;

@@ -10,7 +10,7 @@ use super::message::Message;
 use crate::sample::{Metric, Sample};
 use crate::server::Server;
 
-/// How long the clients wait, all together.
+/// How long the clients wait, in all.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Measures how long it takes until `count` clients that connect at the same moment
@@ -45,7 +45,7 @@ pub fn run(server: &mut Server, count: usize) -> io::Result<Sample> {
                     clients[number] = None;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // A client that was turned away has not been served.
+                // A client that was rejected hasn't been served.
                 Ok(0) | Err(_) => clients[number] = None,
             }
         }

@@ -1,4 +1,4 @@
-//! Connect, one message there and back, close: what a thread's birth and death cost.
+//! Connect, one message there and back, close: what starting and ending a thread costs.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use crate::sample::{Metric, Sample};
 use crate::server::Server;
 
 /// Each connection leaves its port in use for a minute after its end (`TIME_WAIT`). So
-/// the clients come from several addresses, each with ports of its own.
+/// the clients use several addresses, each with its own ports.
 const SOURCES: std::ops::Range<u8> = 2..34;
 
 /// Measures `loops` clients that connect again and again.
@@ -35,7 +35,8 @@ pub fn run(server: &mut Server, loops: usize, timing: Timing) -> io::Result<Samp
     })
 }
 
-/// How many clients a server that grows with each has to serve before it has grown.
+/// How many clients to serve before the first measurement, so that the server has grown
+/// to its usual size.
 const FIRST: usize = 10_000;
 
 /// Measures how much memory the server has after the first ten thousand of `connects`
@@ -51,7 +52,7 @@ pub fn marathon(server: &mut Server, connects: usize) -> io::Result<Sample> {
     Ok(sample)
 }
 
-/// Lets 32 clients at a time connect, until it was `count` times altogether.
+/// Lets 32 clients at a time connect, until there were `count` connections in all.
 fn visit_often(server: SocketAddr, count: usize) -> io::Result<()> {
     const LOOPS: usize = 32;
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Connections that say nothing: what they cost, and whom they disturb.
+//! Silent connections: what they cost, and whether they slow down other clients.
 
 use std::io;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use crate::sample::{Metric, Sample};
 use crate::server::Server;
 
 /// Measures what `connections` idle connections cost the server, each, and how an active
-/// client fares beside them. Each has been answered once, so it has its handler.
+/// client fares beside them. Each has had one reply, so its handler is running.
 pub fn run(
     server: &mut Server,
     connections: usize,

@@ -39,10 +39,10 @@ pub struct Timing {
     pub measure: Duration,
 }
 
-/// How long a client waits for something that should come at once.
+/// How long a client waits for something that should arrive at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection that has been answered once, so that its handler is running.
+/// A connection that has had one reply, so its handler is running.
 fn connect(server: SocketAddr, number: usize) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_nodelay(true)?;
@@ -60,8 +60,8 @@ fn exchange(stream: &mut TcpStream, message: Message) -> io::Result<()> {
     message.compare(&reply)
 }
 
-/// Runs `work`, and takes the server's processor time before and after; everybody's too,
-/// to notice who else is at work.
+/// Runs `work`, and reads the server's processor time before and after. Also reads the
+/// whole machine's, to notice other busy programs.
 fn measure(
     server: &mut Server,
     work: impl FnOnce() -> io::Result<Tally>,
@@ -79,7 +79,7 @@ fn measure(
     Ok(sample)
 }
 
-/// What a client has to tell.
+/// What a client reports.
 #[derive(Default)]
 struct Tally {
     operations: u64,
@@ -118,7 +118,7 @@ impl Tally {
     }
 }
 
-/// An error for a reply that is not what was sent, or that does not come.
+/// An error for a reply that isn't what was sent, or that doesn't arrive.
 fn wrong(message: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message.into())
 }

@@ -34,7 +34,7 @@ struct Client {
     /// The message that is under way.
     message: Message,
     sent: Instant,
-    /// What has come of its echo.
+    /// What has arrived of its echo.
     reply: [u8; Message::SIZE],
     received: usize,
 }
@@ -84,8 +84,8 @@ impl Clients {
 }
 
 impl Client {
-    /// Reads what has come. When the echo is complete, says how long it took and sends
-    /// the next message.
+    /// Reads what has arrived. When the echo is complete, records how long it took and
+    /// sends the next message.
     fn receive(&mut self) -> io::Result<Option<Duration>> {
         match self.stream.read(&mut self.reply[self.received..]) {
             Ok(0) => return Err(wrong("the server closed the connection")),
@@ -106,7 +106,7 @@ impl Client {
     fn send(&mut self) -> io::Result<()> {
         self.received = 0;
         self.sent = Instant::now();
-        // There is always room: nothing else is under way.
+        // There's always space, because nothing else is under way.
         self.stream.write_all(&self.message.bytes())
     }
 }

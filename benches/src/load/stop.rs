@@ -6,8 +6,9 @@ use super::{connect, wrong};
 use crate::sample::{Metric, Sample};
 use crate::server::Server;
 
-/// Measures how long the server takes from being told to stop until it has stopped,
-/// with so many idle connections. Without any, one client has come and gone before.
+/// Measures how long the server takes from being told to stop until it has stopped, with
+/// this many idle connections. If there are none, one client has connected and left
+/// before.
 pub fn run(server: &mut Server, connections: usize) -> io::Result<Sample> {
     let mut clients = (0..connections.max(1))
         .map(|number| connect(server.address, number))

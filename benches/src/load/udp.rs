@@ -1,4 +1,4 @@
-//! Datagrams: there and back, as many as there is room for, and behind slow handlers.
+//! Datagrams: there and back, as many as possible, and behind slow handlers.
 
 use std::collections::VecDeque;
 use std::io;
@@ -42,8 +42,8 @@ struct Clients {
 
 struct Client {
     socket: UdpSocket,
-    /// How many messages are to be under way. It begins with one, and each reply brings
-    /// one more: all of them at once would be more than a socket has room for.
+    /// How many messages to keep under way. It begins with one, and each reply adds one:
+    /// all of them at once wouldn't fit into a socket's buffer.
     in_flight: usize,
     /// The messages under way, the oldest first.
     under_way: VecDeque<(Message, Instant)>,
@@ -99,7 +99,7 @@ impl Client {
         Ok(())
     }
 
-    /// Receives all that has come, and sends as many messages, or more.
+    /// Receives everything that has arrived, and sends at least as many messages.
     fn receive(&mut self, tally: &mut Tally) -> io::Result<()> {
         let mut reply = [0; Message::SIZE + 1];
         loop {
@@ -110,7 +110,7 @@ impl Client {
             };
             let message = Message::from_bytes(&reply[..count])?;
             let place = self.under_way.iter().position(|(sent, _)| *sent == message);
-            // One that was given up, and comes back all the same, is not counted.
+            // A message that comes back after we gave up on it doesn't count.
             let Some((_, sent)) = place.and_then(|place| self.under_way.remove(place))
             else {
                 continue;
@@ -123,7 +123,7 @@ impl Client {
         }
     }
 
-    /// Gives up what should have come back long ago.
+    /// Gives up on messages that should have come back long ago.
     fn give_up(&mut self, now: Instant) -> io::Result<u64> {
         let mut lost = 0;
         while self.under_way.front().is_some_and(|(_, sent)| now - *sent > LOST) {
@@ -157,7 +157,7 @@ fn send_all_the_time(sockets: &[Blocking], over: &AtomicBool) {
         if over.load(Ordering::Relaxed) {
             return;
         }
-        let _ = socket.send(&message.bytes()); // what is lost is lost
+        let _ = socket.send(&message.bytes()); // it's fine to lose some
         message = message.next();
     }
 }

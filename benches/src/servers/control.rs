@@ -2,10 +2,10 @@
 //! output, a line each way.
 //!
 //! - The server begins with `listening ADDRESS`.
-//! - `cpu` is answered with `cpu NANOSECONDS`: the processor time it has used so far, by
-//!   threads that have ended too.
-//! - `stop` is answered with `stopped NANOSECONDS FINISHED`, when it has stopped.
-//! - The end of the input ends the server, so none is left behind.
+//! - To `cpu`, it replies `cpu NANOSECONDS`: the processor time it has used so far,
+//!   including ended threads.
+//! - To `stop`, it replies `stopped NANOSECONDS FINISHED` once it has stopped.
+//! - The end of the input ends the server, so no server is left behind.
 
 use std::io::{self, BufRead};
 use std::net::SocketAddr;
@@ -23,8 +23,8 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Says where the server listens, and obeys the harness from then on, on a thread
-    /// that sleeps meanwhile.
+    /// Prints where the server listens. From then on, obeys the harness, on a thread that
+    /// sleeps in between.
     pub(super) fn announce(
         address: SocketAddr,
         stop: impl FnOnce() + Send + 'static,
@@ -51,7 +51,7 @@ impl Control {
         control
     }
 
-    /// For a server that knows no other way to stop than to end.
+    /// For a server that can't stop in any other way than to end.
     pub(super) fn announce_unstoppable(address: SocketAddr) {
         Self::announce(address, || process::exit(0));
     }

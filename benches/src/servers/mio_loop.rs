@@ -1,5 +1,5 @@
-//! One thread and an event loop over `mio`, which is epoll on Linux: the limit of what
-//! can be had without threads. There is nothing here but echoing.
+//! One thread and an event loop over `mio`, which is epoll on Linux: the limit of what's
+//! possible without threads. It does nothing but echo.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ const LISTENER: Token = Token(usize::MAX);
 
 struct Connection {
     stream: TcpStream,
-    /// What has been read and could not be written yet.
+    /// What was read and couldn't be written yet.
     unsent: Vec<u8>,
 }
 
@@ -53,8 +53,8 @@ pub(super) fn tcp(setup: Setup) -> io::Result<()> {
 }
 
 impl Connection {
-    /// Echoes until there is nothing to read or no room to write. An error means that
-    /// the connection has ended.
+    /// Echoes until there's nothing to read or no space to write. An error means that the
+    /// connection has ended.
     fn go_on(&mut self, data: &mut [u8], read_to_end: bool) -> io::Result<()> {
         loop {
             while !self.unsent.is_empty() {

@@ -1,5 +1,5 @@
-//! The servers that are compared. Each runs in a process of its own: this same program,
-//! started again as `server NAME SETUP`.
+//! The servers to compare. Each runs in a separate process: this same program, started
+//! again as `server NAME SETUP`.
 
 mod control;
 mod mio_loop;
@@ -18,7 +18,7 @@ use socket2::{Domain, Socket, Type};
 use crate::machine;
 use crate::setup::{Setup, Task};
 
-/// Runs the server called `name` until the harness has had enough of it.
+/// Runs the server called `name` until the harness stops it.
 pub fn run(name: &str, setup: Setup) -> io::Result<()> {
     if let Some(core) = setup.core {
         machine::pin_to(core)?;
@@ -80,8 +80,8 @@ fn work_on(message: &[u8]) {
     }
 }
 
-/// A listening socket for the peers: with the standard library's own backlog, if no
-/// other is asked for.
+/// A listening socket for the peers, with the standard library's own backlog unless the
+/// setup says otherwise.
 fn listen(setup: Setup) -> io::Result<TcpListener> {
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let Some(backlog) = setup.backlog else { return TcpListener::bind(address) };

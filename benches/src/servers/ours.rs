@@ -1,5 +1,6 @@
-//! This project's library, with its defaults but for the size of the queue and the
-//! number of connections, which a thousand idle ones and one active one exceed.
+//! This project's library, with its defaults. Only the size of the queue and the number
+//! of connections differ, because a thousand idle connections and an active one exceed
+//! the default.
 
 use std::io;
 
@@ -13,7 +14,7 @@ pub(super) fn tcp(setup: Setup) -> io::Result<()> {
     serve_tcp(ThreadedServer::builder(), setup)
 }
 
-/// Waits for a silent client for ever.
+/// Waits for a silent client forever.
 pub(super) fn patient(setup: Setup) -> io::Result<()> {
     serve_tcp(ThreadedServer::builder().read_timeout(None), setup)
 }
