@@ -154,7 +154,7 @@ fn start_copies_a_lesson_with_a_feature_so_that_others_can_be_built_without_it()
         assert_eq!(copy, course.read(&format!("examples/20_tls/{part}")), "{part}");
     }
     let why = start(&course.0, exercise, Language::Rust).expect_err("it is there");
-    assert!(why.contains("my_20_2/program.rs is there already"), "{why}");
+    assert!(why.contains("my_20_2/program.rs exists already"), "{why}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 fn serve(args: &Args) -> io::Result<()> {
     let papers = Papers::new()?;
     let server = ThreadedServer::builder()
-        .tls(papers.certificate()?) // lesson 11 has all but this line
+        .tls(papers.certificate()?) // the one line that encrypts
         .tcp(args.addr(), Upper::default())?;
     papers.save(server.local_addr())?;
     server.handle().shutdown_on_ctrl_c()?;
