@@ -205,6 +205,17 @@ answers! {
     ex_19_2_wrong_no_tab
     ex_19_2_wrong_only_one_name
     ex_19_2_wrong_says_nothing
+    ex_20_2_right
+    ex_20_2_wrong_any_path
+    ex_20_2_wrong_any_space
+    ex_20_2_wrong_both_plain
+    ex_20_2_wrong_each_line
+    ex_20_2_wrong_nothing_for_bytes
+    ex_20_2_wrong_one_at_a_time
+    ex_20_2_wrong_one_read
+    ex_20_2_wrong_until_end_of_file
+    ex_20_2_wrong_usual_port
+    ex_20_2_wrong_without_the_query
     ex_23_1_right
     ex_23_1_wrong_a_read_is_a_message
     ex_23_1_wrong_empty_ends_it

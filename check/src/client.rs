@@ -43,14 +43,18 @@ pub(crate) struct Client {
 impl Client {
     /// Connects to a solution.
     pub(crate) fn connect(server: &Server<'_>) -> Result<Self, Broken> {
-        let stream =
-            TcpStream::connect_timeout(&server.addr, PATIENCE).map_err(|error| {
-                Broken::new(
-                    "Is your server still running, and does it still accept clients?",
-                )
-                .expected("a client can connect")
-                .received(format!("an error: {error}"))
-            })?;
+        Self::connect_to(server.addr)
+    }
+
+    /// Connects to another address of a solution.
+    pub(crate) fn connect_to(addr: SocketAddr) -> Result<Self, Broken> {
+        let stream = TcpStream::connect_timeout(&addr, PATIENCE).map_err(|error| {
+            Broken::new(
+                "Is your server still running, and does it still accept clients?",
+            )
+            .expected("a client can connect")
+            .received(format!("an error: {error}"))
+        })?;
         // Each write is a separate packet, and a write that takes too long is an error.
         let _ = stream.set_nodelay(true);
         let _ = stream.set_write_timeout(Some(PATIENCE));

@@ -41,7 +41,12 @@ pub(crate) fn my_file(exercise: &Exercise, language: Language) -> String {
     let name = my_name(exercise);
     match (language, more(exercise)) {
         (Language::Rust, None) => format!("examples/{name}.rs"),
-        (Language::Rust, Some(package)) => format!("{package}/examples/{name}/main.rs"),
+        (Language::Rust, Some(package)) if features(exercise).is_empty() => {
+            format!("{package}/examples/{name}/main.rs")
+        }
+        (Language::Rust, Some(package)) => {
+            format!("{package}/examples/{name}/program.rs")
+        }
         (Language::Python, _) => format!("lessons/python/{name}.py"),
     }
 }
@@ -51,6 +56,28 @@ pub(crate) fn my_file(exercise: &Exercise, language: Language) -> String {
 fn more(exercise: &Exercise) -> Option<String> {
     let is_alone = root().join("examples").join(exercise.lesson).is_dir();
     is_alone.then(|| format!("more/{}", exercise.lesson.split_at(3).1))
+}
+
+/// What Cargo needs to build a lesson, besides its name.
+pub(crate) fn features(exercise: &Exercise) -> &'static [&'static str] {
+    if exercise.lesson == "20_tls" { &["--features", "tls"] } else { &[] }
+}
+
+/// The `main.rs` of a program that can be built with its feature only. Without it, another
+/// `cargo test` or `cargo build` must not fail because of it.
+fn with_feature(exercise: &Exercise) -> String {
+    let run = format!("{} {}", my_name(exercise), features(exercise).join(" "));
+    format!(
+        "//! Builds what is in `program.rs`: that is where you work.\n{ALLOWED}\n\n\
+         #[cfg(feature = \"tls\")]\ninclude!(\"program.rs\");\n\n\
+         #[cfg(not(feature = \"tls\"))]\nfn main() {{\n    \
+         eprintln!(\"This runs it: cargo run --example {run}\");\n}}\n"
+    )
+}
+
+/// A program as `include!` takes it, without what may stand at the top of a file only.
+fn included(text: &str) -> String {
+    text.replace(&format!("{ALLOWED}\n"), "").replace("//!", "//")
 }
 
 /// Copies the lesson's program, for the learner to change. `root` is the repository's
@@ -94,13 +121,20 @@ pub fn start(
     };
     let folder = root.join(&mine).parent().map(Path::to_owned).unwrap_or_default();
     let copied = text.and_then(|text| {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(&folder)?;
+        if language == Language::Rust && !features(exercise).is_empty() {
+            fs::write(folder.join("main.rs"), with_feature(exercise))?;
+            return fs::write(root.join(&mine), included(&text));
+        }
         fs::write(root.join(&mine), text)
     });
     copied.map_err(|error| format!("{mine} could not be made from {from}: {error}."))?;
 
     let (run, flag) = match language {
-        Language::Rust => (format!("cargo run --example {}", my_name(exercise)), ""),
+        Language::Rust => {
+            let words = ["cargo run --example", &my_name(exercise)];
+            ([&words[..], features(exercise)].concat().join(" "), "")
+        }
         Language::Python => (format!("python3 {mine}"), " --python"),
     };
     match exercise.begin {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::Exercise;
 use crate::broken::Broken;
 use crate::client::PATIENCE;
-use crate::learner::{Language, my_file, my_name, root};
+use crate::learner::{Language, features, my_file, my_name, root};
 
 /// How long a program can take until it listens.
 const START: Duration = Duration::from_secs(20);
@@ -32,8 +32,8 @@ pub struct Program {
 
 #[derive(Clone, Debug)]
 enum Run {
-    /// An example of this repository.
-    Example(String),
+    /// An example of this repository, and what Cargo needs to build it.
+    Example(String, &'static [&'static str]),
     /// Any command.
     Command(Vec<String>),
 }
@@ -75,7 +75,7 @@ impl Program {
 
     /// An example of this repository.
     pub fn example(name: &str) -> Self {
-        Self::new(format!("examples/{name}.rs"), Run::Example(name.to_owned()))
+        Self::new(format!("examples/{name}.rs"), Run::Example(name.to_owned(), &[]))
     }
 
     /// The learner's own solution.
@@ -94,7 +94,9 @@ impl Program {
             ));
         }
         Ok(match language {
-            Language::Rust => Self::new(file, Run::Example(my_name(exercise))),
+            Language::Rust => {
+                Self::new(file, Run::Example(my_name(exercise), features(exercise)))
+            }
             Language::Python => {
                 let path = root().join(&file).to_string_lossy().into_owned();
                 Self::new(file, Run::Command(vec![python().to_owned(), path]))
@@ -112,12 +114,13 @@ impl Program {
     ///
     /// It doesn't compile. The compiler has printed why.
     pub(crate) fn build(&self) -> Result<Self, String> {
-        let Run::Example(example) = &self.run else {
+        let Run::Example(example, features) = &self.run else {
             return Ok(Self::new(self.name.clone(), self.run.clone()));
         };
         let cargo = env::var("CARGO").unwrap_or("cargo".to_owned());
         let mut build = Command::new(cargo);
         build.current_dir(root()).args(["build", "--quiet", "--example", example]);
+        build.args(*features);
         build.arg("--message-format=json-render-diagnostics"); // compiler errors still go to the screen
         let output = build.stderr(Stdio::inherit()).output();
         let output =

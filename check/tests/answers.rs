@@ -163,7 +163,12 @@ fn no_exercise_is_solved_before_it_is_begun() {
     let begins = |it: &&Exercise| matches!(it.begin, Begin::Lesson);
     let judged: Vec<&Exercise> = EXERCISES.iter().filter(begins).collect();
     nothing_to_complain(&complaints(&judged, |exercise| {
-        let example = examples().join(exercise.lesson).to_string_lossy().into_owned();
+        let example = examples().join(exercise.lesson);
+        if exercise.lesson == "20_tls" && !example.exists() {
+            eprintln!("skipped: lesson 20 is built with --features tls only");
+            return None;
+        }
+        let example = example.to_string_lossy().into_owned();
         match run(exercise, &Program::command(vec![example]), |_| {}) {
             Ok(report) if report.is_right() => {
                 Some(format!("{} is solved", exercise.id))

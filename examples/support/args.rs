@@ -23,6 +23,8 @@ pub(crate) enum Role {
 pub(crate) struct Spec {
     /// The example's name, as in `cargo run --example NAME`.
     pub(crate) name: &'static str,
+    /// The feature without which Cargo doesn't build it, if there is one.
+    pub(crate) feature: Option<&'static str>,
     /// The lesson in one line.
     pub(crate) about: &'static str,
     /// Where server and client meet; `None` if the lesson has no two ends.
@@ -79,6 +81,8 @@ pub(crate) enum Parsed {
 pub(crate) struct Args {
     /// The example's name.
     name: &'static str,
+    /// What runs it.
+    cargo: String,
     /// What to run.
     role: Role,
     /// The address of `--addr`, or the lesson's own.
@@ -112,7 +116,8 @@ impl Role {
 impl Spec {
     /// A command line that takes `--help` only.
     pub(crate) fn new(name: &'static str, about: &'static str) -> Self {
-        Self { name, about, default_addr: None, words: None, options: Vec::new() }
+        let (words, options) = (None, Vec::new());
+        Self { name, feature: None, about, default_addr: None, words, options }
     }
 
     /// Reads a command line.
@@ -218,6 +223,12 @@ impl Spec {
         ))
     }
 
+    /// What runs the example.
+    pub(crate) fn cargo(&self) -> String {
+        let feature = self.feature.map(|it| format!(" --features {it}"));
+        format!("cargo run --example {}{}", self.name, feature.unwrap_or_default())
+    }
+
     /// The arguments of an empty command line.
     fn start(&self) -> Args {
         let default_addr = self.default_addr.unwrap_or_default();
@@ -227,6 +238,7 @@ impl Spec {
         });
         Args {
             name: self.name,
+            cargo: self.cargo(),
             role: Role::Demonstration,
             addr: default_addr.to_owned(),
             default_addr,
@@ -261,7 +273,7 @@ impl Spec {
     /// The text of `--help`.
     fn help(&self) -> String {
         let width = help::width();
-        let run = format!("cargo run --example {}", self.name);
+        let run = self.cargo();
         let words = self.words.unwrap_or_default();
         let way =
             |left: String, right: &str| (left.trim_end().to_owned(), right.to_owned());
@@ -383,7 +395,7 @@ impl Args {
 
     /// The command that starts `role` at `addr`.
     pub(crate) fn command(&self, role: &str, addr: &str) -> String {
-        let command = format!("cargo run --example {} -- {role}", self.name);
+        let command = format!("{} -- {role}", self.cargo);
         if addr == self.default_addr {
             command
         } else {

@@ -44,6 +44,12 @@ impl Lesson {
         self
     }
 
+    /// Says without which feature Cargo doesn't build this lesson.
+    pub(crate) fn feature(mut self, name: &'static str) -> Self {
+        self.spec.feature = Some(name);
+        self
+    }
+
     /// Allows words on the command line of the client (or of a lesson with only a
     /// demonstration). `usage` is how `--help` shows them, for example `[WORDS...]`.
     pub(crate) fn words(mut self, usage: &'static str) -> Self {
@@ -130,7 +136,8 @@ impl Lesson {
             }
             Err(message) => {
                 stage::complain(&format!(
-                    "{message}\nSee all ways to run it: cargo run --example {NAME} -- --help"
+                    "{message}\nSee all ways to run it: {} -- --help",
+                    self.spec.cargo()
                 ));
                 return ExitCode::from(2);
             }

@@ -55,5 +55,6 @@ lessons! {
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";
     lesson_19 "19_websocket" in "19_websocket/";
+    lesson_20 "20_tls" in "20_tls/";
     lesson_23 "23_your_own";
 }

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use super::programs::announce;
 
 /// This project's root.
 pub(crate) fn root() -> PathBuf {
@@ -48,14 +51,28 @@ pub(crate) fn program(root: &Path, name: &str) -> String {
     }
 }
 
-/// The lessons whose programs can be built here. (The published package has no `more`.)
+/// The lessons whose programs can be built here. (The published package has no `more`, and
+/// lesson 20 needs the feature with which these tests are built.)
 pub(crate) fn buildable(root: &Path) -> Vec<String> {
     let mut lessons = lessons(root);
     lessons.retain(|name| {
         let package = root.join("more").join(name.split_at(3).1);
         !root.join("examples").join(name).is_dir() || package.is_dir()
     });
+    let count = lessons.len();
+    lessons.retain(|name| cfg!(feature = "tls") || needs(name).is_empty());
+    static SAID: Once = Once::new();
+    if lessons.len() < count {
+        SAID.call_once(|| {
+            announce("SKIPPED: lesson 20 is tested by cargo test --features tls");
+        });
+    }
     lessons
+}
+
+/// What `cargo run` needs for a lesson besides its name.
+pub(crate) fn needs(name: &str) -> &'static [&'static str] {
+    if name == "20_tls" { &["--features", "tls"] } else { &[] }
 }
 
 /// The lessons whose program uses `examples/support`: all but those that lead out of this

@@ -61,6 +61,9 @@ fn build(dir: &Path) {
     if profile.ends_with("release") {
         command.arg("--release");
     }
+    if cfg!(feature = "tls") {
+        command.args(["--features", "tls"]);
+    }
     let status = command.current_dir(root()).status();
     assert!(
         status.is_ok_and(|status| status.success()),

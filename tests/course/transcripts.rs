@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::files::{buildable, fence, lessons, pages, read, short};
+use super::files::{buildable, fence, lessons, needs, pages, read, short};
 use super::programs::{self, DEADLINE, Program, closed_port, listening};
 
 /// One `console` block of a page.
@@ -287,7 +287,11 @@ impl Stage<'_> {
         let (mut command, lesson, args) = match words[..] {
             ["cargo", "run", "--example", lesson, ref rest @ ..]
             | ["cargo", "run", "-q", "--example", lesson, ref rest @ ..] => {
-                let args = rest.strip_prefix(&["--"]).unwrap_or(rest);
+                let needs = needs(lesson);
+                let Some(args) = rest.strip_prefix(needs) else {
+                    return Err(format!("{lesson} needs {} here", needs.join(" ")));
+                };
+                let args = args.strip_prefix(&["--"]).unwrap_or(args);
                 let (all, here) = (lessons(self.root), buildable(self.root));
                 if all.iter().any(|it| it == lesson)
                     && !here.iter().any(|it| it == lesson)
@@ -375,6 +379,14 @@ impl Stage<'_> {
             }
             _ => return Ok(args), // no address, and the note shows what happens
         };
+        for known in &self.addresses {
+            // Lesson 20 has a folder of files for each port.
+            let [shown, real] = [&known.shown, &known.real].map(|addr| port(addr));
+            for arg in &mut args {
+                *arg =
+                    arg.replace(&format!("20_tls/{shown}"), &format!("20_tls/{real}"));
+            }
+        }
         if explicit {
             for arg in &mut args {
                 *arg = arg.replace(shown.as_str(), &real);
@@ -400,7 +412,7 @@ impl Stage<'_> {
             if *default {
                 line = line.replace(&format!(" --addr {real}"), "");
             }
-            line = line.replace(real, shown);
+            line = line.replace(real, shown).replace(port(real), port(shown));
         }
         line
     }
@@ -503,6 +515,11 @@ fn shown_address(lesson: &str, args: &[&str]) -> Option<(String, bool)> {
         args.iter().position(|arg| *arg == "--addr").and_then(|at| args.get(at + 1));
     let shown = given.copied().unwrap_or(default);
     Some((shown.to_owned(), shown == default))
+}
+
+/// The port of an address. (A note may also show an address without one, as a mistake.)
+fn port(addr: &str) -> &str {
+    addr.rsplit_once(':').map_or(addr, |(_, port)| port)
 }
 
 /// The complaint about a line that differs from the note.

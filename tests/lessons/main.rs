@@ -374,7 +374,9 @@ fn a_server_says_where_it_listens_and_how_to_reach_it() -> Result<(), String> {
         let (mut server, addr) =
             Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]))?;
         let hint = server.line(Instant::now() + DEADLINE)?.unwrap_or_default();
-        let expected = format!("cargo run --example {name} -- client --addr {addr}");
+        let words =
+            [&["cargo", "run", "--example", &name], files::needs(&name)].concat();
+        let expected = format!("{} -- client --addr {addr}", words.join(" "));
         assert!(hint.ends_with(&expected), "{name} prints as its second line: {hint}");
         server.interrupt()?;
         server.status(Instant::now() + DEADLINE)?;
