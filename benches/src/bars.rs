@@ -85,6 +85,16 @@ fn bars(results: &Results) -> Vec<Bar> {
         bars.value(slow, UDP_OURS, Metric::FirstWait, first);
         bars.value(slow, UDP_OURS, Metric::NextWait, 1.0);
     }
+    for work in [
+        TlsVisits { loops: 1 },
+        TlsVisits { loops: 8 },
+        TlsTalk { connections: 1, is_long: false },
+        TlsTalk { connections: 16, is_long: false },
+        TlsTalk { connections: 4, is_long: true },
+    ] {
+        bars.ratio(work, TLS_STD, Metric::Rate, AtLeast, 0.95);
+    }
+    bars.value(TlsIdle { connections: 1000 }, TLS_OURS, Metric::Memory, 60.0);
     bars.worst(Stop { connections: 0 }, 1.0);
     bars.worst(Stop { connections: 1000 }, 50.0);
     bars.bars
@@ -115,11 +125,16 @@ impl Bars<'_> {
 
     /// Our values divided by another's.
     fn ratio(&mut self, work: Work, other: Peer, metric: Metric, side: Side, bar: f64) {
-        let ours = if other.is_udp() { UDP_OURS } else { OURS };
+        let ours = match other {
+            TLS_STD => TLS_OURS,
+            other if other.is_udp() => UDP_OURS,
+            _ => OURS,
+        };
         let measured = self.results.ratios(work, ours, other, metric).median();
-        let again = [(STD, STD_AGAIN), (UDP_STD, UDP_STD_AGAIN)]
-            .into_iter()
-            .find(|(baseline, _)| *baseline == other);
+        let again =
+            [(STD, STD_AGAIN), (UDP_STD, UDP_STD_AGAIN), (TLS_STD, TLS_STD_AGAIN)]
+                .into_iter()
+                .find(|(baseline, _)| *baseline == other);
         let beside = again.map_or_else(String::new, |(baseline, again)| {
             let ratios = self.results.ratios(work, again, baseline, metric);
             format!("A/A {}", ratios.with_range())

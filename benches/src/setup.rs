@@ -108,6 +108,10 @@ pub const POOL: Peer = Peer::new("threadpool", This("threadpool"));
 pub const PYTHON: Peer =
     Peer::new("Python ThreadingTCPServer", Python("tcp.py", "ThreadingTCPServer"));
 
+pub const TLS_STD: Peer = Peer::new("rustls by hand", This("tls-std"));
+pub const TLS_STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("tls-std"));
+pub const TLS_OURS: Peer = Peer::new("socketserver", This("tls-socketserver"));
+
 pub const UDP_STD: Peer = Peer::new("one thread by hand", This("udp-std"));
 pub const UDP_STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("udp-std"));
 pub const UDP_OURS: Peer = Peer::new("socketserver", This("udp-socketserver"));

@@ -34,6 +34,12 @@ pub enum Work {
     UdpBurst { datagrams: usize },
     /// Handlers that take 50 milliseconds each.
     UdpSlow { handlers: usize },
+    /// Clients that connect, shake hands, get one encrypted reply, and close.
+    TlsVisits { loops: usize },
+    /// Encrypted messages, there and back: short ones, or long.
+    TlsTalk { connections: usize, is_long: bool },
+    /// Encrypted connections that say nothing.
+    TlsIdle { connections: usize },
     /// How long stopping takes.
     Stop { connections: usize },
 }
@@ -41,7 +47,7 @@ pub enum Work {
 use Work::*;
 
 /// All of it, in the order of the report.
-pub const ALL: [Work; 27] = [
+pub const ALL: [Work; 33] = [
     RequestResponse { connections: 1, pinned: false },
     RequestResponse { connections: 16, pinned: false },
     RequestResponse { connections: 64, pinned: false },
@@ -67,6 +73,12 @@ pub const ALL: [Work; 27] = [
     UdpSlow { handlers: 8 },
     UdpSlow { handlers: 50 },
     UdpSlow { handlers: 500 },
+    TlsVisits { loops: 1 },
+    TlsVisits { loops: 8 },
+    TlsTalk { connections: 1, is_long: false },
+    TlsTalk { connections: 16, is_long: false },
+    TlsTalk { connections: 4, is_long: true },
+    TlsIdle { connections: 1000 },
     Stop { connections: 0 },
     Stop { connections: 1000 },
 ];
@@ -104,6 +116,18 @@ impl Work {
             UdpFlood { clients } => format!("udp flood, {clients} clients"),
             UdpBurst { datagrams } => format!("udp, burst of {datagrams} datagrams"),
             UdpSlow { handlers } => format!("udp, {handlers} slow handlers"),
+            TlsVisits { loops: 1 } => "tls, handshake-echo-close, 1 loop".to_owned(),
+            TlsVisits { loops } => format!("tls, handshake-echo-close, {loops} loops"),
+            TlsTalk { connections: 1, .. } => {
+                "tls, request/response, 1 connection".to_owned()
+            }
+            TlsTalk { connections, is_long: false } => {
+                format!("tls, request/response, {connections} connections")
+            }
+            TlsTalk { connections, .. } => {
+                format!("tls, bulk, {connections} connections")
+            }
+            TlsIdle { connections } => format!("tls, idle, {connections} connections"),
             Stop { connections: 0 } => "stop, idle".to_owned(),
             Stop { connections } => format!("stop, {connections} idle connections"),
         }
@@ -157,6 +181,9 @@ impl Work {
                 UDP_PYTHON,
                 UDP_PYTHON_THREADS,
             ],
+            TlsVisits { .. } | TlsTalk { .. } | TlsIdle { .. } => {
+                &[TLS_STD, TLS_STD_AGAIN, TLS_OURS]
+            }
             Stop { connections: 0 } => &[OURS, OTHER, PYTHON],
             Stop { .. } => &[OURS, OTHER],
         }
@@ -169,7 +196,9 @@ impl Work {
             RequestResponse { connections, pinned } => {
                 Setup { connections, core: pinned.then_some(0), ..setup }
             }
-            Bulk { connections } => Setup { connections, task: Task::Bulk, ..setup },
+            Bulk { connections } | TlsTalk { connections, is_long: true } => {
+                Setup { connections, task: Task::Bulk, ..setup }
+            }
             Beside { .. } => Setup { task: Task::Slow, ..setup },
             // And the active one.
             Idle { connections } => {
@@ -217,6 +246,8 @@ impl Work {
             UdpFlood { .. } => &[Rate, Cpu],
             UdpBurst { .. } => &[Served],
             UdpSlow { .. } => &[SlowTime, FirstWait, NextWait],
+            TlsVisits { .. } | TlsTalk { .. } => &[Rate, P50, P99, Cpu],
+            TlsIdle { .. } => &[Memory],
             Stop { .. } => &[StopTime],
         }
     }
@@ -237,6 +268,11 @@ impl Work {
             UdpFlood { clients } => load::udp_flood(server, clients, timing),
             UdpBurst { datagrams } => load::udp_burst(server, datagrams),
             UdpSlow { handlers } => load::udp_slow(server, handlers),
+            TlsVisits { loops } => load::tls_visits(server, loops, timing),
+            TlsTalk { connections, is_long } => {
+                load::tls_talk(server, connections, is_long, timing)
+            }
+            TlsIdle { connections } => load::tls_idle(server, connections),
             Stop { connections } => load::stop(server, connections),
         }
     }

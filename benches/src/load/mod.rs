@@ -9,6 +9,7 @@ mod idle;
 mod message;
 mod request_response;
 mod stop;
+mod tls;
 mod udp;
 mod workers;
 
@@ -23,6 +24,7 @@ pub use churn::{marathon, run as churn};
 pub use idle::run as idle;
 pub use request_response::run as request_response;
 pub use stop::run as stop;
+pub use tls::{idle as tls_idle, talk as tls_talk, visits as tls_visits};
 pub use udp::{burst as udp_burst, flood as udp_flood, run as udp, slow as udp_slow};
 
 use crate::machine;

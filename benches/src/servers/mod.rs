@@ -25,6 +25,8 @@ pub fn run(name: &str, setup: Setup) -> io::Result<()> {
     }
     match name {
         "std" => std_threads::tcp(setup),
+        "tls-std" => std_threads::tls(setup),
+        "tls-socketserver" => ours::tls(setup),
         "socketserver" => ours::tcp(setup),
         "socketserver-patient" => ours::patient(setup),
         "tokio" => tokio_tasks::tcp(setup),
@@ -78,6 +80,13 @@ fn work_on(message: &[u8]) {
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_millis(20) {}
     }
+}
+
+/// A certificate for `localhost` and its key, new each time, in PEM format.
+fn certificate() -> io::Result<(String, String)> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    let made = made.map_err(io::Error::other)?;
+    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }
 
 /// A listening socket for the peers, with the standard library's own backlog unless the

@@ -4,10 +4,10 @@
 
 use std::io;
 
-use socketserver::{ServerBuilder, TcpRequest, ThreadedServer, UdpRequest};
+use socketserver::{Certificate, ServerBuilder, TcpRequest, ThreadedServer, UdpRequest};
 
 use super::control::Control;
-use super::{handler, work_on};
+use super::{certificate, handler, work_on};
 use crate::setup::Setup;
 
 pub(super) fn tcp(setup: Setup) -> io::Result<()> {
@@ -25,6 +25,13 @@ fn serve_tcp(builder: ServerBuilder, setup: Setup) -> io::Result<()> {
         builder = builder.backlog(backlog);
     }
     serve(builder.tcp("127.0.0.1:0", handler::<TcpRequest>(setup))?)
+}
+
+/// Encrypted.
+pub(super) fn tls(setup: Setup) -> io::Result<()> {
+    let (certificate, key) = certificate()?;
+    let certificate = Certificate::from_pem(&certificate, &key)?;
+    serve_tcp(ThreadedServer::builder().tls(certificate), setup)
 }
 
 pub(super) fn udp() -> io::Result<()> {

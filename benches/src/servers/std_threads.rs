@@ -1,12 +1,17 @@
 //! By hand, with the standard library: a thread for each connection. The baseline.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread;
 
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use super::control::Control;
-use super::{handler, listen, work_on};
+use super::{certificate, handler, listen, work_on};
 use crate::setup::Setup;
 
 pub(super) fn tcp(setup: Setup) -> io::Result<()> {
@@ -16,6 +21,37 @@ pub(super) fn tcp(setup: Setup) -> io::Result<()> {
     for stream in listener.incoming() {
         let mut stream: TcpStream = stream?;
         thread::spawn(move || handle(&mut stream));
+    }
+    Ok(())
+}
+
+/// Encrypted, with `rustls` as its own documentation shows it.
+pub(super) fn tls(setup: Setup) -> io::Result<()> {
+    let (certificate, key) = certificate()?;
+    let invalid = |_| io::Error::from(io::ErrorKind::InvalidData);
+    let certificate =
+        CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(invalid)?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(invalid)?;
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key);
+    let config = Arc::new(config.map_err(io::Error::other)?);
+
+    let listener = listen(setup)?;
+    Control::announce_unstoppable(listener.local_addr()?);
+    let handle = handler(setup);
+    for stream in listener.incoming() {
+        let (stream, config) = (stream?, Arc::clone(&config));
+        stream.set_nodelay(true)?;
+        thread::spawn(move || {
+            let tls = ServerConnection::new(config).map_err(io::Error::other)?;
+            let mut stream = StreamOwned::new(tls, stream);
+            handle(&mut stream)?;
+            stream.conn.send_close_notify();
+            stream.flush()
+        });
     }
     Ok(())
 }
