@@ -152,7 +152,7 @@ pub(super) fn odd_clients_cost_nothing(lesson: &str) -> Outcome {
 }
 
 #[test]
-fn who_has_gone_has_no_address() -> Outcome {
+fn a_client_that_has_gone_has_no_address() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let client = connect(listener.local_addr()?)?;
     let address = client.local_addr()?;
