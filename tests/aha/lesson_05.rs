@@ -66,7 +66,7 @@ fn unread_bytes_at_close_become_a_reset() -> Outcome {
 }
 
 #[test]
-fn who_reads_to_the_end_before_closing_sends_no_reset() -> Outcome {
+fn a_server_that_reads_to_the_end_before_closing_sends_no_reset() -> Outcome {
     let (mut client, mut server) = connected()?;
     client.write_all(b"Hello, world")?;
     server.read_exact(&mut [0; 5])?;

@@ -306,7 +306,7 @@ fn a_close_frame_is_answered_with_its_own_code() -> Outcome {
 }
 
 #[test]
-fn who_quits_gets_1000() -> Outcome {
+fn a_guest_that_quits_gets_1000() -> Outcome {
     let (_server, addr) = server()?;
     let mut client = Client::enters(addr)?;
     client.says("/quit")?;
@@ -318,7 +318,7 @@ fn who_quits_gets_1000() -> Outcome {
 }
 
 #[test]
-fn who_goes_without_a_word_leaves_the_room() -> Outcome {
+fn a_guest_that_goes_without_a_word_leaves_the_room() -> Outcome {
     let (_server, addr) = server()?;
     let mut ada = witness(addr)?;
 
@@ -402,7 +402,7 @@ fn soon_full(addr: SocketAddr) -> io::Result<TcpStream> {
 }
 
 #[test]
-fn who_does_not_read_is_turned_out_and_the_others_hear_everything() -> Outcome {
+fn a_guest_that_does_not_read_is_removed_and_the_others_hear_everything() -> Outcome {
     const LINES: usize = 300;
     let (_server, addr) = server()?;
     let mut deaf = Client::opens(soon_full(addr)?)?;
@@ -431,7 +431,7 @@ fn who_does_not_read_is_turned_out_and_the_others_hear_everything() -> Outcome {
 }
 
 #[test]
-fn who_is_turned_out_and_then_reads_is_told_why() -> Outcome {
+fn a_guest_that_was_removed_and_then_reads_is_told_why() -> Outcome {
     let (_server, addr) = server()?;
     let mut deaf = Client::opens(soon_full(addr)?)?;
     deaf.text()?;
