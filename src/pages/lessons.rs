@@ -53,5 +53,6 @@ lessons! {
     lesson_16 "16_http_get";
     lesson_17 "17_nonblocking";
     lesson_18 "18_select";
+    lesson_22 "22_many_machines" in "22_many_machines/";
     lesson_23 "23_your_own";
 }

@@ -86,6 +86,17 @@ pub(crate) fn python() -> Option<&'static str> {
     found.as_deref()
 }
 
+/// Whether a program is installed here. Says so if it is not.
+pub(crate) fn is_there(program: &str) -> bool {
+    let is_there = Command::new(program).arg("--version").output().is_ok();
+    if !is_there {
+        announce(&format!(
+            "SKIPPED: no {program} here, so what needs it was not tested"
+        ));
+    }
+    is_there
+}
+
 /// Writes a line past the test harness, which hides what a passing test prints.
 fn announce(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

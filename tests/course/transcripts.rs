@@ -24,8 +24,8 @@
 //! `[..]` stands for anything, `[PORT]` for a port, `[MS]` for a number; `[...]` on a line
 //! of its own, for any number of lines until the next one that is shown. Above the fence
 //! may stand `<!-- unordered -->` (the order of the lines is not promised), `<!-- status:
-//! 2 -->` (the last program that ends by itself ends with this) and `<!-- not run: why
-//! -->`. The steps happen in the order in which they are written: a step waits until all
+//! 2 -->` (the last program that ends by itself ends with this), `<!-- not run: why -->`
+//! and `<!-- needs: program -->` (not run, aloud, where that is not installed). The steps happen in the order in which they are written: a step waits until all
 //! lines before it have been seen. Servers run on free ports, and the default address is
 //! put back in what is printed.
 
@@ -99,6 +99,9 @@ fn blocks_of(text: &str, name: &str) -> Vec<Block> {
                     next.status = number.trim().parse().unwrap_or(-1)
                 }
                 Some(("not run", _)) => next.skipped = true,
+                Some(("needs", program)) => {
+                    next.skipped |= !programs::is_there(program.trim());
+                }
                 _ => {}
             }
         } else if let Some((ticks, language)) = fence(line) {

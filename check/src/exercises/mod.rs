@@ -28,6 +28,7 @@ mod ex_15_3;
 mod ex_16_2;
 mod ex_17_2;
 mod ex_18_2;
+mod ex_22_2;
 mod ex_23_1;
 mod ex_23_2;
 
@@ -70,6 +71,8 @@ pub static EXERCISES: &[Exercise] = &[
     ex_17_2::EXERCISE,
     question("18.1", "18_select", "reading until WouldBlock"),
     ex_18_2::EXERCISE,
+    question("22.1", "22_many_machines", "$ instead of the last entry"),
+    ex_22_2::EXERCISE,
     ex_23_1::EXERCISE,
     ex_23_2::EXERCISE,
 ];
