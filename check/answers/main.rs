@@ -216,6 +216,13 @@ answers! {
     ex_20_2_wrong_until_end_of_file
     ex_20_2_wrong_usual_port
     ex_20_2_wrong_without_the_query
+    ex_22_2_right
+    ex_22_2_wrong_all_again
+    ex_22_2_wrong_anybody
+    ex_22_2_wrong_at_once
+    ex_22_2_wrong_commands_too
+    ex_22_2_wrong_last_only
+    ex_22_2_wrong_look_alikes
     ex_23_1_right
     ex_23_1_wrong_a_read_is_a_message
     ex_23_1_wrong_empty_ends_it

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -138,14 +138,14 @@ impl Program {
         }
     }
 
-    fn start(&self, args: &[&str]) -> Result<Child, Broken> {
+    fn start(&self, args: &[&str], input: Stdio) -> Result<Child, Broken> {
         let Run::Command(words) = &self.run else { return Err(self.cannot("built")) };
         let [program, more @ ..] = &words[..] else { return Err(self.cannot("found")) };
         let mut command = Command::new(program);
         command.args(more).args(args);
         command.env("PYTHONUNBUFFERED", "1"); // so that output isn't delayed
         command.env("RUST_BACKTRACE", "0"); // a panic's message is enough
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(|error| self.cannot(&format!("started: {error}")))
     }
 
@@ -159,7 +159,7 @@ impl Program {
     pub(crate) fn serve(&self, options: &[&str]) -> Result<Server<'_>, Broken> {
         let mut args = vec!["serve", "--addr", "127.0.0.1:0"];
         args.extend(options);
-        let mut child = self.start(&args)?;
+        let mut child = self.start(&args, Stdio::null())?;
         let (output, errors) = Output::of(&mut child);
         let addr = output.wait_for(START, |line| listening(line).is_some());
         let addr = addr.and_then(|line| listening(&line));
@@ -180,15 +180,35 @@ impl Program {
         .received(told))
     }
 
+    /// The same while this has been typed; its input stays open.
+    pub(crate) fn run_and_type(
+        &self,
+        args: &[&str],
+        typed: &str,
+        limit: Duration,
+    ) -> Result<Ran, Broken> {
+        let mut child = self.start(args, Stdio::piped())?;
+        let input = child.stdin.take();
+        let _ = input.as_ref().map(|mut input| input.write_all(typed.as_bytes()));
+        let ran = Self::ran(child, limit);
+        drop(input);
+        Ok(ran)
+    }
+
     /// Runs it with these words, for at most this long.
     pub(crate) fn run(&self, args: &[&str], limit: Duration) -> Result<Ran, Broken> {
-        let mut child = self.start(args)?;
+        let child = self.start(args, Stdio::null())?;
+        Ok(Self::ran(child, limit))
+    }
+
+    /// What it prints until it ends, or has to.
+    fn ran(mut child: Child, limit: Duration) -> Ran {
         let (output, errors) = Output::of(&mut child);
         let status = wait(&mut child, limit);
         let _ = child.kill();
         let _ = child.wait();
         let soon = Instant::now() + Duration::from_secs(1);
-        Ok(Ran { lines: output.all(soon), errors: errors.all(soon), status })
+        Ran { lines: output.all(soon), errors: errors.all(soon), status }
     }
 
     /// What its last server printed, if it ended by itself.

@@ -104,6 +104,20 @@ fn start_copies_the_lesson_with_the_parts_that_only_it_has() {
         }
         let name = format!("my_{}", exercise.id.replace('.', "_"));
         assert_eq!(start(&course.0, exercise, Language::Rust), Ok(true), "{name}");
+        let alone = format!("examples/{}", exercise.lesson);
+        if course.0.join(&alone).is_dir() {
+            let package = format!("more/{}", exercise.lesson.split_at(3).1);
+            for entry in fs::read_dir(course.0.join(&alone)).expect("a folder") {
+                let part = entry.expect("a part").file_name();
+                let part = part.to_string_lossy().into_owned();
+                let is_program = part.starts_with(exercise.lesson);
+                let copy = if is_program { "main.rs" } else { part.as_str() };
+                let copy = course.read(&format!("{package}/examples/{name}/{copy}"));
+                let same = copy == course.read(&format!("{alone}/{part}"));
+                assert_eq!(same, !is_program, "{name}: {part}");
+            }
+            continue;
+        }
         let mine = course.read(&format!("examples/{name}.rs"));
         let lesson = course.read(&format!("examples/{}.rs", exercise.lesson));
         let allowed = "#![allow(missing_docs, ";

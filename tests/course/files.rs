@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use super::programs::announce;
 
-/// This project's root.
+/// This project's root. A test of a package in `more` stands two folders below.
 pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")); // may be one of those in `more`
     let has_lessons = |dir: &&Path| dir.join("lessons").is_dir();

@@ -129,6 +129,17 @@ pub(crate) fn package(lesson: &str) -> Option<String> {
     Some(rest.chars().take_while(is_part).collect())
 }
 
+/// Whether a program is installed here. Says so if it is not.
+pub(crate) fn is_there(program: &str) -> bool {
+    let is_there = Command::new(program).arg("--version").output().is_ok();
+    if !is_there {
+        announce(&format!(
+            "SKIPPED: no {program} here, so what needs it was not tested"
+        ));
+    }
+    is_there
+}
+
 /// Writes a line around the test harness, which hides what a passing test prints.
 pub(crate) fn announce(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -25,7 +25,8 @@
 //! its own matches any number of lines, up to the next one that is shown. Above the
 //! fence, there can be `<!-- unordered -->` (the lines can come in any order),
 //! `<!-- status: 2 -->` (the exit status of the last program that ends by itself) and
-//! `<!-- not run: why -->`. The steps happen in the order in which they are written: each
+//! `<!-- not run: why -->` and
+//! `<!-- needs: program -->`. The steps happen in the order in which they are written: each
 //! step waits until all lines before it have been printed. Servers run on free ports, and
 //! the test puts the default address back into the output.
 
@@ -99,6 +100,9 @@ fn blocks_of(text: &str, name: &str) -> Vec<Block> {
                     next.status = number.trim().parse().unwrap_or(-1)
                 }
                 Some(("not run", _)) => next.skipped = true,
+                Some(("needs", program)) => {
+                    next.skipped |= !programs::is_there(program.trim());
+                }
                 _ => {}
             }
         } else if let Some((ticks, language)) = fence(line) {

@@ -1,0 +1,539 @@
+//! Lesson 22: one room on many machines. Each test has a broker of its own. Where no
+//! `redis-server` is installed, they say so and skip.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::{Once, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use course::programs::{self, DEADLINE, Program, example};
+
+#[path = "../course/mod.rs"]
+mod course;
+#[path = "../../examples/support"]
+mod support {
+    pub(crate) mod text;
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// A few programs each: not all of them at once.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// A turn, and a broker; `None`, and a word about it, where none is installed.
+macro_rules! broker {
+    () => {{
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        match Broker::start()? {
+            Some(broker) => (turn, broker),
+            None => return Ok(()),
+        }
+    }};
+}
+
+/// A broker that keeps nothing on disk.
+struct Broker {
+    program: Option<Program>,
+    port: u16,
+}
+
+impl Broker {
+    fn start() -> Result<Option<Self>, Box<dyn std::error::Error>> {
+        static ONCE: Once = Once::new();
+        let version = Command::new("redis-server").arg("--version").output();
+        let has_one = version.is_ok_and(|output| output.status.success());
+        if !has_one {
+            ONCE.call_once(|| {
+                let text =
+                    "SKIPPED: no redis-server here, so lesson 22 was not tested\n";
+                let _ = std::io::stderr().write_all(text.as_bytes());
+            });
+            return Ok(None);
+        }
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut broker = Self { program: None, port };
+        broker.begin()?;
+        Ok(Some(broker))
+    }
+
+    /// Starts it, empty, and waits until it answers.
+    fn begin(&mut self) -> Outcome {
+        let port = self.port.to_string();
+        let mut command = Command::new("redis-server");
+        command.args([
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--port",
+        ]);
+        self.program = Some(Program::start(command.arg(port).current_dir("/"))?);
+        let end = Instant::now() + DEADLINE;
+        while self.cli(&["PING"])?.trim() != "PONG" {
+            assert!(Instant::now() < end, "the broker does not answer");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Kills it, as a power cut would.
+    fn dies(&mut self) {
+        self.program = None;
+    }
+
+    /// Sends it a signal.
+    fn signal(&self, name: &str) -> Outcome {
+        let program = self.program.as_ref().ok_or("it is dead")?;
+        signal(program, name)
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Says something to it with a program that nobody here wrote.
+    fn cli(&self, words: &[&str]) -> Result<String, Box<dyn std::error::Error>> {
+        let mut command = Command::new("redis-cli");
+        let output =
+            command.args(["-p", &self.port.to_string()]).args(words).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// A server of the room.
+    fn server(&self) -> Result<(Program, SocketAddr), String> {
+        let mut command = Command::new(example("22_many_machines"));
+        let url = self.url();
+        Program::server(command.args([
+            "serve",
+            "--addr",
+            "127.0.0.1:0",
+            "--broker",
+            &url,
+        ]))
+    }
+}
+
+fn signal(program: &Program, name: &str) -> Outcome {
+    let status =
+        Command::new("kill").args([name, &program.id().to_string()]).status()?;
+    assert!(status.success());
+    Ok(())
+}
+
+/// A client that keeps what it hears.
+struct Guest {
+    stream: BufReader<TcpStream>,
+    heard: Vec<String>,
+}
+
+impl Guest {
+    /// Enters, under a name.
+    fn named(addr: SocketAddr, name: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut guest = Self::enters(addr)?;
+        guest.says(&format!("/nick {name}"))?;
+        guest.hears(&format!(" is now {name}"))?;
+        Ok(guest)
+    }
+
+    /// Enters, as soon as the server knows its broker.
+    fn enters(addr: SocketAddr) -> Result<Self, Box<dyn std::error::Error>> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let stream = TcpStream::connect_timeout(&addr, DEADLINE)?;
+            stream.set_read_timeout(Some(DEADLINE))?;
+            let mut guest = Self { stream: BufReader::new(stream), heard: vec![] };
+            let first = guest.line()?;
+            if first.starts_with("-- you are ") {
+                return Ok(guest);
+            }
+            assert_eq!(first, "-- the broker does not answer: come back later");
+            assert!(Instant::now() < end, "nobody may enter");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn says(&mut self, line: &str) -> std::io::Result<()> {
+        self.stream.get_mut().write_all(format!("{line}\n").as_bytes())
+    }
+
+    fn line(&mut self) -> Result<String, Box<dyn std::error::Error>> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let line = line.trim_end().to_owned();
+        self.heard.push(line.clone());
+        Ok(line)
+    }
+
+    /// Reads on until a line has these words.
+    fn hears(&mut self, words: &str) -> Result<String, Box<dyn std::error::Error>> {
+        loop {
+            let line = self.line().map_err(|error| {
+                format!("no `{words}` came ({error}), but {:#?}", self.heard)
+            })?;
+            if line.contains(words) {
+                return Ok(line);
+            }
+            if line.is_empty() {
+                return Err(format!("no `{words}`, but {:#?}", self.heard).into());
+            }
+        }
+    }
+
+    /// How often this very line was heard.
+    fn count(&self, line: &str) -> usize {
+        self.heard.iter().filter(|heard| *heard == line).count()
+    }
+
+    /// What people have said, in the order in which it was heard.
+    fn talk(&self) -> Vec<&String> {
+        self.heard.iter().filter(|line| !line.starts_with("-- ")).collect()
+    }
+}
+
+#[test]
+fn every_server_hears_everything_in_one_order() -> Outcome {
+    const LINES: usize = 200;
+    let (_turn, broker) = broker!();
+    let ((_one, one), (_two, two)) = (broker.server()?, broker.server()?);
+    let names = [("ada", one), ("bob", two), ("cem", two), ("dot", one)];
+    let guests = names.map(|(name, addr)| Guest::named(addr, name));
+    let mut guests = guests.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for guest in &mut guests[..3] {
+        guest.hears("is now dot")?;
+    }
+    let heard = thread::scope(|scope| {
+        let guests = guests.into_iter().map(|mut guest| {
+            scope.spawn(move || {
+                let mut writer =
+                    guest.stream.get_ref().try_clone().map_err(|e| e.to_string())?;
+                let writing = thread::spawn(move || {
+                    (0..LINES).try_for_each(|number| writeln!(writer, "line {number}"))
+                });
+                while guest.talk().len() < 4 * LINES {
+                    guest.line().map_err(|error| error.to_string())?;
+                }
+                let _ = writing.join();
+                Ok(guest.talk().into_iter().cloned().collect::<Vec<_>>())
+            })
+        });
+        let guests: Vec<_> = guests.collect();
+        guests
+            .into_iter()
+            .map(|it| it.join().unwrap_or(Err("panic".to_owned())))
+            .collect()
+    });
+    let heard: Vec<Vec<String>> = Result::<_, String>::from_iter::<Vec<_>>(heard)?;
+    for other in &heard[1..] {
+        assert!(heard[0] == *other, "two guests heard two orders");
+    }
+    for (name, _) in names {
+        let of = |line: &&String| line.starts_with(&format!("{name}: "));
+        let lines: Vec<&String> = heard[0].iter().filter(of).collect();
+        let said: Vec<String> =
+            (0..LINES).map(|n| format!("{name}: line {n}")).collect();
+        assert!(lines.into_iter().eq(&said), "{name}'s lines are not in her order");
+    }
+    Ok(())
+}
+
+#[test]
+fn who_comes_late_sees_the_last_lines() -> Outcome {
+    let (_turn, broker) = broker!();
+    let (_one, one) = broker.server()?;
+    let mut ada = Guest::named(one, "ada")?;
+    for number in 0..30 {
+        ada.says(&format!("line {number}"))?;
+    }
+    ada.hears("ada: line 29")?;
+    let (_two, two) = broker.server()?; // it starts late, too
+    for addr in [one, two] {
+        let mut late = Guest::enters(addr)?;
+        late.hears("ada: line 29")?;
+        assert!((15..=20).contains(&late.talk().len()), "{:#?}", late.heard);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_name_is_taken_on_every_server_and_free_when_its_owner_has_left() -> Outcome {
+    let (_turn, broker) = broker!();
+    let ((_one, one), (_two, two)) = (broker.server()?, broker.server()?);
+    let mut ada = Guest::named(one, "ada")?;
+    let mut bob = Guest::named(two, "bob")?;
+    bob.says("/nick ADA")?;
+    bob.hears("-- ADA is taken")?;
+    bob.says("/who")?;
+    bob.hears("-- here: ada, bob")?;
+    ada.says("/nick Ada")?; // her own name, in other letters
+    ada.hears("-- ada is now Ada")?;
+    ada.says("/quit")?;
+    bob.hears("-- Ada left")?;
+    bob.says("/nick ada")?;
+    bob.hears("-- bob is now ada")?;
+    assert!(broker.cli(&["TTL", "{chat}:name:ada"])?.trim().parse::<i32>()? <= 10);
+    Ok(())
+}
+
+/// Ada at one server says lines while something happens; bob at the other listens. Each
+/// line was heard once, or ada was told; says how many were heard, and how many were not.
+fn accounted(
+    broker: &mut Broker,
+    mut happens: impl FnMut(&mut Broker, usize) -> Outcome,
+) -> Result<(usize, usize), Box<dyn std::error::Error>> {
+    const LINES: usize = 120;
+    let ((_one, one), (_two, two)) = (broker.server()?, broker.server()?);
+    let (mut ada, mut bob) = (Guest::named(one, "ada")?, Guest::named(two, "bob")?);
+    for number in 0..LINES {
+        happens(broker, number)?;
+        ada.says(&format!("line {number}"))?;
+        thread::sleep(Duration::from_millis(10)); // she types
+    }
+    // When the last one is heard at both, all verdicts are there.
+    let end = Instant::now() + 2 * DEADLINE;
+    for at in 0.. {
+        assert!(Instant::now() < end, "they do not find together: {:#?}", ada.heard);
+        ada.says(&format!("end {at}"))?;
+        let answer = ada.hears(&format!(": end {at}"))?;
+        if answer == format!("ada: end {at}") {
+            bob.hears(&answer)?;
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    // A verdict comes with the next settlement at the latest.
+    let told = |ada: &Guest, line: &str| {
+        ada.heard.iter().any(|it| {
+            it.starts_with("-- not said") && it.ends_with(&format!(": {line}"))
+                || *it
+                    == format!("-- perhaps not said, the broker has forgotten: {line}")
+        })
+    };
+    let (mut heard, mut lost) = (0, 0);
+    for number in 0..LINES {
+        let line = format!("line {number}");
+        match (bob.count(&format!("ada: {line}")), ada.count(&format!("ada: {line}"))) {
+            (1, 1) => heard += 1,
+            (0, 0) => {
+                while !told(&ada, &line) {
+                    ada.line().map_err(|_| format!("{line} was lost silently"))?;
+                }
+                lost += 1;
+            }
+            (1, 0) | (0, 1) if told(&ada, &line) => lost += 1,
+            other => return Err(format!("{line} was heard {other:?} times").into()),
+        }
+    }
+    Ok((heard, lost))
+}
+
+#[test]
+fn a_broker_that_dies_and_comes_back_empty_loses_nothing_silently() -> Outcome {
+    let (_turn, mut broker) = broker!();
+    let (heard, lost) = accounted(&mut broker, |broker, number| {
+        match number {
+            40 => broker.dies(),
+            80 => broker.begin()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    assert!(heard >= 40 && lost >= 30, "{heard} heard, {lost} lost");
+    Ok(())
+}
+
+#[test]
+fn a_broker_that_stops_and_goes_on_loses_nothing_silently_and_says_nothing_twice()
+-> Outcome {
+    let (_turn, mut broker) = broker!();
+    let (heard, lost) = accounted(&mut broker, |broker, number| {
+        match number {
+            40 => broker.signal("-STOP")?,
+            // Longer than the patience of the servers: some get no answer.
+            80 => {
+                thread::sleep(Duration::from_secs(3));
+                broker.signal("-CONT")?;
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    assert!(heard >= 40, "{heard} heard, {lost} lost");
+    Ok(())
+}
+
+#[test]
+fn a_full_broker_says_no_and_the_speaker_hears_it() -> Outcome {
+    let (_turn, broker) = broker!();
+    let (_one, one) = broker.server()?;
+    let mut ada = Guest::named(one, "ada")?;
+    broker.cli(&["CONFIG", "SET", "maxmemory", "1"])?;
+    ada.says("Hello")?;
+    ada.hears("-- not said (the broker is full): Hello")?;
+    broker.cli(&["CONFIG", "SET", "maxmemory", "0"])?;
+    ada.says("again")?;
+    ada.hears("ada: again")?;
+    assert_eq!(ada.count("ada: Hello"), 0);
+    Ok(())
+}
+
+#[test]
+fn what_was_sent_twice_is_heard_once_and_a_stranger_s_bytes_harm_nobody() -> Outcome {
+    let (_turn, broker) = broker!();
+    let (_one, one) = broker.server()?;
+    let mut ada = Guest::named(one, "ada")?;
+    for line in ["first", "first again"] {
+        broker.cli(&["XADD", "{chat}", "*", "by", "x", "n", "7", "line", line])?;
+    }
+    broker.cli(&["XADD", "{chat}", "*", "n", "-1", "by", "", "line", "a\x1b[2J\nb"])?;
+    broker.cli(&["XADD", "{chat}", "*", "neither", "nor"])?;
+    let mut bytes = Command::new("redis-cli");
+    bytes.args(["-p", &broker.port.to_string(), "-x", "XADD", "{chat}", "*", "line"]);
+    let mut bytes = bytes.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    bytes.stdin.take().ok_or("no input")?.write_all(b"\xff\xfe")?;
+    bytes.wait()?;
+    ada.says("still here")?;
+    ada.hears("ada: still here")?;
+    assert_eq!(ada.count("first"), 1);
+    assert_eq!(ada.count("first again"), 0);
+    assert_eq!(ada.count("a\u{fffd}[2J\u{fffd}b"), 1);
+    assert_eq!(ada.count("\u{fffd}\u{fffd}"), 1);
+    Ok(())
+}
+
+#[test]
+fn a_server_that_was_too_far_behind_says_so() -> Outcome {
+    let (_turn, broker) = broker!();
+    let ((one, at_one), (_two, two)) = (broker.server()?, broker.server()?);
+    let (mut ada, mut bob) = (Guest::named(at_one, "ada")?, Guest::named(two, "bob")?);
+    signal(&one, "-STOP")?;
+    let text =
+        "for i in $(seq 4000); do echo XADD {chat} MAXLEN '~' 1000 '*' line $i; done";
+    let port = broker.port;
+    let many = format!("{{ {text}; }} | redis-cli -p {port} >/dev/null");
+    assert!(Command::new("sh").args(["-c", &many]).status()?.success());
+    bob.hears("4000")?;
+    assert!(bob.talk().len() >= 4000, "bob's server was quick enough");
+    assert_eq!(bob.heard.iter().filter(|it| it.contains("missing")).count(), 0);
+    let kept: usize = broker.cli(&["XLEN", "{chat}"])?.trim().parse()?;
+    assert!((1000..1300).contains(&kept), "the stream keeps {kept} lines");
+    signal(&one, "-CONT")?;
+    ada.hears("-- lines may be missing here: this server was too far behind")?;
+    ada.hears("4000")?;
+    Ok(())
+}
+
+#[test]
+fn when_a_server_is_killed_its_clients_go_to_the_next_one() -> Outcome {
+    let (_turn, broker) = broker!();
+    let ((one, at_one), (_two, two)) = (broker.server()?, broker.server()?);
+    let (first, also) = (at_one.to_string(), two.to_string());
+    let words = ["client", "--addr", &first, "--also", &also];
+    drop(Guest::enters(at_one)?); // it is ready
+    let mut bob = Guest::named(two, "bob")?;
+    let mut client = Program::example("22_many_machines", &words)?;
+    client.type_line("Hello")?;
+    bob.hears(": Hello")?;
+    drop(one); // killed
+    let end = Instant::now() + DEADLINE;
+    while client.line(end)?.ok_or("the client has ended")? != format!("-- now at {two}")
+    {
+    }
+    client.type_line("Hello again")?;
+    bob.hears(": Hello again")?;
+    client.type_line("/quit")?;
+    assert!(client.status(end)?.success());
+    Ok(())
+}
+
+#[test]
+fn sigterm_sends_one_server_s_clients_away_and_the_others_do_not_notice() -> Outcome {
+    let (_turn, broker) = broker!();
+    let ((mut one, at_one), (_two, two)) = (broker.server()?, broker.server()?);
+    let (mut ada, mut bob) = (Guest::named(at_one, "ada")?, Guest::named(two, "bob")?);
+    signal(&one, "-TERM")?;
+    ada.hears("-- the server stops: goodbye")?;
+    bob.hears("-- ada left")?;
+    assert!(one.status(Instant::now() + DEADLINE)?.success());
+    let mut ada = Guest::named(two, "ada")?; // her name is free at once
+    ada.says("here I am again")?;
+    bob.hears("ada: here I am again")?;
+    Ok(())
+}
+
+#[test]
+fn without_a_broker_nobody_enters_until_there_is_one() -> Outcome {
+    let (_turn, mut broker) = broker!();
+    broker.dies();
+    let (_one, one) = broker.server()?;
+    let mut stream = BufReader::new(TcpStream::connect(one)?);
+    stream.get_mut().set_read_timeout(Some(DEADLINE))?;
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    assert_eq!(line, "-- the broker does not answer: come back later\n");
+    broker.begin()?;
+    Guest::named(one, "ada")?;
+    Ok(())
+}
+
+#[test]
+fn a_python_server_and_a_rust_server_share_the_room() -> Outcome {
+    let (_turn, mut broker) = broker!();
+    let Some(python) = programs::python() else { return Ok(()) };
+    if !Command::new(python).args(["-c", "import redis"]).output()?.status.success() {
+        eprintln!("SKIPPED: Python has no package redis, so the servers did not meet");
+        return Ok(());
+    }
+    let (_rust, rust) = broker.server()?;
+    let mut command = Command::new(python);
+    command.args([
+        "lessons/python/22_many_machines.py",
+        "serve",
+        "--addr",
+        "127.0.0.1:0",
+    ]);
+    let (_python, python) = Program::server(command.args(["--broker", &broker.url()]))?;
+    let (mut ada, mut bob) = (Guest::named(rust, "ada")?, Guest::named(python, "bob")?);
+    bob.says("/nick Ada")?;
+    bob.hears("-- Ada is taken")?;
+    for (number, round) in ["before", "after"].into_iter().enumerate() {
+        ada.says(&format!("h\u{e9}, bob, {round}"))?;
+        bob.hears(&format!("ada: h\u{e9}, bob, {round}"))?;
+        bob.says(&format!("h\u{e9}, ada, {round}"))?;
+        ada.hears(&format!("bob: h\u{e9}, ada, {round}"))?;
+        if number == 0 {
+            broker.dies();
+            bob.hears("-- cut off from the other servers")?;
+            ada.hears("-- cut off from the other servers")?;
+            bob.says("Hello?")?;
+            bob.hears("-- not said: Hello?")?;
+            broker.begin()?;
+            bob.hears("-- together with the other servers again")?;
+            ada.hears("-- together with the other servers again")?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn pubsub_loses_lines_and_tells_nobody_and_the_stream_tells() -> Outcome {
+    let (_turn, _broker) = broker!();
+    let silent = |words: &[&str]| -> Result<usize, Box<dyn std::error::Error>> {
+        let mut command = Command::new(example("22_many_machines"));
+        let (output, _) = programs::run(command.args(words), Instant::now() + DEADLINE)?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (_, rest) = text.split_once("nobody was told: ").ok_or(text.clone())?;
+        Ok(rest.lines().next().unwrap_or_default().parse()?)
+    };
+    assert_eq!(silent(&[])?, 0);
+    // It's a matter of chance how many are on their way when the broker dies.
+    for _ in 0..10 {
+        if silent(&["--pubsub"])? > 0 {
+            return Ok(());
+        }
+    }
+    Err("no line was lost silently in ten runs".into())
+}
