@@ -1,4 +1,4 @@
-//! Lesson 01: a TCP server that greets whoever connects, and its client.
+//! Lesson 01: a TCP server that greets every client that connects, and its client.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ mod support;
 const GREETING: &[u8] = b"Thank you for connecting";
 
 fn main() -> ExitCode {
-    Lesson::new("a server that greets whoever connects", demonstration)
+    Lesson::new("a server that greets every client", demonstration)
         .ends("127.0.0.1:1234", serve, client)
         .run()
 }
@@ -23,7 +23,7 @@ fn serve(args: &Args) -> io::Result<()> {
     args.listening(listener.local_addr()?);
     loop {
         if let Err(error) = greet_next_client(&listener) {
-            say!("error: {error}"); // this client is lost, the next one is greeted
+            say!("error: {error}"); // this client is lost; the next one is greeted
         }
     }
 }
@@ -34,7 +34,7 @@ fn greet_next_client(listener: &TcpListener) -> io::Result<()> {
     let (mut stream, address) = keep_trying(|| listener.accept()); // waits for a client
     say!("{address} connected");
     stream.write_all(GREETING)
-} // the stream ends here, and that closes the connection
+} // `stream` is dropped here, and that closes the connection
 // [/greet]
 
 fn client(args: &Args) -> io::Result<()> {

@@ -22,7 +22,7 @@ fn serve(args: &Args) -> io::Result<()> {
     args.listening(listener.local_addr()?);
     loop {
         if let Err(error) = serve_next_client(&listener) {
-            say!("error: {error}"); // this client is lost, the next one is served
+            say!("error: {error}"); // this client is lost; the next one is served
         }
     }
 }
@@ -43,7 +43,7 @@ fn echo(mut stream: TcpStream) -> io::Result<usize> {
     loop {
         let count = retry(|| stream.read(&mut data))?;
         if count == 0 {
-            return Ok(total); // end of file: the client has nothing more to say
+            return Ok(total); // end of file: the client is done sending
         }
         stream.write_all(&data[..count])?;
         total += count;

@@ -21,7 +21,7 @@ fn serve(args: &Args) -> io::Result<()> {
     args.listening(socket.local_addr()?);
     loop {
         if let Err(error) = answer_next_datagram(&socket) {
-            say!("error: {error}"); // one datagram is lost, the next one is answered
+            say!("error: {error}"); // one datagram is lost; the next one is answered
         }
     }
 }
@@ -40,7 +40,7 @@ fn answer_next_datagram(socket: &UdpSocket) -> io::Result<()> {
 fn ask(server: SocketAddr, message: &str) -> io::Result<()> {
     let any_port = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any_port)?;
-    socket.connect(server)?; // sends nothing: it notes where `send` sends to
+    socket.connect(server)?; // sends nothing: it sets where `send` sends to
     say!("sends    {message:?}");
     socket.send(message.as_bytes())?;
 
@@ -56,7 +56,7 @@ fn ask(server: SocketAddr, message: &str) -> io::Result<()> {
 
 fn client(args: &Args) -> io::Result<()> {
     let message = args.message("Hello, world");
-    any_of(args.addr(), |server| ask(server, &message)) // a name may stand for several
+    any_of(args.addr(), |server| ask(server, &message)) // a name can stand for several
 }
 
 fn demonstration(_: &Args) -> io::Result<()> {

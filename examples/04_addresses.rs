@@ -79,7 +79,7 @@ fn show_bytes() {
     let address = Ipv4Addr::from([192, 168, 1, 10]);
     show!("the bytes {:?} are written {address}", address.octets());
     let port: u16 = 8080;
-    let [first, second] = port.to_be_bytes(); // big end first: the order of the network
+    let [first, second] = port.to_be_bytes(); // big end first: network byte order
     show!("the port {port} is sent as the bytes {first}, {second}");
     let swapped = u16::from_le_bytes([first, second]);
     show!("  read in the other order, they are {swapped}");

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     Lesson::new("how a connection ends", demonstration)
         .ends("127.0.0.1:9005", serve, client)
         .words("[WORDS...]")
-        .flag("keep-open", "client: do not say that this was all")
+        .flag("keep-open", "client: keep its half of the connection open")
         .run()
 }
 
@@ -22,7 +22,7 @@ fn serve(args: &Args) -> io::Result<()> {
     args.listening(listener.local_addr()?);
     loop {
         if let Err(error) = serve_next_client(&listener) {
-            say!("error: {error}"); // this client is lost, the next one is served
+            say!("error: {error}"); // this client is lost; the next one is served
         }
     }
 }
@@ -34,7 +34,7 @@ fn serve_next_client(listener: &TcpListener) -> io::Result<()> {
     let count = io::copy(&mut stream, &mut io::sink())?; // reads until end of file
     say!("{address} sent {count} bytes, then end of file");
     stream.write_all(format!("{count} bytes").as_bytes())
-} // the stream is dropped, and that closes the connection
+} // `stream` is dropped here, and that closes the connection
 // [/serve]
 
 fn client(args: &Args) -> io::Result<()> {
@@ -85,11 +85,11 @@ fn close_too_early(listener: &TcpListener) -> io::Result<()> {
 fn show_options(stream: &TcpStream) -> io::Result<()> {
     let socket = socket2::SockRef::from(stream); // the same socket, with more methods
     for when in ["at first:", "when set:"] {
-        say!("{when} no-delay {}", socket.tcp_nodelay()?);
+        say!("{when} buffer {}", socket.recv_buffer_size()?);
         say!("  linger {:?}, wait {:?}", socket.linger()?, socket.read_timeout()?);
-        say!("  reuse {}, room {}", socket.reuse_address()?, socket.recv_buffer_size()?);
+        say!("  no-delay {}, reuse {}", socket.tcp_nodelay()?, socket.reuse_address()?);
         socket.set_tcp_nodelay(true)?; // small pieces go out at once
-        socket.set_linger(Some(Duration::ZERO))?; // dropping it is a reset
+        socket.set_linger(Some(Duration::ZERO))?; // dropping it sends a reset
         socket.set_reuse_address(true)?;
         socket.set_read_timeout(Some(Duration::from_secs(5)))?;
         socket.set_recv_buffer_size(10_000)?;

@@ -25,7 +25,7 @@ fn serve(args: &Args) -> io::Result<()> {
     args.listening(listener.local_addr()?);
     loop {
         if let Err(error) = serve_next_client(&listener, args.number("timeout")) {
-            say!("error: {error}"); // this client is lost, the next one is served
+            say!("error: {error}"); // this client is lost; the next one is served
         }
     }
 }
@@ -35,7 +35,7 @@ fn serve_next_client(listener: &TcpListener, ms: usize) -> io::Result<()> {
     say!("{address} connected");
     let timeout = (ms > 0).then(|| Duration::from_millis(ms as u64)); // or `None`
     stream.set_read_timeout(timeout)?;
-    stream.set_write_timeout(timeout.or(Some(PATIENCE)))?; // it has to read
+    stream.set_write_timeout(timeout.or(Some(PATIENCE)))?; // it must read, too
     match io::copy(&mut &stream, &mut &stream) {
         Ok(count) => say!("{address} left after {count} bytes"),
         Err(error) => say!("{address} is cut off: {}", error.kind()),
@@ -81,11 +81,11 @@ fn two_clients(address: SocketAddr) -> io::Result<()> {
     let mut first = TcpStream::connect(address)?;
     first.write_all(b"Hello")?;
     first.read_exact(&mut [0; 5])?;
-    say!("the first is answered, and then stays and says no more");
+    say!("the first gets its reply, and then stays silent");
     let mut second = TcpStream::connect(address)?;
     second.set_read_timeout(Some(Duration::from_millis(1500)))?;
     if exchange(&mut second, "the second").is_err() {
-        say!("no answer for 1.5 seconds: now the first leaves");
+        say!("no reply for 1.5 seconds, so now the first leaves");
         drop(first);
         second.read_exact(&mut [0; 10])?;
         say!("received the second");

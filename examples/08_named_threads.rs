@@ -15,7 +15,7 @@ const NAMES: [&str; 4] = ["north", "east", "south", "north-north-west"];
 fn main() -> ExitCode {
     Lesson::new("four threads with names", demonstration)
         .number_to("work", 2000, 250, "milliseconds that a thread works, 2000 at most")
-        .flag("last-first", "join the thread first that was started last")
+        .flag("last-first", "first join the thread that was started last")
         .text("fail", "NAME", "let this thread panic")
         .timeline()
         .run()
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 
 fn demonstration(args: &Args) -> io::Result<()> {
     if let Some(name) = args.text("fail").filter(|name| !NAMES.contains(name)) {
-        let names = NAMES.join(", "); // a misspelt name would change nothing
+        let names = NAMES.join(", "); // otherwise, a misspelt name would change nothing
         return Err(mistake(format!("No thread is called `{name}`.\nTry {names}.")));
     }
     let mut threads = start(args)?;
@@ -40,7 +40,7 @@ fn start(args: &Args) -> io::Result<Vec<JoinHandle<()>>> {
     let mut threads = Vec::new();
     for name in NAMES {
         if !threads.is_empty() {
-            thread::sleep(work * 9 / 10); // the one before still works
+            thread::sleep(work * 9 / 10); // the previous one still works
         }
         say!("starts {name}");
         let fails = args.text("fail") == Some(name);

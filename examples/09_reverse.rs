@@ -33,7 +33,7 @@ fn serve_clients(listener: &TcpListener, count: usize) -> io::Result<()> {
             let client = keep_trying(|| listener.accept());
             let thread = Builder::new().name(format!("thread {number}"));
             let spawned = thread.spawn_scoped(scope, || report(attend(client)));
-            threads.after(spawned); // no thread? Then this client is lost, and no other
+            threads.after(spawned); // no thread? Then only this client is lost
         }
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! WRONG: also if a piece ends in the middle of a letter
+//! WRONG: even if a piece ends in the middle of a letter
 use std::io::{self, Read};
 use std::net::TcpStream;
 

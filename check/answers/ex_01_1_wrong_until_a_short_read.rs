@@ -1,4 +1,4 @@
-//! WRONG: also if it comes in pieces
+//! WRONG: even if it comes in pieces
 use std::io::{self, Read};
 use std::net::TcpStream;
 

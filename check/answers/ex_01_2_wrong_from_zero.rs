@@ -1,4 +1,4 @@
-//! WRONG: the first client hears that it is number 1
+//! WRONG: the first client is told that it is number 1
 use std::io::{self, Write};
 
 pub(crate) fn main() -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! WRONG: a server that changes a byte is found out
+//! WRONG: it notices a server that changes a byte
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;

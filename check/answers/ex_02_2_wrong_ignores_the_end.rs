@@ -1,4 +1,4 @@
-//! WRONG: a server that closes too early is found out
+//! WRONG: it notices a server that closes too early
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;

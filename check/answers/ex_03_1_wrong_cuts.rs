@@ -1,4 +1,4 @@
-//! WRONG: 81 bytes are, and the answer says so
+//! WRONG: 81 bytes are, and the reply says so
 use std::io;
 use std::net::UdpSocket;
 

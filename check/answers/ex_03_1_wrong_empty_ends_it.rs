@@ -1,4 +1,4 @@
-//! WRONG: an empty datagram is one, too
+//! WRONG: an empty datagram is answered, too
 use std::io;
 use std::net::UdpSocket;
 

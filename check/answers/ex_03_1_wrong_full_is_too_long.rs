@@ -1,4 +1,4 @@
-//! WRONG: 80 bytes are not too long
+//! WRONG: 80 bytes aren't too long
 use std::io;
 use std::net::UdpSocket;
 

@@ -1,4 +1,4 @@
-//! WRONG: a client that is answered at once sends once, and prints the answer
+//! WRONG: a client that gets its reply at once sends once, and prints the reply
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
 use std::time::Duration;

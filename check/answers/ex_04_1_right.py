@@ -8,4 +8,4 @@ for text in sys.argv[1:]:
     address = ipaddress.ip_address(text)
     address = getattr(address, "ipv4_mapped", None) or address
     is_own = any(address in network for network in OWN)
-    print(" ", text, "let in" if is_own else "kept out")
+    print(" ", text, "accepted" if is_own else "rejected")

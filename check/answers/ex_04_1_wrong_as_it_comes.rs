@@ -1,11 +1,11 @@
-//! WRONG: an IPv4 address in IPv6 clothes is judged as what it is
+//! WRONG: an IPv4 address inside an IPv6 one is judged as what it is
 use std::io;
 use std::net::IpAddr;
 
 pub(crate) fn main() -> io::Result<()> {
     for word in crate::words() {
         let address: IpAddr = word.parse().map_err(io::Error::other)?;
-        println!("  {address}  {}", if is_own(address) { "let in" } else { "kept out" });
+        println!("  {address}  {}", if is_own(address) { "accepted" } else { "rejected" });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 pub(crate) fn main() -> io::Result<()> {
     for word in crate::words() {
         let address: IpAddr = word.parse().map_err(io::Error::other)?;
-        println!("  {address}  {}", if is_own(address) { "let in" } else { "kept out" });
+        println!("  {address}  {}", if is_own(address) { "accepted" } else { "rejected" });
     }
     Ok(())
 }

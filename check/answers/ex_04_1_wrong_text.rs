@@ -1,11 +1,11 @@
-//! WRONG: private addresses are let in, public ones kept out
+//! WRONG: private addresses are accepted, public ones rejected
 use std::io;
 use std::net::IpAddr;
 
 pub(crate) fn main() -> io::Result<()> {
     for word in crate::words() {
         let address: IpAddr = word.parse().map_err(io::Error::other)?;
-        println!("  {address}  {}", if is_own(address) { "let in" } else { "kept out" });
+        println!("  {address}  {}", if is_own(address) { "accepted" } else { "rejected" });
     }
     Ok(())
 }

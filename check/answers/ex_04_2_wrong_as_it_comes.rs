@@ -1,4 +1,4 @@
-//! WRONG: an IPv4 address in IPv6 clothes is what it is
+//! WRONG: an IPv4 address inside an IPv6 one is what it is
 use std::io;
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! WRONG: the answer comes
+//! WRONG: the reply comes
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;

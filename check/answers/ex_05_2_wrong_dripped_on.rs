@@ -1,4 +1,4 @@
-//! WRONG: a client that drips on keeps nobody waiting
+//! WRONG: a client that trickles on keeps nobody waiting
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! WRONG: 1000 bytes are not too long
+//! WRONG: 1000 bytes aren't too long
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! WRONG: the answer arrives, also after ten million bytes
+//! WRONG: the reply arrives, even after ten million bytes
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;

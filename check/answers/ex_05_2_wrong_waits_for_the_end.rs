@@ -1,4 +1,4 @@
-//! WRONG: a client that doesn't end is refused all the same
+//! WRONG: a client that doesn't end is rejected all the same
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};

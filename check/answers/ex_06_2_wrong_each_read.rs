@@ -1,4 +1,4 @@
-//! WRONG: so is one that drips
+//! WRONG: so is one that trickles bytes
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

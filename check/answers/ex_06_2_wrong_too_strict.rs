@@ -1,4 +1,4 @@
-//! WRONG: a client that talks for a second is not cut off
+//! WRONG: a client that talks for a second isn't cut off
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! WRONG: they are joined afterwards, in any order that is wanted
+//! WRONG: they are joined afterwards, in either order
 use std::io;
 use std::sync::mpsc;
 use std::thread;

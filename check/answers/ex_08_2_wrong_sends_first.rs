@@ -1,4 +1,4 @@
-//! WRONG: each thread starts after the one before has ended
+//! WRONG: each thread starts after the previous one has ended
 use std::io;
 use std::sync::mpsc;
 use std::thread;

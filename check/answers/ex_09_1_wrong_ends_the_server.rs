@@ -1,4 +1,4 @@
-//! WRONG: others are served as ever
+//! WRONG: others are served as before
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

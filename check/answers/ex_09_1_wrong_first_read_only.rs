@@ -1,4 +1,4 @@
-//! WRONG: so is one that has talked, and then is silent
+//! WRONG: so is one that talks, and is silent after that
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

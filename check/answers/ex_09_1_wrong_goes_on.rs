@@ -1,4 +1,4 @@
-//! WRONG: a silent client is sent away
+//! WRONG: a silent client is disconnected
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! WRONG: two lines may come in one read
+//! WRONG: two lines can come in one read
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! WRONG: its two bytes may come in two reads
+//! WRONG: its two bytes can come in two reads
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 

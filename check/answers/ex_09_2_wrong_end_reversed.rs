@@ -1,4 +1,4 @@
-//! WRONG: a line comes back reversed, its end at its end
+//! WRONG: a line comes back reversed, with the newline at the end
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 

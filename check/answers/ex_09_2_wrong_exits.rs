@@ -1,4 +1,4 @@
-//! WRONG: a line that is not text costs that client only
+//! WRONG: a line that isn't text affects only that client
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 

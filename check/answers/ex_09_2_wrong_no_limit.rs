@@ -1,4 +1,4 @@
-//! WRONG: a line without an end is not collected endlessly
+//! WRONG: a line without an end isn't collected forever
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 

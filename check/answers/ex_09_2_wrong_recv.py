@@ -1,4 +1,4 @@
-# WRONG: its two bytes may come in two reads
+# WRONG: its two bytes can come in two reads
 import socketserver
 import sys
 

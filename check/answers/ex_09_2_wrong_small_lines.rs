@@ -1,4 +1,4 @@
-//! WRONG: a line may be 10,000 bytes long
+//! WRONG: a line can be 10,000 bytes long
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 

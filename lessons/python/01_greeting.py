@@ -1,4 +1,4 @@
-"""Lesson 01: a TCP server that greets whoever connects, and its client."""
+"""Lesson 01: a TCP server that greets every client that connects, and its client."""
 
 import argparse
 import socket
@@ -18,7 +18,7 @@ def serve(host, port):
     print("listening on {}:{}".format(*listener.getsockname()), flush=True)
     while True:
         connection, address = keep_trying(listener.accept)  # waits for a client
-        with connection:  # closes the connection in the end
+        with connection:  # closes the connection at the end
             print(address, "connected", flush=True)
             try:
                 connection.sendall(GREETING)

@@ -30,7 +30,7 @@ def echo(connection):
     while True:
         data = connection.recv(1024)
         if not data:
-            return  # end of file: the client has nothing more to say
+            return  # end of file: the client is done sending
         connection.sendall(data)
 # [/echo]
 

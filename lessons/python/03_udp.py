@@ -32,7 +32,7 @@ def client(host, port, message):
         asker.send(message)
         print("received", asker.recv(65_535))
 
-    any_of(host, port, ask)  # a name may stand for several addresses
+    any_of(host, port, ask)  # a name can stand for several addresses
 # [/client]
 
 

@@ -44,7 +44,7 @@ def kind(address):
         return "unspecified: to listen on every address"
     if address.is_multicast:
         return "multicast: a group of machines"
-    if any(address in block for block in PRIVATE):  # `is_private` says more: see the note
+    if any(address in block for block in PRIVATE):  # `is_private` is true for more: see the note
         return "private: not routed on the internet"
     if address.is_link_local:
         return "link-local: this network, no router"
@@ -59,7 +59,7 @@ def show_bytes():
     address = ipaddress.ip_address(bytes([192, 168, 1, 10]))
     print("the bytes", list(address.packed), "are written", address)
     port = 8080
-    first, second = port.to_bytes(2, "big")  # big end first: the order of the network
+    first, second = port.to_bytes(2, "big")  # big end first: network byte order
     print(f"the port {port} is sent as the bytes {first}, {second}")
     swapped = int.from_bytes([first, second], "little")
     print(f"  read in the other order, they are {swapped}")

@@ -1,4 +1,4 @@
-"""Lesson 05: a TCP server that counts what it gets, and a client that says it is done."""
+"""Lesson 05: a TCP server that counts what it gets, and a client that says when it is done."""
 
 import argparse
 import socket
@@ -23,7 +23,7 @@ def serve(host, port):
 # [serve]
 def serve_next_client(listener):
     connection, address = keep_trying(listener.accept)
-    with connection:  # closes the connection in the end
+    with connection:  # closes the connection at the end
         connection.settimeout(5)
         count = 0
         while data := connection.recv(65_536):  # until end of file

@@ -33,7 +33,7 @@ def serve_next_client(listener, timeout):
 
 def echo(connection):
     total = 0
-    while data := connection.recv(1024):  # while this client thinks, everybody else waits
+    while data := connection.recv(1024):  # while this client thinks, all others wait
         connection.sendall(data)
         total += len(data)
     return total

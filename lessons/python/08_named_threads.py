@@ -21,7 +21,7 @@ def start(work, fail):
     threads = []
     for name in NAMES:
         if threads:
-            time.sleep(work * 0.9)  # the one before still works
+            time.sleep(work * 0.9)  # the previous one still works
         say(f"starts {name}")
         thread = threading.Thread(target=task, args=(work, name == fail), name=name)
         thread.start()

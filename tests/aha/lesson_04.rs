@@ -19,14 +19,14 @@ fn connect_tries_each_address_in_turn() -> Outcome {
     let (_closed, nobody) = closed_port()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let somebody = listener.local_addr()?;
-    // What a name with two addresses gives; at the first one, nobody listens.
+    // What a name with two addresses resolves to. Nobody listens at the first one.
     let stream = TcpStream::connect(&[nobody, somebody][..])?;
     assert_eq!(stream.peer_addr()?, somebody);
     Ok(())
 }
 
 #[test]
-fn an_address_with_a_leading_zero_is_refused_by_parse() -> Outcome {
+fn parse_rejects_an_address_with_a_leading_zero() -> Outcome {
     assert!("010.0.0.1".parse::<IpAddr>().is_err());
     assert!("10.0.0.256".parse::<IpAddr>().is_err());
     assert!("10.1".parse::<IpAddr>().is_err());
@@ -66,14 +66,14 @@ fn text_and_bytes_of_an_address_are_the_same_thing() -> Outcome {
 }
 
 #[test]
-fn the_order_of_the_network_is_the_same_on_every_machine() {
+fn network_byte_order_is_the_same_on_every_machine() {
     assert_eq!(8080_u16.to_be_bytes(), [31, 144]);
     assert_eq!(31 * 256 + 144, 8080);
-    // `htons` and `htonl`: the number whose bytes, as this machine keeps it, are those.
+    // `htons` and `htonl`: the number that this machine keeps as those bytes.
     assert_eq!(8080_u16.to_be().to_ne_bytes(), [31, 144]);
     assert_eq!(0x0a00_0001_u32.to_be().to_ne_bytes(), [10, 0, 0, 1]);
     assert_eq!(8080_u16.to_be() == 8080, cfg!(target_endian = "big"));
-    // The number that a port is stays as it is: std turns it round where it must be.
+    // A port's number stays as it is: std swaps its bytes where it has to.
     assert_eq!(SocketAddr::from(([127, 0, 0, 1], 8080)).port(), 8080);
 }
 
@@ -116,7 +116,7 @@ fn ipv4_within_ipv6_is_loopback_only_when_it_is_taken_out() -> Outcome {
     Ok(())
 }
 
-#[cfg(target_os = "linux")] // elsewhere, 127.0.0.2 is often nobody's address
+#[cfg(target_os = "linux")] // elsewhere, often no machine has 127.0.0.2
 #[test]
 fn a_listener_is_found_at_its_own_address_only() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -174,7 +174,7 @@ fn the_note_s_ports_are_the_system_s() -> Outcome {
 
 #[test]
 fn a_name_that_cannot_be_found_is_explained() -> Outcome {
-    // No name has an empty part, so nobody is asked.
+    // No name has an empty part, so no name server is asked.
     for name in ["no..host", ""] {
         let mut command = Command::new(example("04_addresses"));
         let (printed, status) = output(command.args(["localhost", name]))?;

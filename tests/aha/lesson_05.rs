@@ -17,7 +17,7 @@ fn arrived(stream: &TcpStream, count: usize) -> IoResult<()> {
     Ok(())
 }
 
-/// What the lesson's server answers to a message and the end of file after it.
+/// What the lesson's server replies to a message and the end of file after it.
 fn counted(addr: impl ToSocketAddrs, message: &[u8]) -> IoResult<String> {
     let mut stream = bounded(TcpStream::connect(addr)?)?;
     stream.write_all(message)?;
@@ -27,7 +27,7 @@ fn counted(addr: impl ToSocketAddrs, message: &[u8]) -> IoResult<String> {
     Ok(answer)
 }
 
-/// A socket bound to `addr`, as C and Python make it: without options of std's.
+/// A socket bound to `addr`, as C and Python make it: without std's options.
 fn bind(addr: SocketAddr, reuse: bool) -> IoResult<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(reuse)?;
@@ -37,7 +37,7 @@ fn bind(addr: SocketAddr, reuse: bool) -> IoResult<Socket> {
 }
 
 #[test]
-fn after_a_half_close_the_answer_still_comes() -> Outcome {
+fn after_a_half_close_the_reply_still_comes() -> Outcome {
     let (mut client, mut server) = connected()?;
     client.write_all(b"question")?;
     client.shutdown(Shutdown::Write)?;
@@ -71,11 +71,11 @@ fn a_server_that_reads_to_the_end_before_closing_sends_no_reset() -> Outcome {
     client.write_all(b"Hello, world")?;
     server.read_exact(&mut [0; 5])?;
     server.write_all(b"answer")?;
-    server.shutdown(Shutdown::Write)?; // this was the answer
+    server.shutdown(Shutdown::Write)?; // that was the whole reply
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
     drop(client);
-    let rest = io::copy(&mut server, &mut io::sink())?; // and this nobody needed
+    let rest = io::copy(&mut server, &mut io::sink())?; // and nobody needed this
     assert_eq!((answer.as_str(), rest), ("answer", 7));
     Ok(())
 }
@@ -119,7 +119,7 @@ fn the_first_write_to_a_closed_connection_succeeds() -> Outcome {
     let (mut client, server) = connected()?;
     drop(server);
     assert_eq!(client.read(&mut [0; 4])?, 0); // the end has arrived
-    client.write_all(b"anybody there?")?; // and this succeeds all the same
+    client.write_all(b"anybody there?")?; // and this still succeeds
     let end = Instant::now() + DEADLINE;
     let error = loop {
         assert!(Instant::now() < end, "no write fails");
@@ -157,7 +157,7 @@ fn each_read_has_the_whole_timeout() -> Outcome {
     let (mut client, mut server) = connected()?;
     server.set_read_timeout(Some(WAIT))?;
     server.set_nodelay(true)?;
-    // Bytes come and go for longer than that, and nobody's time is up.
+    // Bytes come and go for longer than that, and no read times out.
     let begin = Instant::now();
     while begin.elapsed() < WAIT * 3 / 2 {
         client.write_all(b".")?;
@@ -197,7 +197,7 @@ fn reuse_address_takes_a_port_back_from_ended_connections() -> Outcome {
         };
         taken(bind(addr, false)); // its connection is still open
 
-        drop(server); // the server closes first: its end of it must be remembered
+        drop(server); // the server closes first, so the system must remember its end
         assert_eq!(client.read(&mut [0; 4])?, 0);
         drop(client);
         match bind(addr, false) {
@@ -205,7 +205,7 @@ fn reuse_address_takes_a_port_back_from_ended_connections() -> Outcome {
             // A system that remembers too many connections has forgotten this one.
             Ok(socket) => drop(socket),
         }
-        // std sets the option for every listener. (Somebody else may be quicker.)
+        // std sets the option for every listener. (Another program might take the port first.)
         if let Ok(again) = TcpListener::bind(addr) {
             assert!(SockRef::from(&again).reuse_address()?);
             return Ok(());
@@ -225,7 +225,7 @@ fn reuse_address_does_not_let_two_servers_listen() -> Outcome {
 }
 
 #[test]
-fn a_client_that_keeps_its_half_open_gets_no_answer() -> Outcome {
+fn a_client_that_keeps_its_half_open_gets_no_reply() -> Outcome {
     let (mut server, addr) = server("05_closing")?;
     let args = ["client", "--keep-open", "--addr", &addr.to_string(), "12345"];
     let mut client = Program::example("05_closing", &args)?;
@@ -233,7 +233,7 @@ fn a_client_that_keeps_its_half_open_gets_no_answer() -> Outcome {
     assert_eq!(client.status(end)?.code(), Some(2));
     let printed = client.rest(end)?.join("\n");
     assert!(printed.contains("did not answer in time"), "{printed}");
-    // Its going is the end of file that the server waited for.
+    // The client left, and that is the end of file that the server waited for.
     server.line(end)?; // how to start a client
     let line = server.line(end)?.ok_or("the server has ended")?;
     assert!(line.ends_with("sent 5 bytes, then end of file"), "{line}");
@@ -258,9 +258,9 @@ fn an_odd_client_costs_the_closing_server_nothing() -> Outcome {
     assert_eq!(counted(addr, b"\xff\xfe\x00 not UTF-8")?, "13 bytes");
     assert_eq!(counted(addr, &vec![b'x'; 10_000_000])?, "10000000 bytes");
 
-    let mut deaf = connect(addr)?; // does not wait for its answer
-    deaf.write_all(b"and away")?;
-    drop(deaf);
+    let mut hasty = connect(addr)?; // does not wait for its reply
+    hasty.write_all(b"and away")?;
+    drop(hasty);
 
     let mut reset = connect(addr)?;
     reset.write_all(b"in the middle")?;
@@ -281,11 +281,11 @@ fn a_client_that_is_never_done_costs_the_server_five_seconds() -> Outcome {
     assert_eq!(counted(addr, b"patient")?, "7 bytes"); // served after the silent one
     let end = Instant::now() + DEADLINE;
     while !server.line(end)?.ok_or("the server has ended")?.starts_with("error: ") {}
-    assert_eq!(silent.read(&mut [0; 4])?, 0); // closed, without an answer
+    assert_eq!(silent.read(&mut [0; 4])?, 0); // closed, without a reply
     Ok(())
 }
 
-/// How long it takes to send one byte, then another one, and to be answered: the median
+/// How long it takes to send one byte, then another one, and to get a reply: the median
 /// of many tries.
 #[cfg(target_os = "linux")]
 fn two_small_writes(nodelay: bool) -> IoResult<Duration> {
@@ -312,7 +312,7 @@ fn two_small_writes(nodelay: bool) -> IoResult<Duration> {
     Ok(times[times.len() / 2])
 }
 
-#[cfg(target_os = "linux")] // others wait for other times
+#[cfg(target_os = "linux")] // other systems wait longer or shorter
 #[test]
 fn two_small_writes_cost_forty_milliseconds() -> Outcome {
     let (waits, goes) = (two_small_writes(false)?, two_small_writes(true)?);

@@ -12,7 +12,7 @@ fn server_with(timeout: u64) -> Result<(Program, SocketAddr), String> {
     Program::server(command.args(args))
 }
 
-/// Sees that nothing has come on a connection.
+/// Checks that nothing has come on a connection.
 fn is_unanswered(stream: &TcpStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     let error = stream.peek(&mut [0]).expect_err("answered, or closed");
@@ -25,12 +25,12 @@ fn one_silent_client_stops_everybody() -> Outcome {
     let (_server, addr) = server_with(0)?;
     let mut first = connect(addr)?;
     assert_eq!(echoed(&mut first, b"Hello")?, b"Hello");
-    // These connect, and that succeeds: they stand in the listener's queue.
+    // Connecting succeeds for these: they are in the listener's queue.
     let mut others = [connect(addr)?, connect(addr)?, connect(addr)?];
     for other in &mut others {
         other.write_all(b"Hello?")?;
     }
-    // The first one is served whenever it likes, the others not at all.
+    // The first one is served whenever it likes; the others not at all.
     for _ in 0..100 {
         assert_eq!(echoed(&mut first, b"I am here")?, b"I am here");
         others.iter().try_for_each(is_unanswered)?;
@@ -67,21 +67,21 @@ fn silent_clients_cost_one_timeout_each() -> Outcome {
 }
 
 #[test]
-fn a_client_that_drips_defeats_a_read_timeout() -> Outcome {
+fn a_client_that_trickles_defeats_a_read_timeout() -> Outcome {
     const TIMEOUT: u64 = 1500;
     let (_server, addr) = server_with(TIMEOUT)?;
-    let mut drips = connect(addr)?;
-    drips.set_nodelay(true)?;
-    assert_eq!(echoed(&mut drips, b".")?, b".");
+    let mut trickler = connect(addr)?;
+    trickler.set_nodelay(true)?;
+    assert_eq!(echoed(&mut trickler, b".")?, b".");
     let mut waits = connect(addr)?;
     waits.write_all(b"Hello?")?;
     // One byte at a time, for longer than the timeout.
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_millis(TIMEOUT * 5 / 4) {
-        assert_eq!(echoed(&mut drips, b".")?, b".");
+        assert_eq!(echoed(&mut trickler, b".")?, b".");
         is_unanswered(&waits)?;
     }
-    drop(drips);
+    drop(trickler);
     waits.read_exact(&mut [0; 6])?;
     Ok(())
 }
@@ -92,7 +92,7 @@ fn a_client_that_thinks_for_long_is_cut_off() -> Outcome {
     let mut thinker = connect(addr)?;
     let end = Instant::now() + DEADLINE;
     while !server.line(end)?.ok_or("it has ended")?.contains("is cut off: ") {}
-    // It has thought, and speaks: too late.
+    // Now the thinker speaks, but too late.
     let answer = echoed(&mut thinker, b"what I wanted to say is this");
     assert!(answer.is_err(), "{answer:?}");
     Ok(())
@@ -101,9 +101,9 @@ fn a_client_that_thinks_for_long_is_cut_off() -> Outcome {
 #[test]
 fn a_client_that_does_not_read_is_cut_off_too() -> Outcome {
     let (_server, addr) = server_with(500)?;
-    let mut deaf = connect(addr)?;
-    // The server cannot send it more, so it waits in a write, not in a read.
-    deaf.write_all(&vec![b'x'; 100_000_000]).expect_err("all was taken");
+    let mut stalled = connect(addr)?;
+    // The server can't send any more, so it waits in a write, not in a read.
+    stalled.write_all(&vec![b'x'; 100_000_000]).expect_err("all was taken");
     assert_eq!(echoed(&mut connect(addr)?, b"next")?, b"next");
     Ok(())
 }
@@ -161,7 +161,7 @@ fn a_client_that_gave_up_is_served_all_the_same() -> Outcome {
     second.write_all(b"Anybody?")?;
     let second_address = second.local_addr()?;
     is_unanswered(&second)?;
-    drop(second); // it has waited for long enough
+    drop(second); // it gave up
     drop(first);
     let end = Instant::now() + DEADLINE;
     let served = format!("{second_address} connected");

@@ -1,11 +1,11 @@
-//! Lesson 07: threads, and what becomes of them.
+//! Lesson 07: threads, and what happens to them.
 
 use super::course::compiler::refuses;
 use super::course::drawings::{as_in_the_note, as_in_the_picture, extent, printed};
 use super::course::programs::{python, run};
 use super::*;
 
-/// The lines that rockets print, without the others.
+/// Only the lines that rockets print.
 fn counts(lines: &[String]) -> Vec<(&str, &str)> {
     lines.iter().filter_map(|line| line.split_once(" | ")).collect()
 }
@@ -20,8 +20,9 @@ fn each_thread_counts_in_order_and_no_order_holds_between_threads() -> Outcome {
         let own = counts.iter().filter(|(name, _)| *name == rocket).map(|(_, n)| *n);
         assert_eq!(own.collect::<Vec<_>>(), ["3", "2", "1"], "{rocket}");
     }
-    // Each of them counts while the others do.
-    let first_one = counts.iter().position(|(_, n)| *n == "1").ok_or("nobody says 1")?;
+    // Each of them counts while the others count.
+    let first_one =
+        counts.iter().position(|(_, n)| *n == "1").ok_or("no rocket says 1")?;
     assert!(first_one >= 3, "the first rocket was done before another began: {lines:?}");
     Ok(())
 }
@@ -52,20 +53,20 @@ fn python_waits_for_its_threads() -> Outcome {
     for (args, count) in [(&["--no-join"][..], 21), (&["--no-join", "--daemon"], 0)] {
         let mut command = Command::new(python);
         command.arg("lessons/python/07_lift_off.py").args(args);
-        // Time enough for `main` to return before a thread says its last number.
+        // Enough time for `main` to return before a thread prints its last number.
         command.args(["--tick", if count == 0 { "2000" } else { "300" }]);
         let (output, _) = run(&mut command, Instant::now() + DEADLINE)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         assert_eq!(counts(&lines).len(), count, "{args:?}: {text}");
-        let returned = text.find("main returns").ok_or("main returns unheard")?;
+        let returned = text.find("main returns").ok_or("no `main returns`")?;
         assert!(text.find(" | 1").is_none_or(|one| returned < one), "{text}");
     }
     Ok(())
 }
 
 #[test]
-fn a_thread_may_not_borrow_from_who_started_it() -> Outcome {
+fn a_thread_cannot_borrow_from_the_function_that_starts_it() -> Outcome {
     refuses(
         "tests/aha/borrowed_count.rs",
         "07_lift_off",

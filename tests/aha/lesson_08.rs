@@ -10,7 +10,7 @@ use super::*;
 /// The names of the four threads.
 const NAMES: [&str; 4] = ["north", "east", "south", "north-north-west"];
 
-/// Where a line stands in what was printed.
+/// The place of a line in what was printed.
 fn place(lines: &[String], line: &str) -> Result<usize, String> {
     let place = lines.iter().position(|printed| printed.trim() == line);
     place.ok_or(format!("no line `{line}` in {lines:#?}"))
@@ -33,7 +33,7 @@ fn other_programs_see_the_first_fifteen_bytes_of_a_name() -> Outcome {
         vec!["north", "east", "south", "north-north-wes", "08_named_thread"];
     let end = Instant::now() + DEADLINE;
     while !missing.is_empty() {
-        assert!(Instant::now() < end, "nobody saw {missing:?}");
+        assert!(Instant::now() < end, "never seen: {missing:?}");
         let seen =
             threads(program.id()).map_err(|_| format!("{missing:?} are missing"))?;
         missing.retain(|name| !seen.iter().any(|seen| seen == name));
@@ -69,7 +69,7 @@ fn join_waits_for_the_one_you_ask_for_and_not_for_the_first_to_end() -> Outcome 
     }
     assert!(places.is_sorted_by(|left, right| left > right), "{lines:#?}");
 
-    // The same with the clock taken out: the first thread has ended, the second one waits.
+    // The same without a clock: the first thread has ended, and the second one waits.
     let (end_first, first_ended) = channel();
     let (end_second, second_waits) = channel::<()>();
     let (tell, told) = channel();
@@ -89,7 +89,7 @@ fn join_waits_for_the_one_you_ask_for_and_not_for_the_first_to_end() -> Outcome 
 }
 
 #[test]
-fn a_thread_begins_while_the_one_before_still_works() -> Outcome {
+fn a_thread_begins_while_the_previous_one_still_works() -> Outcome {
     let overlap = |lanes: &[Lane]| {
         let shown = ["north", "east", "south", "north-north-west"];
         let shown = shown.map(|name| extent(lanes, name, "▓"));
@@ -97,7 +97,7 @@ fn a_thread_begins_while_the_one_before_still_works() -> Outcome {
         let each = lanes.windows(2).all(|pair| pair[0][1] >= pair[1][0]);
         each.then_some(()).ok_or("no overlap".to_owned())
     };
-    // They overlap for a tenth of their time: a busy machine needs more of it.
+    // They overlap for a tenth of their time, so a busy machine needs more time.
     if as_in_the_note("08_named_threads", &[], overlap).is_err() {
         as_in_the_note("08_named_threads", &["--work", "1500"], overlap)?;
     }
@@ -135,7 +135,7 @@ fn a_misspelt_name_is_a_mistake() -> Outcome {
 }
 
 #[test]
-fn pythons_join_says_nothing_of_an_exception() -> Outcome {
+fn pythons_join_does_not_report_an_exception() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
     let mut command = Command::new(python);
     command.arg("lessons/python/08_named_threads.py");
@@ -165,7 +165,7 @@ fn python_tells_the_system_its_names_from_3_14_on() -> Outcome {
 }
 
 #[test]
-fn a_receiver_hears_that_all_senders_are_gone() -> Outcome {
+fn a_receiver_notices_that_all_senders_are_gone() -> Outcome {
     let (sender, receiver) = channel::<&str>();
     let panics = {
         let sender = sender.clone();
@@ -174,7 +174,7 @@ fn a_receiver_hears_that_all_senders_are_gone() -> Outcome {
             panic!("before it has sent anything");
         })
     };
-    drop(sender); // `main`'s own: while it lives, there may be a message
+    drop(sender); // `main`'s own: while it lives, a message could still come
     assert!(receiver.recv_timeout(DEADLINE).is_err_and(|error| {
         error == std::sync::mpsc::RecvTimeoutError::Disconnected
     }));
@@ -182,7 +182,7 @@ fn a_receiver_hears_that_all_senders_are_gone() -> Outcome {
 
     // [channel]
     let (sender, receiver) = channel(); // from std::sync::mpsc
-    thread::spawn(move || sender.send("north has ended")); // it owns its end
+    thread::spawn(move || sender.send("north has ended")); // it owns `sender`
     let news = receiver.recv()?; // waits for a message, or until no sender is left
     // [/channel]
     assert_eq!(news, "north has ended");

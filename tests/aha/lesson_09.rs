@@ -1,4 +1,4 @@
-//! Lesson 09: a thread for each client, and bytes that are not text.
+//! Lesson 09: a thread for each client, and bytes that aren't text.
 
 use super::course::drawings::{as_in_the_note, extent};
 use super::course::files::{read, root};
@@ -10,7 +10,7 @@ fn a_silent_client_no_longer_stops_the_others() -> Outcome {
     silent_clients_stop_nobody("09_reverse")
 }
 
-/// Two clients say nothing, a third is answered; then the first, while the others stay.
+/// Two clients say nothing while a third gets a reply; then the first, while the others stay.
 pub(super) fn silent_clients_stop_nobody(lesson: &str) -> Outcome {
     let (_server, addr) = server(lesson)?;
     let mut first = connect(addr)?;
@@ -46,7 +46,7 @@ pub(super) fn two_hundred_at_once(lesson: &str) -> Outcome {
 
 #[test]
 fn each_read_is_reversed_not_each_line() -> Outcome {
-    // One line of 2000 bytes fits into no single read of 1024.
+    // A line of 2000 bytes doesn't fit into a single read of 1024.
     let (_server, addr) = server("09_reverse")?;
     let line: Vec<u8> = (b'a'..=b'z').cycle().take(2000).collect();
     let answer = echoed(&mut connect(addr)?, &line)?;
@@ -84,7 +84,7 @@ fn reversed_bytes_are_not_reversed_text() -> Outcome {
         );
     }
 
-    // To reverse characters is nearer to it: each `char` stays whole.
+    // Reversing characters comes closer: each `char` stays whole.
     let reversed: String = "été!".chars().rev().collect();
     assert_eq!(reversed, "!été");
     Ok(())
@@ -122,7 +122,7 @@ pub(super) fn odd_clients_cost_nothing(lesson: &str) -> Outcome {
     drop(connect(addr)?); // never a byte
     check()?;
 
-    let mut half = connect(addr)?; // closes its half, then reads; and no text at all
+    let mut half = connect(addr)?; // closes its half, then reads; and sends no text at all
     half.write_all(b"\xff\xfe\x00")?;
     half.shutdown(Shutdown::Write)?;
     let mut answer = Vec::new();
@@ -152,7 +152,7 @@ pub(super) fn odd_clients_cost_nothing(lesson: &str) -> Outcome {
 }
 
 #[test]
-fn a_client_that_has_gone_has_no_address() -> Outcome {
+fn a_client_that_has_left_has_no_address() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let client = connect(listener.local_addr()?)?;
     let address = client.local_addr()?;
@@ -167,7 +167,7 @@ fn a_client_that_has_gone_has_no_address() -> Outcome {
     Ok(())
 }
 
-/// A client that is reset before its thread has begun costs no strange message.
+/// A client that resets before its thread begins causes no strange message.
 #[test]
 fn a_reset_before_the_thread_begins_is_called_a_reset() -> Outcome {
     for lesson in ["09_reverse", "10_print_lock"] {

@@ -20,9 +20,9 @@ pub(super) const EXERCISE: Exercise = Exercise {
     }),
     promises: &[
         Promise { name: "the client prints the whole greeting", test: whole },
-        Promise { name: "also if it comes in pieces", test: pieces },
+        Promise { name: "even if it comes in pieces", test: pieces },
         Promise {
-            name: "also if a piece ends in the middle of a letter",
+            name: "even if a piece ends in the middle of a letter",
             test: letters,
         },
         Promise { name: "a longer greeting, too", test: long },
@@ -67,19 +67,19 @@ fn whole(program: &Program) -> Result<(), Broken> {
 }
 
 fn pieces(program: &Program) -> Result<(), Broken> {
-    let thought = "A read may return fewer bytes than fit into the buffer, and more may follow. \
+    let thought = "A read can return fewer bytes than fit into the buffer, and more can follow. \
         Only 0 is the end.";
     prints(program, &[b"Thank", b" you for", b" connecting"], thought)
 }
 
 fn letters(program: &Program) -> Result<(), Broken> {
-    let thought = "An é is two bytes, and the first one came alone. Collect bytes, and make a \
-        text of them at the end.";
+    let thought = "An é is two bytes, and the first one came alone. Collect bytes, and turn \
+        them into text at the end.";
     prints(program, &[b"\xc3\xa9t", b"\xc3", b"\xa9!"], thought)
 }
 
 fn long(program: &Program) -> Result<(), Broken> {
     let thought =
-        "The greeting may be longer than you think: read until the server closes.";
+        "The greeting can be longer than you think: read until the server closes.";
     prints(program, &[&[b'x'; 50], &[b'y'; 50], &[b'z'; 50]], thought)
 }

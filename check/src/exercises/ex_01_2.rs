@@ -11,7 +11,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "01_greeting",
     begin: Begin::Lesson,
     promises: &[
-        Promise { name: "the first client hears that it is number 1", test: first },
+        Promise { name: "the first client is told that it is number 1", test: first },
         Promise { name: "the next ones are number 2 and number 3", test: next },
         Promise {
             name: "a client that leaves without listening counts, too",
@@ -43,7 +43,7 @@ fn think(got: &Got) -> &'static str {
         Some("1") => {
             "Each client is number 1. Where is the counter made: once, or again for each client?"
         }
-        Some(_) => "It is another number. When do you add one, and for whom?",
+        Some(_) => "That's another number. When do you add one, and for whom?",
         None if got.is_nothing() => NOTHING,
         None => "Compare the two letter by letter: the client gets exactly this text.",
     }
@@ -62,9 +62,7 @@ fn leaves(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     Client::connect(&server)?.reset();
     greeted(&server, 2).map_err(|broken| {
-        broken.after(
-            "The first client broke its connection off, without reading anything.",
-        )
+        broken.after("The first client reset its connection, without reading anything.")
     })
 }
 
@@ -91,7 +89,7 @@ fn many(program: &Program) -> Result<(), Broken> {
     for number in 1..=300 {
         greeted(&server, number).map_err(|broken| {
             let thought =
-                "How large may a number of this type become, and what happens then?";
+                "How large can a number of this type get, and what happens then?";
             broken.after(format!("Client {number} of 300:")).think(thought)
         })?;
     }

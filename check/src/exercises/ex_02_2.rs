@@ -16,12 +16,12 @@ pub(super) const EXERCISE: Exercise = Exercise {
     promises: &[
         Promise { name: "12 bytes come back", test: few },
         Promise { name: "100,000,000 bytes come back", test: many },
-        Promise { name: "a server that changes a byte is found out", test: changed },
-        Promise { name: "a server that closes too early is found out", test: early },
+        Promise { name: "it notices a server that changes a byte", test: changed },
+        Promise { name: "it notices a server that closes too early", test: early },
     ],
 };
 
-/// How long a client may take. The right ones take less than a second.
+/// How long a client can take. The right ones take less than a second.
 const LIMIT: Duration = Duration::from_secs(15);
 
 fn client(program: &Program, addr: SocketAddr, bytes: usize) -> Result<Ran, Broken> {
@@ -44,11 +44,11 @@ fn comes_back(program: &Program, bytes: usize) -> Result<(), Broken> {
     }
     let broken = Broken::new(match ran.status {
         None => {
-            "Nobody moves. The server writes and waits until you read; you write and wait until \
-             it reads. Who must do two things at once?"
+            "Neither end moves. The server writes and waits until you read; you write and wait \
+             until it reads. Which end must do two things at once?"
         }
         Some(_) if is_last => {
-            "All came back, but the program says that it failed: exit status 0."
+            "All came back, but the exit status says that the program failed. It should be 0."
         }
         Some(_) => "The last line says how many bytes came back, and nothing else.",
     });

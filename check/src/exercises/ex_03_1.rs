@@ -11,24 +11,24 @@ pub(super) const EXERCISE: Exercise = Exercise {
     begin: Begin::Lesson,
     promises: &[
         Promise { name: "a short line is answered", test: short },
-        Promise { name: "an empty datagram is one, too", test: empty },
-        Promise { name: "80 bytes are not too long", test: longest },
-        Promise { name: "81 bytes are, and the answer says so", test: too_long },
+        Promise { name: "an empty datagram is answered, too", test: empty },
+        Promise { name: "80 bytes aren't too long", test: longest },
+        Promise { name: "81 bytes are, and the reply says so", test: too_long },
         Promise { name: "so are 2000 bytes and 60,000", test: much_too_long },
-        Promise { name: "after that, the next one is answered as ever", test: next },
+        Promise { name: "after that, the next one is answered as before", test: next },
     ],
 };
 
-/// Sends so many bytes, and expects them or the complaint.
+/// Sends this many bytes, and expects them back, or the complaint.
 fn sends(peer: &Peer, count: usize) -> Result<(), Broken> {
     let data = vec![b'x'; count];
     let answer =
         if count > 80 { b"too long".to_vec() } else { [b"OK...", &data[..]].concat() };
     peer.expect(&data, &answer, |got| match got {
-        None => "No answer came. Did an error end the server, or this one answer?",
+        None => "No reply came. Did an error end the server, or only this one reply?",
         Some(b"too long") => "80 is allowed. A full buffer of 80 bytes doesn't mean that there was more.",
         Some(got) if got.len() == 85 => {
-            "The end was cut off, and nobody heard of it. How can you tell 80 bytes from the \
+            "The end was cut off, and nothing reported it. How can you tell 80 bytes from the \
              first 80 of more?"
         }
         Some(got) if got.starts_with(b"OK...") => "More than 80 bytes are too long.",

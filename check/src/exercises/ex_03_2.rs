@@ -15,7 +15,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
     begin: Begin::Lesson,
     promises: &[
         Promise {
-            name: "a client that is answered at once sends once, and prints the answer",
+            name: "a client that gets its reply at once sends once, and prints the reply",
             test: none,
         },
         Promise {
@@ -87,7 +87,7 @@ fn answered(program: &Program, lost: usize) -> Result<(), Broken> {
     let story = play(program, lost)?;
     let sent = story.datagrams.len();
     let plural = if lost == 0 { "datagram" } else { "datagrams" };
-    let expected = format!("{} {plural}, and the answer is printed", lost + 1);
+    let expected = format!("{} {plural}, and the reply is printed", lost + 1);
     let tell = |thought| Err(story.tell(lost, &expected, thought));
     if story.datagrams.iter().any(|(_, data)| data != b"Hello") {
         return tell(
@@ -96,8 +96,8 @@ fn answered(program: &Program, lost: usize) -> Result<(), Broken> {
     }
     if story.datagrams.iter().any(|(client, _)| *client != story.datagrams[0].0) {
         return tell(
-            "Each try comes from a socket of its own, so a late answer to the first one finds \
-             nobody. Bind once, send often.",
+            "Each try comes from a socket of its own, so a late reply to the first one finds \
+             nobody. Bind once, send many times.",
         );
     }
     if sent <= lost {
@@ -108,12 +108,12 @@ fn answered(program: &Program, lost: usize) -> Result<(), Broken> {
     let printed = story.ran.lines.iter().any(|line| line.contains("OK...Hello"));
     if sent > lost + 1 {
         return tell(
-            "It was answered, and sent more all the same. When do you leave the loop?",
+            "It got its reply, and still sent more. When do you leave the loop?",
         );
     }
     match story.ran.status {
         Some(status) if printed && status.success() => Ok(()),
-        _ => tell("The answer came. Do you print it, and end well?"),
+        _ => tell("The reply came. Do you print it, and end with status 0?"),
     }
 }
 
@@ -135,9 +135,7 @@ fn all(program: &Program) -> Result<(), Broken> {
     let tell = |thought| Err(story.tell(story.datagrams.len(), expected, thought));
     match (story.datagrams.len(), story.ran.status) {
         (3, Some(status)) if !status.success() => Ok(()),
-        (3, Some(_)) => {
-            tell("No answer came, so the client must not end as if one had.")
-        }
+        (3, Some(_)) => tell("No reply came, so the client must not end as if one had."),
         (3, None) => tell("After the third try, half a second is enough, too."),
         (0..=2, _) => tell("It gave up too early: three datagrams in all."),
         _ => tell("At most three in all: the first one counts as well."),

@@ -7,22 +7,22 @@ use crate::{Begin, Exercise, Program, Promise};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "04.1",
-    title: "let the own network in",
+    title: "accept only your own network",
     lesson: "04_addresses",
     begin: Begin::Lesson,
     promises: &[
         Promise {
-            name: "private addresses are let in, public ones kept out",
+            name: "private addresses are accepted, public ones rejected",
             test: simple,
         },
         Promise { name: "172.16/12 ends at 172.31.255.255", test: edges },
-        Promise { name: "this machine is let in", test: loopback },
+        Promise { name: "this machine is accepted", test: loopback },
         Promise {
-            name: "an IPv4 address in IPv6 clothes is judged as what it is",
+            name: "an IPv4 address inside an IPv6 one is judged as what it is",
             test: mapped,
         },
         Promise { name: "IPv6 has private addresses, too", test: unique },
-        Promise { name: "link-local addresses are kept out", test: link_local },
+        Promise { name: "link-local addresses are rejected", test: link_local },
     ],
 };
 
@@ -35,7 +35,7 @@ fn judge(
     let asked: Vec<&str> = in_.iter().chain(out).copied().collect();
     let ran = program.run(&asked, Duration::from_secs(15))?;
     for address in &asked {
-        let wanted = if in_.contains(address) { "let in" } else { "kept out" };
+        let wanted = if in_.contains(address) { "accepted" } else { "rejected" };
         let about =
             |line: &&String| line.split_whitespace().any(|word| word == *address);
         let mut lines = ran.lines.iter().filter(about);
@@ -43,9 +43,9 @@ fn judge(
             let last = lines.next_back();
             let received =
                 last.map_or("no such line".to_owned(), |line| format!("{line:?}"));
-            let says = ["let in", "kept out"].iter().any(|end| received.contains(end));
+            let says = ["accepted", "rejected"].iter().any(|end| received.contains(end));
             let unsaid = "Each address has a line of its own, and the line ends in \
-                `let in` or `kept out`.";
+                `accepted` or `rejected`.";
             return Err(Broken::new(if says { thought } else { unsaid })
                 .sent(asked.join(" "))
                 .expected(format!("a line with {address} that ends in {wanted:?}"))
@@ -106,6 +106,6 @@ fn link_local(program: &Program) -> Result<(), Broken> {
         program,
         &[],
         &["169.254.1.1", "fe80::1"],
-        "The exercise keeps link-local addresses out: anybody has one, without asking.",
+        "The exercise rejects link-local addresses, because any machine can give itself one.",
     )
 }

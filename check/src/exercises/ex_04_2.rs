@@ -14,7 +14,10 @@ pub(super) const EXERCISE: Exercise = Exercise {
         Promise { name: "100.64.0.1 is shared", test: shared },
         Promise { name: "the range is 100.64.0.0 to 100.127.255.255", test: edges },
         Promise { name: "no other address is", test: others },
-        Promise { name: "an IPv4 address in IPv6 clothes is what it is", test: mapped },
+        Promise {
+            name: "an IPv4 address inside an IPv6 one is what it is",
+            test: mapped,
+        },
     ],
 };
 
@@ -72,6 +75,6 @@ fn others(program: &Program) -> Result<(), Broken> {
 
 fn mapped(program: &Program) -> Result<(), Broken> {
     let thought =
-        "`kind` takes the clothes off with `to_canonical`. Do you ask before that?";
+        "`kind` takes the IPv4 address out with `to_canonical`. Do you ask before that?";
     judge(program, &["::ffff:100.64.0.1"], &["::ffff:8.8.8.8"], thought)
 }

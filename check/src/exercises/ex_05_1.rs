@@ -18,9 +18,9 @@ pub(super) const EXERCISE: Exercise = Exercise {
                 });",
     }),
     promises: &[
-        Promise { name: "the answer comes", test: answer },
+        Promise { name: "the reply comes", test: answer },
         Promise { name: "and then the end of file, at once", test: end },
-        Promise { name: "so it is for the next client", test: next },
+        Promise { name: "the next client gets the same", test: next },
         Promise { name: "ten million bytes are counted to the last", test: many },
     ],
 };
@@ -28,12 +28,12 @@ pub(super) const EXERCISE: Exercise = Exercise {
 fn think(got: &Got) -> &'static str {
     match got.end {
         End::Silence => {
-            "The drop of your handle closes nothing while the thread has a copy. Which call says \
-             the end, whoever else has a handle?"
+            "Dropping your handle closes nothing while the thread has a copy. Which call closes \
+             your half, even if others have a handle?"
         }
         End::Reset => "The connection is closed too early, or in the wrong direction.",
         _ => {
-            "The answer is the number of bytes, as in the lesson: say the end after it."
+            "The reply is the number of bytes, as in the lesson: close your half after it."
         }
     }
 }

@@ -1,4 +1,4 @@
-//! 05.2: refuse who sends too much, so that it hears why.
+//! 05.2: reject a client that sends too much, so that it learns why.
 
 use std::io::Write;
 use std::thread;
@@ -18,23 +18,20 @@ pub(super) const EXERCISE: Exercise = Exercise {
             name: "a client that sends little gets the number of bytes",
             test: few,
         },
-        Promise { name: "1000 bytes are not too long", test: limit },
+        Promise { name: "1000 bytes aren't too long", test: limit },
         Promise { name: "1001 bytes are", test: over },
         Promise {
-            name: "a client that doesn't end is refused all the same",
+            name: "a client that doesn't end is rejected all the same",
             test: endless,
         },
-        Promise {
-            name: "the answer arrives, also after ten million bytes",
-            test: flood,
-        },
+        Promise { name: "the reply arrives, even after ten million bytes", test: flood },
         Promise { name: "the next client is served", test: next },
-        Promise { name: "a client that drips on keeps nobody waiting", test: drips },
+        Promise { name: "a client that trickles on keeps nobody waiting", test: drips },
     ],
 };
 
 const RESET: &str = "You closed while bytes of the client were unread, and that is a reset: it \
-    can destroy an answer that is on its way. Say that you are done (shut down your half), \
+    can destroy a reply that is on its way. Say that you are done (shut down your half), \
     and then read on.";
 
 fn think(got: &Got) -> &'static str {
@@ -110,7 +107,7 @@ fn next(program: &Program) -> Result<(), Broken> {
         .send(b"Hello")
         .end()
         .expect_last("5 bytes", think)
-        .map_err(|broken| broken.after("After one client was refused, the next one:"))
+        .map_err(|broken| broken.after("After one client was rejected, the next one:"))
 }
 
 fn drips(program: &Program) -> Result<(), Broken> {
@@ -124,13 +121,13 @@ fn drips(program: &Program) -> Result<(), Broken> {
             }
         });
     }
-    let thought = "A read timeout bounds each read, and each drip begins a new one. Bound all \
+    let thought = "A read timeout limits each read, and each byte begins a new one. Limit all \
         of them together: two seconds from `too long` on.";
     Client::connect(&server)?
         .send(b"Hello")
         .end()
         .expect_last("5 bytes", |_| thought)
         .map_err(|broken| {
-            broken.after("A client that was refused goes on sending, a byte at a time. The next one:")
+            broken.after("A client that was rejected goes on sending, a byte at a time. The next one:")
         })
 }

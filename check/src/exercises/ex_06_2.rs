@@ -1,4 +1,4 @@
-//! 06.2: bound the whole visit.
+//! 06.2: limit the whole connection.
 
 use std::io::Write;
 use std::thread;
@@ -11,14 +11,14 @@ use crate::{Begin, Exercise, Promise, one_of_three};
 
 pub(super) const EXERCISE: Exercise = Exercise {
     id: "06.2",
-    title: "two seconds for a visit",
+    title: "two seconds for a connection",
     lesson: "06_one_at_a_time",
     begin: Begin::Lesson,
     promises: &[
         Promise { name: "what a client sends comes back", test: echo },
-        Promise { name: "a client that talks for a second is not cut off", test: talks },
-        Promise { name: "a silent client is sent away", test: silent },
-        Promise { name: "so is one that drips", test: drips },
+        Promise { name: "a client that talks for a second isn't cut off", test: talks },
+        Promise { name: "a silent client is disconnected", test: silent },
+        Promise { name: "so is one that trickles bytes", test: drips },
         Promise { name: "so is one that sends and never reads", test: never_reads },
     ],
 };
@@ -64,7 +64,7 @@ fn next(server: &Server<'_>, odd: &str, thought: &'static str) -> Result<(), Bro
 fn silent(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let _silent = Client::connect(&server)?;
-    let thought = "A read without a timeout waits endlessly; and the end of one visit must not \
+    let thought = "A read without a timeout waits forever; and the end of one connection must not \
         be the end of the server.";
     next(&server, "says nothing and stays", thought)
 }

@@ -39,7 +39,7 @@ fn launch(program: &Program, number: usize) -> Result<(), Broken> {
     Err(Broken::new(match named {
         None => "After all have been joined, `main` says which one took longest.",
         Some(_) => {
-            "Who takes the time: each rocket its own, from its first line to its last, or `main` \
+            "Who measures the time: each rocket its own, from its first line to its last, or `main` \
              while it waits in `join`? And which of the seven does `main` look at?"
         }
     })

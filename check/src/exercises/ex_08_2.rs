@@ -1,4 +1,4 @@
-//! 08.2: start the next thread when the one before has ended.
+//! 08.2: start the next thread when the previous one has ended.
 
 use std::time::Duration;
 
@@ -13,14 +13,11 @@ pub(super) const EXERCISE: Exercise = Exercise {
     begin: Begin::Lesson,
     promises: &[
         Promise {
-            name: "each thread starts after the one before has ended",
+            name: "each thread starts after the previous one has ended",
             test: order,
         },
-        Promise { name: "also if there is nothing to do", test: no_work },
-        Promise {
-            name: "they are joined afterwards, in any order that is wanted",
-            test: joins,
-        },
+        Promise { name: "even if there is nothing to do", test: no_work },
+        Promise { name: "they are joined afterwards, in either order", test: joins },
         Promise { name: "a thread that panics holds nobody up", test: panics },
         Promise { name: "nor does the last one", test: last_panics },
     ],
@@ -54,7 +51,7 @@ fn told(args: &[&str]) -> String {
     if args.is_empty() { "no words".to_owned() } else { args.join(" ") }
 }
 
-/// Where a line stands that ends like this, whoever says it.
+/// The place of a line that ends like this, whichever thread says it.
 fn place(ran: &Ran, speaker: &str, words: &str) -> Option<usize> {
     ran.lines.iter().position(|line| {
         let (name, said) = line.split_once('|').unwrap_or(("", line));
@@ -64,7 +61,7 @@ fn place(ran: &Ran, speaker: &str, words: &str) -> Option<usize> {
     })
 }
 
-/// Sees that these lines come, in this order.
+/// Checks that these lines come, in this order.
 fn in_order(
     ran: &Ran,
     args: &[&str],
@@ -98,7 +95,7 @@ fn one_by_one(ran: &Ran, args: &[&str], fails: Option<&str>) -> Result<(), Broke
             wanted.push((name, "ends".to_owned()));
         }
     }
-    let thought = "The next thread is started when the last act of the one before is done: \
+    let thought = "The next thread starts when the previous one has done its last act: \
         wait for that, before you say `starts`.";
     in_order(ran, args, &wanted, thought)
 }
@@ -136,7 +133,7 @@ fn fails(program: &Program, name: &'static str) -> Result<(), Broken> {
     let ran = play(program, &args)?;
     one_by_one(&ran, &args, Some(name))?;
     let wanted = [("main", format!("joined {name}, which panicked"))];
-    in_order(&ran, &args, &wanted, "The other three are started and joined as ever.")
+    in_order(&ran, &args, &wanted, "The other three are started and joined as before.")
 }
 
 fn panics(program: &Program) -> Result<(), Broken> {

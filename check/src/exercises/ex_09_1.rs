@@ -14,20 +14,20 @@ pub(super) const EXERCISE: Exercise = Exercise {
     begin: Begin::Lesson,
     promises: &[
         Promise { name: "what a client sends comes back, reversed", test: reverses },
-        Promise { name: "a silent client is sent away", test: silent },
+        Promise { name: "a silent client is disconnected", test: silent },
         Promise {
-            name: "so is one that has talked, and then is silent",
+            name: "so is one that talks, and is silent after that",
             test: falls_silent,
         },
         Promise { name: "a client that goes on talking can stay", test: talks },
-        Promise { name: "others are served as ever", test: others },
+        Promise { name: "others are served as before", test: others },
     ],
 };
 
 fn think(got: &Got) -> &'static str {
     match got.end {
         End::Closed | End::Reset => {
-            "The limit is for silence. It begins anew with each read; it is not for the whole visit."
+            "The limit is for silence. Each read restarts it; it isn't for the whole connection."
         }
         _ => "The bytes of each read come back in reverse order, as in the lesson.",
     }
@@ -86,7 +86,8 @@ fn others(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&["--limit", "500"])?;
     let mut silent = Client::connect(&server)?;
     ends(&mut silent, "the client says nothing")?;
-    let after = "serve --limit 500; after a silent client was sent away, the next one:";
+    let after =
+        "serve --limit 500; after a silent client was disconnected, the next one:";
     let thought = "One client's end must not be the end of the server.";
     let mut client = Client::connect(&server)?;
     client

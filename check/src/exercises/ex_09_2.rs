@@ -13,21 +13,21 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "09_reverse",
     begin: Begin::Lesson,
     promises: &[
-        Promise { name: "a line comes back reversed, its end at its end", test: line },
+        Promise {
+            name: "a line comes back reversed, with the newline at the end",
+            test: line,
+        },
         Promise { name: "an é is one letter", test: letters },
-        Promise { name: "its two bytes may come in two reads", test: pieces },
-        Promise { name: "two lines may come in one read", test: two_lines },
-        Promise { name: "a line may be 10,000 bytes long", test: long },
+        Promise { name: "its two bytes can come in two reads", test: pieces },
+        Promise { name: "two lines can come in one read", test: two_lines },
+        Promise { name: "a line can be 10,000 bytes long", test: long },
         Promise { name: "a last line without an end is answered, too", test: unended },
         Promise {
-            name: "a line that is not text costs that client only",
+            name: "a line that isn't text affects only that client",
             test: not_text,
         },
         Promise { name: "a silent client stops nobody", test: silent },
-        Promise {
-            name: "a line without an end is not collected endlessly",
-            test: endless,
-        },
+        Promise { name: "a line without an end isn't collected forever", test: endless },
     ],
 };
 
@@ -66,7 +66,7 @@ fn pieces(program: &Program) -> Result<(), Broken> {
         // The server waits in a read now, so that the first piece is one of its own.
         client.send_in_pieces(&[b"\xc3", b"\xa9t\xc3", b"\xa9!\n"]);
         client.expect("!été\n", |_| {
-            "It came as c3, then a9 74 c3, then a9 21 0a. What one read returns may end in the \
+            "It came as c3, then a9 74 c3, then a9 21 0a. What one read returns can end in the \
              middle of a letter, and of a line: collect until the line has ended."
         })?;
     }
@@ -103,12 +103,12 @@ fn unended(program: &Program) -> Result<(), Broken> {
 fn not_text(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut odd = Client::connect(&server)?;
-    odd.send(b"\xff\xfe\n").end(); // any answer will do, or none
+    odd.send(b"\xff\xfe\n").end(); // any reply will do, or none
     odd.read_while(Duration::from_secs(2), |bytes| bytes.is_empty());
     hello(&server).map_err(|broken| {
-        let thought = "Bytes from outside may be anything. What does your program do with an \
+        let thought = "Bytes from outside can be anything. What does your program do with an \
             error that only this client has made?";
-        broken.after("One client sent ff fe 0a, which is not UTF-8. After that, another one:").think(thought)
+        broken.after("One client sent ff fe 0a, which isn't UTF-8. After that, another one:").think(thought)
     })
 }
 
@@ -137,6 +137,6 @@ fn endless(program: &Program) -> Result<(), Broken> {
         Who sets the limit?";
     Err(Broken::new(thought)
         .sent("64 KiB of x, again and again, and never a newline")
-        .expected("the server sends that client away")
+        .expected("the server disconnects that client")
         .received(Got { bytes, end }.to_string()))
 }
