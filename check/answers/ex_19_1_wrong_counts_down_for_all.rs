@@ -1,4 +1,4 @@
-//! WRONG: who is sent away makes no room
+//! WRONG: a rejected client takes up no space
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,4 +1,4 @@
-//! WRONG: nobody in the room hears of it
+//! WRONG: the room gets no line about it
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -17,7 +17,7 @@ pub(crate) struct Asked {
     stream: TcpStream,
 }
 
-/// Reads a request. Who wants the page gets it; `None` then.
+/// Reads a request. A client that wants the page gets it; then this is `None`.
 pub(crate) fn asked(stream: TcpStream) -> io::Result<Option<Asked>> {
     let mut lines = BufReader::with_capacity(1, &stream).lines(); // takes nothing too much
     let Some(first) = lines.next().transpose()? else { return Ok(None) };

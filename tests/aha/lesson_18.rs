@@ -88,7 +88,7 @@ fn an_urgent_byte_is_an_exceptional_condition() -> Outcome {
     SockRef::from(&client).send_out_of_band(b"!")?;
     assert!(soon(&server, PollFlags::PRI)?.contains(PollFlags::PRI));
     let mut data = [0; 10];
-    assert_eq!((server.read(&mut data)?, data[0]), (1, b'!'), "it stands in the stream");
+    assert_eq!((server.read(&mut data)?, data[0]), (1, b'!'), "it is in the stream");
     assert!(ready(&server, PollFlags::PRI, 0)?.is_empty(), "and is urgent no more");
     Ok(())
 }

@@ -135,7 +135,7 @@ fn the_private_key_is_readable_by_its_owner_only() -> Outcome {
     let mut command = Command::new(example(LESSON));
     let _second = Program::server(command.args(["serve", "--addr", &addr.to_string()]))?;
     assert_eq!(mode(&key)?, 0o600);
-    assert_ne!(fs::read_to_string(&key)?, old, "made anew at each start");
+    assert_ne!(fs::read_to_string(&key)?, old, "made again at each start");
     assert!(fs::read_to_string(&certificate)?.contains("BEGIN CERTIFICATE"));
     assert!(fs::read_to_string(&key)?.contains("PRIVATE KEY"));
     Ok(())
@@ -257,7 +257,7 @@ fn a_spy_learns_the_name_and_the_length_but_no_word() -> Outcome {
         assert!(!contains(&all, text));
         assert!(!contains(&answers, &text.to_ascii_uppercase()));
     }
-    let name = b"The server of lesson 20"; // it stands in the certificate
+    let name = b"The server of lesson 20"; // it is in the certificate
     assert!(!contains(&answers, name), "the certificate is encrypted, too");
     Ok(())
 }

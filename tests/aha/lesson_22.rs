@@ -241,7 +241,7 @@ fn every_server_hears_everything_in_one_order() -> Outcome {
 }
 
 #[test]
-fn who_comes_late_sees_the_last_lines() -> Outcome {
+fn a_client_that_comes_late_sees_the_last_lines() -> Outcome {
     let (_turn, broker) = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::named(one, "ada")?;

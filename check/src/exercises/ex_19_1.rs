@@ -20,9 +20,9 @@ pub(super) const EXERCISE: Exercise = Exercise {
             name: "with `--most 2`, the third is told 1013, right after the 101",
             test: third,
         },
-        Promise { name: "nobody in the room hears of it", test: unheard },
+        Promise { name: "the room gets no line about it", test: unheard },
         Promise { name: "the page is served, and takes nobody's place", test: page },
-        Promise { name: "who is sent away makes no room", test: sent_away },
+        Promise { name: "a rejected client takes up no space", test: sent_away },
         Promise { name: "who leaves makes room, however that happens", test: leaves },
         Promise { name: "of eight who come at once, two get in", test: at_once },
     ],
@@ -43,7 +43,7 @@ fn enters(server: &Server<'_>, who: &str) -> Result<Guest, Broken> {
     }
 }
 
-/// Is sent away, by 1013 and nothing else.
+/// Is rejected, with 1013 and nothing else.
 fn is_sent_away(server: &Server<'_>, who: &str) -> Result<(), Broken> {
     match Guest::connect(server, &[])?.hears() {
         Heard::Close(Some(1013)) => Ok(()),
@@ -91,7 +91,7 @@ fn unheard(program: &Program) -> Result<(), Broken> {
     match ada.hears() {
         Heard::Text(text) if text.ends_with(": Hello, ada") => Ok(()),
         other => Err(Broken::new(
-            "Whoever is sent away has never been in the room: nobody joined, nobody left.",
+            "A rejected client was never in the room, so the room sees it neither join nor leave.",
         )
         .expected("a text that ends with \": Hello, ada\"")
         .received(other.to_string())),

@@ -129,7 +129,7 @@ fn news(program: &Program) -> Result<(), Broken> {
     is_object(&ada.hears(), "a second guest", &wanted, thought)
 }
 
-/// What ada hears of what bob says.
+/// What ada gets when bob says something.
 fn hears_of(program: &Program, text: &str, thought: &str) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut ada = enters(&server)?;

@@ -181,7 +181,7 @@ fn encrypted(program: &Program) -> Result<(), Broken> {
     let mut client = Client::connect(&server)?;
     client.send("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let got = client.read(64);
-    // A server that speaks TLS answers such a client with an alert, which is no text.
+    // A server that speaks TLS answers such a client with an alert, which isn't text.
     if got.end != End::Silence && got.bytes.first().is_none_or(|byte| *byte == 21) {
         return Ok(());
     }
