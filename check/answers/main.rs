@@ -216,6 +216,15 @@ answers! {
     ex_20_2_wrong_until_end_of_file
     ex_20_2_wrong_usual_port
     ex_20_2_wrong_without_the_query
+    ex_21_1_right
+    ex_21_1_wrong_as_it_comes
+    ex_21_1_wrong_blocks
+    ex_21_1_wrong_one_helper
+    ex_21_2_right
+    ex_21_2_wrong_clean_ends_only
+    ex_21_2_wrong_counts_visits
+    ex_21_2_wrong_no_limit
+    ex_21_2_wrong_rejects
     ex_22_2_right
     ex_22_2_wrong_all_again
     ex_22_2_wrong_anybody

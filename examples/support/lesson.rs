@@ -58,8 +58,8 @@ impl Lesson {
     }
 
     /// Adds `--name`, an option without a value: see [`Args::flag`]. A help that begins
-    /// with `client:`, `serve:`, `server:` (in the demonstration, too) or `ends:` (not in
-    /// the demonstration) says which roles use the option. For the others, it's an error.
+    /// with `client:`, `serve:`, `demonstration:`, `server:` (in the demonstration, too) or
+    /// `ends:` (not in the demonstration) says which roles use the option. For the others, it's an error.
     pub(crate) fn flag(self, name: &'static str, help: &'static str) -> Self {
         self.option(name, Value::Nothing, help)
     }
@@ -115,6 +115,7 @@ impl Lesson {
             Some(("client", _)) => (&[Role::Client], help),
             Some(("serve", _)) => (&[Role::Serve], help),
             Some(("server", help)) => (&[Role::Serve, Role::Demonstration], help),
+            Some(("demonstration", help)) => (&[Role::Demonstration], help),
             Some(("ends", help)) => (&[Role::Serve, Role::Client], help),
             _ if matches!(value, Value::Drawing) => (&[Role::Demonstration], help),
             _ => (&Role::ALL, help),

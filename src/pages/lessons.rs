@@ -56,6 +56,7 @@ lessons! {
     lesson_18 "18_select";
     lesson_19 "19_websocket" in "19_websocket/";
     lesson_20 "20_tls" in "20_tls/";
+    lesson_21 "21_limits" in "21_limits/" "21_limits.md";
     lesson_22 "22_many_machines" in "22_many_machines/";
     lesson_23 "23_your_own";
 }

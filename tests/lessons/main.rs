@@ -210,6 +210,14 @@ const TALKS: &[Talk] = &[
         sends: b"Hello, world",
         answers: b"Hello, world",
     },
+    Talk {
+        lesson: "21_limits",
+        over: Over::Tcp,
+        words: &["Hello,", "world"],
+        typed: "",
+        sends: b"Hello, world",
+        answers: b"Hello, world",
+    },
 ];
 
 // ---- The notes ------------------------------------------------------------------------

@@ -31,6 +31,8 @@ mod ex_18_2;
 mod ex_19_1;
 mod ex_19_2;
 mod ex_20_2;
+mod ex_21_1;
+mod ex_21_2;
 mod ex_22_2;
 mod ex_23_1;
 mod ex_23_2;
@@ -78,6 +80,8 @@ pub static EXERCISES: &[Exercise] = &[
     ex_19_2::EXERCISE,
     question("20.1", "20_tls", "a client that checks nothing"),
     ex_20_2::EXERCISE,
+    ex_21_1::EXERCISE,
+    ex_21_2::EXERCISE,
     question("22.1", "22_many_machines", "$ instead of the last entry"),
     ex_22_2::EXERCISE,
     ex_23_1::EXERCISE,

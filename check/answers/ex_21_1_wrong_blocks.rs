@@ -1,0 +1,28 @@
+//! WRONG: while a client's work goes on, the others are served
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+/// The only thread of a runtime: whoever runs holds it.
+static RUNTIME: Mutex<()> = Mutex::new(());
+
+pub(crate) fn main() -> io::Result<()> {
+    crate::serve_all(attend)
+}
+
+fn attend(mut stream: TcpStream) -> io::Result<()> {
+    let mut data = [0; 1024];
+    loop {
+        let count = stream.read(&mut data)?;
+        let _runs = RUNTIME.lock();
+        if count == 0 {
+            return Ok(());
+        }
+        if data.starts_with(b"!") {
+            thread::sleep(Duration::from_millis(crate::number("work", 0) as u64));
+        }
+        stream.write_all(&data[..count])?;
+    }
+}
