@@ -537,3 +537,117 @@ fn pubsub_loses_lines_and_tells_nobody_and_the_stream_tells() -> Outcome {
     }
     Err("no line was lost silently in ten runs".into())
 }
+
+/// Three brokers that share the work: each has a third of all keys, and no copies.
+struct Cluster {
+    nodes: Vec<Broker>,
+    folders: Vec<std::path::PathBuf>,
+}
+
+impl Cluster {
+    fn start() -> Result<Self, Box<dyn std::error::Error>> {
+        let mut cluster = Self { nodes: Vec::new(), folders: Vec::new() };
+        // The nodes talk to each other on a second port, which is larger by 10,000.
+        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        let mut ports = (20_000..40_000)
+            .step_by(7)
+            .filter(|port| is_free(*port) && is_free(port + 10_000));
+        for _ in 0..3 {
+            let port = ports.next().ok_or("no port is free")?;
+            let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+            let folder = folder.join(format!("cluster-{}-{port}", std::process::id()));
+            std::fs::create_dir_all(&folder)?;
+            cluster.folders.push(folder);
+            cluster.nodes.push(Broker { program: None, port });
+            cluster.begin(cluster.nodes.len() - 1)?;
+        }
+        let addresses =
+            cluster.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create"]).args(addresses).arg("--cluster-yes");
+        let created = create.output()?;
+        assert!(created.status.success(), "{created:?}");
+        Ok(cluster)
+    }
+
+    /// Starts a node. It remembers the cluster, and nothing else.
+    fn begin(&mut self, node: usize) -> Outcome {
+        let port = self.nodes[node].port.to_string();
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]);
+        command.args(["--cluster-require-full-coverage", "no", "--port", &port]);
+        let program = Program::start(command.current_dir(&self.folders[node]))?;
+        self.nodes[node].program = Some(program);
+        let end = Instant::now() + DEADLINE;
+        while self.nodes[node].cli(&["PING"])?.trim() != "PONG" {
+            assert!(Instant::now() < end, "the node does not answer");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// The node that has the room.
+    fn owner(&self) -> Result<usize, Box<dyn std::error::Error>> {
+        for (number, node) in self.nodes.iter().enumerate() {
+            if node.cli(&["EXISTS", "{chat}"])?.trim() == "1" {
+                return Ok(number);
+            }
+        }
+        Err("no node has the room".into())
+    }
+
+    fn server(&self) -> Result<(Program, SocketAddr), String> {
+        let urls: Vec<String> = self.nodes.iter().map(Broker::url).collect();
+        let mut command = Command::new(example("22_many_machines"));
+        command.args(["serve", "--addr", "127.0.0.1:0", "--broker", &urls.join(",")]);
+        Program::server(&mut command)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.nodes.clear();
+        for folder in &self.folders {
+            let _ = std::fs::remove_dir_all(folder); // no test depends on it
+        }
+    }
+}
+
+/// Without copies, a cluster shares the work, and each key is as safe as its one node.
+#[test]
+fn a_cluster_goes_on_without_a_node_unless_that_one_has_the_room() -> Outcome {
+    let (_turn, _broker) = broker!();
+    let mut cluster = Cluster::start()?;
+    let ((_one, one), (_two, two)) = (cluster.server()?, cluster.server()?);
+    let (mut ada, mut bob) = (Guest::named(one, "ada")?, Guest::named(two, "bob")?);
+    ada.says("all three")?;
+    bob.hears("ada: all three")?;
+
+    let owner = cluster.owner()?;
+    let other = (owner + 1) % 3;
+    cluster.nodes[other].dies();
+    for number in 0..50 {
+        ada.says(&format!("two of three {number}"))?;
+        bob.hears(&format!("ada: two of three {number}"))?;
+    }
+    ada.hears("ada: two of three 49")?;
+
+    cluster.nodes[owner].dies();
+    ada.hears("-- cut off from the other servers")?;
+    bob.hears("-- cut off from the other servers")?;
+    ada.says("one of three")?;
+    ada.hears("said: one of three")?; // that it wasn't, or that it isn't known yet
+
+    cluster.begin(owner)?;
+    bob.hears("-- together with the other servers again")?;
+    // The node came back empty, so the verdict can be a careful one.
+    if !ada.heard.iter().any(|line| line.contains("not said")) {
+        ada.hears("not said")?;
+    }
+    ada.says("again")?;
+    bob.hears("ada: again")?;
+    assert_eq!(bob.count("ada: one of three"), 0);
+    assert_eq!(bob.count("ada: again"), 1);
+    Ok(())
+}
