@@ -11,10 +11,10 @@ use crate::{KINDS, counts, crowd};
 pub(crate) const CROWDS: [usize; 3] = [1, 16, 256];
 
 /// About so many requests are sent to each server by each crowd.
-const REQUESTS: usize = 3000;
+const REQUESTS: usize = 1000;
 
 /// The clients that say nothing.
-const SILENT: usize = 400;
+const SILENT: usize = 200;
 
 /// What is said where there's nothing to count.
 pub(crate) const NOT_HERE: &str = "This system has no /proc, so there's nothing to count here. The three servers work \
