@@ -296,7 +296,9 @@ fn every_demonstration_ends_well_and_soon() {
 
 #[test]
 fn python_and_rust_say_the_same_bytes() {
-    let complaints: Vec<String> = TALKS.iter().flat_map(talk).collect();
+    let here = files::buildable(&files::root());
+    let talks = TALKS.iter().filter(|talk| here.iter().any(|name| name == talk.lesson));
+    let complaints: Vec<String> = talks.flat_map(talk).collect();
     nothing_to_complain(&complaints);
 }
 
