@@ -13,7 +13,6 @@ use socket2::SockRef;
 #[allow(dead_code, reason = "the program uses the rest")]
 mod counts;
 #[path = "../course/mod.rs"]
-#[allow(dead_code, reason = "other lessons' tests use the rest")]
 mod course;
 
 /// A test fails with whatever went wrong.
