@@ -66,7 +66,7 @@ fn until_eof() {
 
 fn client(args: &Args) -> io::Result<()> {
     let (clients, requests) = (args.number("clients"), args.number("requests"));
-    if clients.max(requests) > 1 {
+    if (clients, requests) != (1, 1) {
         let took = crowd::come_and_ask(args.addr(), clients, requests)?;
         say!("{} replies, p99 {:.2} ms", took.len(), crowd::p99(&took));
         return Ok(());
