@@ -444,7 +444,7 @@ fn events_tell_the_story_of_each_connection() {
         let before = events.len();
         let client = connect(server.local_addr());
         let address = socketserver::ClientAddress::from(client.local_addr().unwrap());
-        client.shutdown(Shutdown::Write).unwrap();
+        let _ = client.shutdown(Shutdown::Write); // it may be reset already
         assert!(has_ended(&client));
         let story = events.wait_for(before + 3).split_off(before);
         let client = || address.clone();
