@@ -222,7 +222,7 @@ fn last_words_and_end_may_come_at_once() {
 }
 
 #[test]
-fn new_keys_may_come_while_both_sides_write() {
+fn new_keys_may_come_in_the_middle_of_a_conversation() {
     let server = tcp(options(), Echo);
     let client = connect(server.local_addr());
     for round in 0..20 {
