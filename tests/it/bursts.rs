@@ -39,12 +39,19 @@ fn wait_behind(slow: usize) -> Duration {
     waited
 }
 
-/// Other programs may keep the processors from us for long, but hardly each time.
+/// A server that adds one receiver a millisecond takes half a second for them, on any
+/// machine. Other programs may keep the processors from us for as long, but not each time.
 #[test]
-fn five_hundred_slow_datagrams_delay_the_next_by_milliseconds() {
-    let waits: Vec<_> = (0..5).map(|_| wait_behind(500)).collect();
-    let best = waits.iter().min().expect("there are five");
-    assert!(*best < Duration::from_millis(100), "{waits:?}");
+fn five_hundred_slow_datagrams_delay_the_next_by_less_than_a_millisecond_each() {
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        let waited = wait_behind(500);
+        if waited < Duration::from_millis(400) {
+            return;
+        }
+        waits.push(waited);
+    }
+    panic!("{waits:?}");
 }
 
 /// Sends a thousand datagrams in 57 milliseconds.

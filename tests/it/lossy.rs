@@ -24,6 +24,10 @@ const LOSSY: &str = "ip link set lo mtu 1500 up
 
 const REPLY: usize = 300_000;
 
+/// Long enough for packets that are lost several times in a row: the system doubles its
+/// pause before it sends one again.
+const DRAIN: Duration = Duration::from_secs(20);
+
 /// How many clients are served at the same time.
 const CLIENTS: usize = 4;
 
@@ -122,7 +126,7 @@ fn keep_talking(client: &TcpStream) -> thread::JoinHandle<bool> {
 /// One server and its clients. Tells what they saw, and how many the server has finished
 /// by its own count.
 fn round(kind: Client, stop_by: Stop) -> (Seen, usize) {
-    let server = tcp(options(), |request: &mut TcpRequest| {
+    let server = tcp(options().drain_timeout(DRAIN), |request: &mut TcpRequest| {
         request.read_line(&mut String::new())?;
         request.write_all(&reply())
     });

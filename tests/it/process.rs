@@ -121,9 +121,13 @@ impl Child {
     /// Waits for a line that begins with `word`, and returns the rest of it.
     pub(crate) fn wait_for(&self, word: &str) -> String {
         let until = Instant::now() + 3 * PATIENCE;
+        let mut said = Vec::new();
         loop {
             let line = self.lines.recv_deadline(until);
-            let line = line.unwrap_or_else(|_| panic!("the child never says {word:?}"));
+            let line = line.unwrap_or_else(|why| {
+                panic!("the child never says {word:?} ({why}), only {said:#?}")
+            });
+            said.push(line.clone());
             if let Some(rest) = line.strip_prefix(word) {
                 return rest.trim().to_owned();
             }

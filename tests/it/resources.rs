@@ -101,9 +101,10 @@ fn pages(place: usize) -> usize {
 const WITHOUT: Duration = Duration::from_millis(700);
 
 /// The longest pause of a server that backs off is a second, so in this time it tries
-/// only a few times.
+/// only a few times. One that didn't back off would be busy all the time. (What a virtual
+/// machine's host takes away counts as busy too, so a little is no proof.)
 fn assert_backs_off(busy: Duration, said: usize) {
-    assert!(busy < Duration::from_millis(100), "it was busy for {busy:?}");
+    assert!(busy < WITHOUT / 2, "it was busy for {busy:?}");
     assert!((1..20).contains(&said), "it said so {said} times");
 }
 
