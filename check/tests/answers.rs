@@ -17,51 +17,70 @@ use check::{Begin, EXERCISES, Exercise, Program, Report, root, run};
 /// How many programs are judged at once. They wait most of the time.
 const AT_ONCE: usize = 24;
 
-/// The answers with this extension.
-fn answers(extension: &str) -> Vec<PathBuf> {
-    let entries =
+/// An answer, and what its first line says of it.
+struct Answer {
+    /// `ex_09_2_right`, say.
+    name: String,
+    /// The promise that it breaks; `None` if it is right.
+    breaks: Option<String>,
+    command: Vec<String>,
+}
+
+impl Answer {
+    fn new(name: &str, first: &str, command: Vec<String>) -> Self {
+        let breaks = match first.split_once("WRONG: ") {
+            Some((_, promise)) => Some(promise.to_owned()),
+            None if first.ends_with("RIGHT") => None,
+            None => panic!("{name}: the first line says neither RIGHT nor WRONG"),
+        };
+        Self { name: name.to_owned(), breaks, command }
+    }
+
+    /// The exercise that `ex_09_2_right` answers.
+    fn exercise(&self) -> &'static Exercise {
+        let of = |it: &&Exercise| {
+            self.name.starts_with(&format!("ex_{}_", it.id.replace('.', "_")))
+        };
+        let exercise = EXERCISES.iter().find(of);
+        exercise.unwrap_or_else(|| panic!("{} answers no exercise", self.name))
+    }
+}
+
+/// The answers in Rust. They are one program, which lists them.
+fn answers() -> Vec<Answer> {
+    cargo(&["build", "--quiet", "-p", "answers", "--example", "answers"]);
+    let program = examples().join("answers").to_string_lossy().into_owned();
+    let list = Command::new(&program).output().expect("a list of answers").stdout;
+    let list = String::from_utf8(list).expect("UTF-8");
+    let answers = list.lines().filter_map(|line| line.split_once(' '));
+    let of = |name: &str| vec![program.clone(), name.to_owned()];
+    // The longest ones first.
+    answers.map(|(name, first)| Answer::new(name, first, of(name))).rev().collect()
+}
+
+/// The answers in Python.
+fn answers_in_python(python: &str) -> Vec<Answer> {
+    let folder =
         fs::read_dir(root().join("check/answers")).expect("a folder of answers");
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an answer").path())
-        .filter(|path| name(path).starts_with("ex_"))
-        .filter(|path| path.extension().is_some_and(|it| it == extension))
-        .collect();
-    files.sort();
-    files.reverse(); // the longest ones first
-    files
+    let paths = folder.map(|entry| entry.expect("an answer").path());
+    let answers = paths.filter(|path| path.extension().is_some_and(|it| it == "py"));
+    let answer = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("an answer");
+        let command = vec![python.to_owned(), path.to_string_lossy().into_owned()];
+        Answer::new(&name(&path), text.lines().next().unwrap_or_default(), command)
+    };
+    answers.map(answer).collect()
 }
 
 fn name(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The exercise that `ex_09_2_right.rs` answers.
-fn exercise_of(path: &Path) -> &'static Exercise {
-    let name = name(path);
-    let of =
-        |it: &&Exercise| name.starts_with(&format!("ex_{}_", it.id.replace('.', "_")));
-    EXERCISES.iter().find(of).unwrap_or_else(|| panic!("{name} answers no exercise"))
-}
-
-/// The promise that an answer says it breaks; `None` if it says that it is right.
-fn promise_broken(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).expect("an answer");
-    let line = text.lines().next().unwrap_or_default();
-    let line = line.trim_start_matches(['/', '!', '#', ' ']);
-    match line.split_once("WRONG: ") {
-        Some((_, promise)) => Some(promise.to_owned()),
-        None if line == "RIGHT" => None,
-        None => {
-            panic!("{}: the first line says neither RIGHT nor WRONG", path.display())
-        }
-    }
-}
-
 /// What is wrong with the judgement of one answer.
-fn complaint(path: &Path, program: &Program) -> Option<String> {
-    let name = name(path);
+fn complaint(answer: &Answer) -> Option<String> {
+    let Answer { name, breaks, command } = answer;
     let begin = Instant::now();
-    let report = run(exercise_of(path), program, |_| {});
+    let report = run(answer.exercise(), &Program::command(command.clone()), |_| {});
     if env::var("TIMES").is_ok() {
         println!("{:6.1} s  {name}", begin.elapsed().as_secs_f64());
     }
@@ -70,14 +89,25 @@ fn complaint(path: &Path, program: &Program) -> Option<String> {
         Err(why) => return Some(format!("{name}: no verdict: {why}")),
     };
     let broken = report.broken().map(|(promise, _)| promise.to_owned());
-    let wanted = promise_broken(path);
-    if broken != wanted {
+    if broken != *breaks {
         return Some(format!(
-            "{name} breaks {wanted:?}, the checker says {broken:?}:\n{report}"
+            "{name} breaks {breaks:?}, the checker says {broken:?}:\n{report}"
         ));
     }
     let unhelpful = report.broken().is_some_and(|(_, broken)| !broken.is_helpful());
     unhelpful.then(|| format!("{name}: too little to help:\n{report}"))
+}
+
+/// Judges them all, as often as `ROUNDS` says; only those of one exercise, where
+/// `ONLY=09.2` asks for that.
+fn judge_all(mut answers: Vec<Answer>) {
+    if let Ok(id) = env::var("ONLY") {
+        answers.retain(|answer| answer.exercise().id == id);
+    }
+    let rounds = env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    for _ in 0..rounds.unwrap_or(1) {
+        nothing_to_complain(&complaints(&answers, complaint));
+    }
 }
 
 /// Does all of this work, some of it at once, and collects the complaints.
@@ -104,15 +134,6 @@ fn nothing_to_complain(complaints: &[String]) {
     assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
 }
 
-/// Only the answers of one exercise, where `ONLY=09.2` asks for that.
-fn wanted(path: &Path) -> bool {
-    env::var("ONLY").map_or(true, |id| exercise_of(path).id == id)
-}
-
-fn rounds() -> usize {
-    env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
-}
-
 fn cargo(args: &[&str]) {
     let cargo = env::var("CARGO").unwrap_or("cargo".to_owned());
     let status = Command::new(cargo).args(args).current_dir(root()).status();
@@ -127,33 +148,17 @@ fn examples() -> PathBuf {
 
 #[test]
 fn every_answer_is_judged_as_its_first_line_says() {
-    cargo(&["build", "--quiet", "-p", "check", "--example", "answers"]);
-    let program = examples().join("answers").to_string_lossy().into_owned();
-    let answers: Vec<PathBuf> =
-        answers("rs").into_iter().filter(|path| wanted(path)).collect();
-    for _ in 0..rounds() {
-        nothing_to_complain(&complaints(&answers, |path| {
-            complaint(path, &Program::command(vec![program.clone(), name(path)]))
-        }));
-    }
+    judge_all(answers());
 }
 
 #[test]
 fn every_answer_in_python_is_judged_as_its_first_line_says() {
     let python = if cfg!(windows) { "python" } else { "python3" };
-    let is_there = Command::new(python).arg("--version").output().is_ok();
-    if !is_there {
+    if Command::new(python).arg("--version").output().is_err() {
         eprintln!("skipped: there is no Python");
         return;
     }
-    let answers: Vec<PathBuf> =
-        answers("py").into_iter().filter(|path| wanted(path)).collect();
-    for _ in 0..rounds() {
-        nothing_to_complain(&complaints(&answers, |path| {
-            let file = path.to_string_lossy().into_owned();
-            complaint(path, &Program::command(vec![python.to_owned(), file]))
-        }));
-    }
+    judge_all(answers_in_python(python));
 }
 
 #[test]
@@ -198,31 +203,23 @@ fn where_a_mistake_is_mended_or_all_is_new_the_lessons_own_program_is_right() {
 }
 
 #[test]
-fn every_exercise_has_a_right_answer_and_wrong_ones_and_they_are_in_the_list() {
-    let files = answers("rs");
-    let list =
-        fs::read_to_string(root().join("check/answers/main.rs")).expect("main.rs");
-    for file in &files {
-        let entry = format!("    {}\n", name(file));
-        assert!(
-            list.contains(&entry),
-            "check/answers/main.rs does not list {}",
-            name(file)
-        );
-    }
+fn every_exercise_has_a_right_answer_and_wrong_ones() {
+    let answers = answers();
     for exercise in EXERCISES.iter().filter(|it| !it.promises.is_empty()) {
-        let of_it: Vec<&PathBuf> =
-            files.iter().filter(|path| exercise_of(path).id == exercise.id).collect();
-        let wrong: Vec<String> =
-            of_it.iter().filter_map(|path| promise_broken(path)).collect();
+        let of_it: Vec<&Answer> = answers
+            .iter()
+            .filter(|answer| answer.exercise().id == exercise.id)
+            .collect();
+        let wrong: Vec<&String> =
+            of_it.iter().filter_map(|answer| answer.breaks.as_ref()).collect();
         let right = of_it.len() - wrong.len();
         let id = exercise.id;
         assert!(right >= 1, "{id} has no right answer");
         assert!(wrong.len() >= 2, "{id} has {} wrong answer(s)", wrong.len());
-        let begins = of_it.iter().any(|path| name(path).ends_with("_as_it_begins"));
+        let begins = of_it.iter().any(|answer| answer.name.ends_with("_as_it_begins"));
         let has_mistake = matches!(exercise.begin, Begin::Mistake(_));
         assert_eq!(begins, has_mistake, "{id}: what it begins with is a wrong answer");
-        for promise in &wrong {
+        for promise in wrong {
             let is_it = |it: &check::Promise| it.name == promise;
             assert!(
                 exercise.promises.iter().any(is_it),
