@@ -140,7 +140,7 @@ impl Guest {
     }
 
     /// The next texts, until one is `wanted` by the caller.
-    pub(crate) fn hears_sometime(
+    pub(crate) fn hears_eventually(
         &mut self,
         what: &str,
         wanted: impl Fn(&str) -> bool,

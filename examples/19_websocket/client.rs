@@ -12,7 +12,7 @@ use tungstenite::protocol::{CloseFrame, Role};
 use super::earlier::http::head::{Head, MAX_FIRST_LINE, read_headers, read_line};
 use super::earlier::http::text::shortened;
 use super::earlier::screen;
-use super::frames::{Heard, Reader, Writer, frame};
+use super::frames::{Reader, Received, Writer, frame};
 use super::support::{Args, PATIENCE, mistake};
 
 /// The two halves of a client's connection.
@@ -79,16 +79,16 @@ pub(crate) fn listen(
     show: impl Fn(&str),
 ) -> io::Result<()> {
     loop {
-        match reader.hear()? {
-            Heard::Text(text) => show(&text),
-            Heard::Ping(data) => writer.pong(data)?,
-            Heard::Pong | Heard::Silence => {}
-            Heard::End(frame) => {
+        match reader.receive()? {
+            Received::Text(text) => show(&text),
+            Received::Ping(data) => writer.pong(data)?,
+            Received::Pong | Received::Silence => {}
+            Received::End(frame) => {
                 show(&format!("(closed: {})", told(frame.as_ref())));
                 let _ = writer.close(frame); // unless we closed it first
                 return Ok(());
             }
-            Heard::Gone => {
+            Received::Gone => {
                 show("(the connection ended without a close frame)");
                 return Ok(());
             }

@@ -20,7 +20,7 @@ pub(crate) const MAX_MESSAGE: usize = 4000;
 
 /// What has come.
 #[derive(Debug)]
-pub(crate) enum Heard {
+pub(crate) enum Received {
     /// A message.
     Text(String),
     /// The other side wants to know whether we're here. It gets the same bytes back.
@@ -55,25 +55,25 @@ impl<R: Read> Reader<R> {
     /// # Errors
     ///
     /// It can't be read.
-    // [hear]
-    pub(crate) fn hear(&mut self) -> io::Result<Heard> {
+    // [receive]
+    pub(crate) fn receive(&mut self) -> io::Result<Received> {
         Ok(match self.0.read() {
-            Ok(Message::Text(text)) => Heard::Text(text.to_string()),
-            Ok(Message::Ping(data)) => Heard::Ping(data),
-            Ok(Message::Pong(_) | Message::Frame(_)) => Heard::Pong,
-            Ok(Message::Close(frame)) => Heard::End(frame),
+            Ok(Message::Text(text)) => Received::Text(text.to_string()),
+            Ok(Message::Ping(data)) => Received::Ping(data),
+            Ok(Message::Pong(_) | Message::Frame(_)) => Received::Pong,
+            Ok(Message::Close(frame)) => Received::End(frame),
             Ok(Message::Binary(_)) => end(CloseCode::Unsupported, "only text, please"),
             Err(Error::Capacity(_)) => end(CloseCode::Size, "more than 4000 bytes"),
             Err(Error::Utf8(_)) => end(CloseCode::Invalid, "not UTF-8"),
-            Err(Error::Protocol(ResetWithoutClosingHandshake)) => Heard::Gone,
+            Err(Error::Protocol(ResetWithoutClosingHandshake)) => Received::Gone,
             Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut => {
-                Heard::Silence
+                Received::Silence
             }
             Err(Error::Io(error)) => return Err(error),
             Err(_) => end(CloseCode::Protocol, "against the protocol"),
         })
     }
-    // [/hear]
+    // [/receive]
 }
 
 impl<W: Write> Writer<W> {
@@ -149,8 +149,8 @@ pub(crate) fn frame(code: CloseCode, reason: &'static str) -> Option<CloseFrame>
     Some(CloseFrame { code, reason: reason.into() })
 }
 
-fn end(code: CloseCode, reason: &'static str) -> Heard {
-    Heard::End(frame(code, reason))
+fn end(code: CloseCode, reason: &'static str) -> Received {
+    Received::End(frame(code, reason))
 }
 
 // [config]

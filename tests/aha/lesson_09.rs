@@ -99,7 +99,7 @@ fn reversed_characters_are_not_reversed_letters() {
 }
 
 #[test]
-fn an_odd_client_costs_the_reversing_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_reversing_server() -> Outcome {
     odd_clients_cost_nothing("09_reverse")
 }
 

@@ -241,7 +241,7 @@ fn one_type_can_serve_tcp_and_udp_on_one_port() -> Outcome {
 }
 
 #[test]
-fn an_odd_datagram_costs_the_threaded_server_nothing() -> Outcome {
+fn an_odd_datagram_does_not_disturb_the_threaded_server() -> Outcome {
     let (mut server, addr) = server(LESSON)?;
     datagrams()?.send_to(b"does not wait for its answer", addr)?;
     let client = datagrams()?;

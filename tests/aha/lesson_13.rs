@@ -309,7 +309,7 @@ fn python_waits_for_a_silent_client() -> Outcome {
 // ---- Clients ----------------------------------------------------------------------------
 
 #[test]
-fn an_odd_client_costs_the_graceful_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_graceful_server() -> Outcome {
     let (mut server, addr) = serving(&[])?;
     let _never_a_byte = connect(addr)?;
     let mut long = connect(addr)?;

@@ -175,7 +175,7 @@ fn the_table_has_a_row_for_each_number_of_connections() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_web_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_web_server() -> Outcome {
     let (_server, addr) = server("16_http_get")?;
     let request = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n";
     let silent = connect(addr)?; // never a byte

@@ -191,7 +191,7 @@ fn a_server_out_of_descriptors_does_not_spin() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_select_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_select_server() -> Outcome {
     let (mut server, addr) = server("18_select")?;
     let mut slowly = connect(addr)?;
     slowly.set_nodelay(true)?;

@@ -405,8 +405,8 @@ fn soon_full(addr: SocketAddr) -> io::Result<TcpStream> {
 fn a_guest_that_does_not_read_is_removed_and_the_others_hear_everything() -> Outcome {
     const LINES: usize = 300;
     let (_server, addr) = server()?;
-    let mut deaf = Client::opens(soon_full(addr)?)?;
-    deaf.text()?;
+    let mut stalled = Client::opens(soon_full(addr)?)?;
+    stalled.text()?;
     let mut ada = Client::enters(addr)?;
     let mut bob = Client::enters(addr)?;
     thread::scope(|scope| -> Outcome {
@@ -433,8 +433,8 @@ fn a_guest_that_does_not_read_is_removed_and_the_others_hear_everything() -> Out
 #[test]
 fn a_guest_that_was_removed_and_then_reads_is_told_why() -> Outcome {
     let (_server, addr) = server()?;
-    let mut deaf = Client::opens(soon_full(addr)?)?;
-    deaf.text()?;
+    let mut stalled = Client::opens(soon_full(addr)?)?;
+    stalled.text()?;
     let mut ada = Client::enters(addr)?;
     let mut bob = Client::enters(addr)?;
     let stop = ada.stream.try_clone()?;
@@ -445,9 +445,9 @@ fn a_guest_that_was_removed_and_then_reads_is_told_why() -> Outcome {
             in_time(end)?;
         }
         stop.shutdown(Shutdown::Both)?; // ada's last word
-        SockRef::from(&deaf.stream).set_recv_buffer_size(1024 * 1024)?;
-        assert_eq!(deaf.hears_the_end()?, (1008, "you do not read".to_owned()));
-        assert!(deaf.is_over()?);
+        SockRef::from(&stalled.stream).set_recv_buffer_size(1024 * 1024)?;
+        assert_eq!(stalled.hears_the_end()?, (1008, "you do not read".to_owned()));
+        assert!(stalled.is_over()?);
         Ok(())
     })
 }
@@ -566,8 +566,8 @@ fn tornado_keeps_what_a_client_does_not_read() -> Outcome {
     command.arg(format!("lessons/python/{LESSON}.py"));
     let (server, addr) =
         Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]))?;
-    let mut deaf = Client::opens(soon_full(addr)?)?;
-    deaf.text()?;
+    let mut stalled = Client::opens(soon_full(addr)?)?;
+    stalled.text()?;
     let mut ada = Client::enters(addr)?;
     let mut bob = Client::enters(addr)?;
     let before = memory(&server)?;
@@ -614,13 +614,13 @@ import runpy, sys
 sys.path.insert(0, 'lessons/python')
 program = runpy.run_path('lessons/python/19_websocket.py')
 WebChat = program['WebChat']
-hear = WebChat.hear
+handle_line = WebChat.handle_line
 def waits(self, line):
     if line == 'wait':
         print('waiting', flush=True)
         sys.stdin.readline()
-    hear(self, line)
-WebChat.hear = waits
+    handle_line(self, line)
+WebChat.handle_line = waits
 program['main']()
 ";
 

@@ -616,7 +616,7 @@ fn a_writer_on_another_thread_is_encrypted_too() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_encrypted_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_encrypted_server() -> Outcome {
     let (mut server, addr, trusted) = server()?;
     let _silent = connect(addr)?; // never a byte, and it stays
     let mut half = connect(addr)?; // the head of a handshake, and no more
@@ -693,10 +693,10 @@ fn at_ctrl_c_clients_get_a_goodbye() -> Outcome {
 fn the_client_waits_for_nobody_forever() -> Outcome {
     let (_server, addr, _) = server()?;
     let ca = file(addr, "authority.pem");
-    let deaf = TcpListener::bind("127.0.0.1:0")?; // connects, and never answers
+    let silent = TcpListener::bind("127.0.0.1:0")?; // connects, and never answers
     let begin = Instant::now();
     let (said, status) =
-        client(&["--addr", &deaf.local_addr()?.to_string(), "--ca", &ca])?;
+        client(&["--addr", &silent.local_addr()?.to_string(), "--ca", &ca])?;
     assert!(said.contains("did not answer in time"), "{said}");
     assert_eq!(status, Some(2));
     assert!(begin.elapsed() < DEADLINE);

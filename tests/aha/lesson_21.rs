@@ -228,8 +228,8 @@ fn until_stuck(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
 fn a_client_that_reads_nothing_stops_nobody_and_gets_all_in_the_end() -> Outcome {
     for kind in KINDS {
         let (_server, addr) = server(kind, "0")?;
-        let mut deaf = connect(addr)?;
-        let mut writer = deaf.try_clone()?;
+        let mut stalled = connect(addr)?;
+        let mut writer = stalled.try_clone()?;
         let bytes: Vec<u8> = (0..30_000_000_u32).map(|n| (n % 251) as u8).collect();
         let taken = until_stuck(&mut writer, &bytes)?;
         assert!(
@@ -243,7 +243,7 @@ fn a_client_that_reads_nothing_stops_nobody_and_gets_all_in_the_end() -> Outcome
             writer.shutdown(Shutdown::Write)
         });
         let mut all = Vec::new();
-        deaf.read_to_end(&mut all)?;
+        stalled.read_to_end(&mut all)?;
         writes.join().map_err(|_| "the writer panicked")??;
         assert!(all == bytes, "{kind}: {} of {} bytes", all.len(), bytes.len());
     }
@@ -318,8 +318,8 @@ fn python_serves_the_same_in_three_forms() -> Outcome {
         let (mut server, addr) =
             Program::server(command.args(["--kind", kind, "--work", "400"]))?;
         let mut crowd = crowd(addr, 30)?;
-        let mut deaf = connect(addr)?;
-        let mut writer = deaf.try_clone()?;
+        let mut stalled = connect(addr)?;
+        let mut writer = stalled.try_clone()?;
         let writes = thread::spawn(move || {
             writer.write_all(&[b'x'; 2_000_000])?;
             writer.shutdown(Shutdown::Write)
@@ -331,7 +331,7 @@ fn python_serves_the_same_in_three_forms() -> Outcome {
             assert!(has_come(&crowd[0])?, "{kind}: somebody was served during the work");
         }
         let mut all = Vec::new();
-        deaf.read_to_end(&mut all)?;
+        stalled.read_to_end(&mut all)?;
         writes.join().map_err(|_| "the writer panicked")??;
         assert_eq!(all.len(), 2_000_000, "{kind}");
     }

@@ -215,8 +215,8 @@ fn at_the_end_of_its_scope_a_server_is_closed() {
     wait_until("the address is free", || TcpListener::bind(address).is_ok());
 }
 
-/// What `handle_error` heard of one connection.
-fn hear_of(
+/// What `handle_error` is given for one connection.
+fn report_of(
     handler: impl RequestHandler<TcpRequest>,
 ) -> (Handled, Vec<String>, TcpStream) {
     let heard = Notes::new();
@@ -235,7 +235,7 @@ fn hear_of(
 #[test]
 fn an_error_in_a_handler_is_handled() {
     let (handled, heard, client) =
-        hear_of(|_: &mut TcpRequest| Err(io::Error::other("a bad day")));
+        report_of(|_: &mut TcpRequest| Err(io::Error::other("a bad day")));
     assert_eq!(handled, Handled::Served);
     assert_eq!(heard, ["a bad day"]);
     assert!(has_ended(client));
@@ -246,7 +246,7 @@ fn an_error_in_a_handler_is_handled() {
 /// is a panic: it is reported, it ends the connection, and it goes no further.
 #[test]
 fn a_panic_in_a_handler_is_handled() {
-    let (handled, heard, client) = hear_of(|request: &mut TcpRequest| {
+    let (handled, heard, client) = report_of(|request: &mut TcpRequest| {
         panic!("no more of {:?}", request.client_address().ip())
     });
     assert_eq!(handled, Handled::Served);

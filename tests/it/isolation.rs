@@ -465,7 +465,7 @@ fn events_tell_the_story_of_each_connection() {
 /// Who, whether it was a panic, and the words.
 type Report = (String, bool, String);
 
-/// Options with a `handle_error` hook that writes down what it hears.
+/// Options with a `handle_error` hook that writes down what it is given.
 fn listening() -> (ServerBuilder, Notes<Report>) {
     let errors = Notes::new();
     let note = errors.clone();

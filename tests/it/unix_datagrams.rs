@@ -39,7 +39,7 @@ fn ask(client: &UnixDatagram, question: &[u8]) -> Vec<u8> {
 
 /// A client that never reads. The system lets only a few datagrams wait for it, because
 /// it isn't connected.
-fn deaf_client(own: &Path, server: &Path) -> UnixDatagram {
+fn stalled_client(own: &Path, server: &Path) -> UnixDatagram {
     let client = UnixDatagram::bind(own).unwrap();
     client.send_to(b"flood", server).unwrap();
     client
@@ -76,7 +76,7 @@ fn a_client_that_never_reads_costs_its_handler_the_write_timeout() {
         let server = start(options, &path);
         let other = bind_client(&dir.path("other"), &path);
         assert_eq!(ask(&other, b"hello"), b"hello");
-        let deaf = deaf_client(&dir.path("deaf"), &path);
+        let stalled = stalled_client(&dir.path("stalled"), &path);
         wait_until("it is handled", || server.stats().active == 1);
         let (begin, before) = (Instant::now(), process_time());
         wait_until("it has timed out", || server.stats().timed_out == 1);
@@ -87,18 +87,21 @@ fn a_client_that_never_reads_costs_its_handler_the_write_timeout() {
         let stats = stop(server);
         assert_eq!((stats.timed_out, stats.finished, stats.failed), (1, 2, 0));
         assert!(errors.all().is_empty(), "reported: {:?}", errors.all());
-        drop(deaf);
+        drop(stalled);
     });
 }
 
-fn others_are_served_beside(count: usize, deaf: impl Fn(&Path, &Path) -> UnixDatagram) {
+fn others_are_served_beside(
+    count: usize,
+    stalled: impl Fn(&Path, &Path) -> UnixDatagram,
+) {
     let dir = TempDir::new();
     let path = dir.path("server");
     let server = start(options().drain_timeout(Duration::ZERO), &path);
     let other = bind_client(&dir.path("other"), &path);
     assert_eq!(ask(&other, b"hello"), b"hello");
-    let deaf: Vec<_> = (0..count)
-        .map(|number| deaf(&dir.path(&format!("deaf-{number}")), &path))
+    let stalled: Vec<_> = (0..count)
+        .map(|number| stalled(&dir.path(&format!("stalled-{number}")), &path))
         .collect();
     wait_until("they are handled", || server.stats().active == count);
     thread::sleep(Duration::from_millis(100)); // in which all that can be full is full
@@ -109,13 +112,13 @@ fn others_are_served_beside(count: usize, deaf: impl Fn(&Path, &Path) -> UnixDat
     wait_until("the echoes are done", || server.stats().finished == 21);
     let stats = stop(server);
     assert_eq!(stats.cut_off, count as u64, "{stats}");
-    drop(deaf);
+    drop(stalled);
 }
 
 #[test]
 fn others_are_served_beside_clients_that_never_read() {
-    others_are_served_beside(1, deaf_client);
-    others_are_served_beside(10, deaf_client);
+    others_are_served_beside(1, stalled_client);
+    others_are_served_beside(10, stalled_client);
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn a_client_that_never_reads_does_not_keep_the_server() {
             let drain = if is_now { None } else { Some(Duration::from_millis(100)) };
             let options = options().write_timeout(None).drain_timeout(drain);
             let server = start(options, &path);
-            let deaf = deaf_client(&dir.path("deaf"), &path);
+            let stalled = stalled_client(&dir.path("stalled"), &path);
             wait_until("it is handled", || server.stats().active == 1);
             thread::sleep(Duration::from_millis(100)); // until its queue is full
             if is_now {
@@ -156,7 +159,7 @@ fn a_client_that_never_reads_does_not_keep_the_server() {
             thread::sleep(Duration::from_millis(300)); // in which it could go on
             let busy = process_time() - before;
             assert!(busy < Duration::from_millis(50), "busy for {busy:?} after the end");
-            drop(deaf);
+            drop(stalled);
         }
     });
 }

@@ -134,7 +134,9 @@ fn hears_of(program: &Program, text: &str, thought: &str) -> Result<(), Broken> 
     let server = program.serve(&[])?;
     let mut ada = enters(&server)?;
     let mut bob = enters(&server)?;
-    ada.hears_sometime("the news that guest-2 has joined", |it| it.contains("joined"))?;
+    ada.hears_eventually("the news that guest-2 has joined", |it| {
+        it.contains("joined")
+    })?;
     bob.says(text);
     let wanted = [("from", Some("guest-2")), ("text", Some(text))];
     is_object(&ada.hears(), &format!("{text:?}, by guest-2"), &wanted, thought)
@@ -200,8 +202,10 @@ fn both(program: &Program) -> Result<(), Broken> {
     let mut ada = enters(&server)?;
     let mut bob = Guest::connect(&server, &[])?;
     let is_greeting = |text: &str| text.starts_with("-- you are ");
-    bob.hears_sometime("a text that begins with \"-- you are \"", is_greeting)?;
-    ada.hears_sometime("the news that guest-2 has joined", |it| it.contains("joined"))?;
+    bob.hears_eventually("a text that begins with \"-- you are \"", is_greeting)?;
+    ada.hears_eventually("the news that guest-2 has joined", |it| {
+        it.contains("joined")
+    })?;
     bob.says("from bob");
     let wanted = [("from", Some("guest-2")), ("text", Some("from bob"))];
     is_object(&ada.hears(), "\"from bob\", by guest-2", &wanted, "")?;

@@ -33,7 +33,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
 /// How long nothing may come, where nothing should.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// The two servers, and what the second one must hear.
+/// The two servers, and what the second one must receive.
 struct Story {
     /// What is typed, at the first server.
     typed: &'static str,
@@ -57,8 +57,8 @@ impl Story {
         let words = ["client", "--addr", &addr(one), "--also", &addr(two)];
         let limit = 3 * PATIENCE;
         let ran = program.run_and_type(&words, self.typed, limit)?;
-        let heard: Vec<String> = told.try_iter().collect();
-        if heard == self.wanted {
+        let received: Vec<String> = told.try_iter().collect();
+        if received == self.wanted {
             return Ok(());
         }
         let error = ran.errors.first().map_or(String::new(), |it| format!(", {it:?}"));
@@ -68,7 +68,7 @@ impl Story {
                 self.typed
             ))
             .expected(format!("at the second server, after `joined`: {:?}", self.wanted))
-            .received(format!("{heard:?}{error}")))
+            .received(format!("{received:?}{error}")))
     }
 }
 
@@ -93,27 +93,27 @@ fn second(
     let mut lines = BufReader::new(&stream);
     (&stream).write_all(b"-- you are guest-9: /nick NAME, /who, /quit\n")?;
     history.iter().try_for_each(|line| writeln!(&stream, "{line}"))?;
-    for line in hear(&mut lines, 1, QUIET)? {
+    for line in read_lines(&mut lines, 1, QUIET)? {
         let _ = tell.send(format!("{line} (before `joined`)"));
     }
     (&stream).write_all(b"-- guest-9 joined\n")?;
-    let mut heard = hear(&mut lines, count, PATIENCE)?;
-    heard.extend(hear(&mut lines, usize::MAX, QUIET)?);
-    for line in heard {
+    let mut received = read_lines(&mut lines, count, PATIENCE)?;
+    received.extend(read_lines(&mut lines, usize::MAX, QUIET)?);
+    for line in received {
         let _ = tell.send(line);
     }
     (&stream).write_all(b"-- goodbye\n")
 }
 
 /// The lines that come in this time, up to so many.
-fn hear(
+fn read_lines(
     lines: &mut BufReader<&TcpStream>,
     count: usize,
     limit: Duration,
 ) -> io::Result<Vec<String>> {
     let until = Instant::now() + limit;
-    let (mut heard, mut line) = (Vec::new(), Vec::new());
-    while heard.len() < count {
+    let (mut received, mut line) = (Vec::new(), Vec::new());
+    while received.len() < count {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
@@ -122,7 +122,7 @@ fn hear(
         match lines.read_until(b'\n', &mut line) {
             Ok(0) => break,
             Ok(_) => {
-                heard.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+                received.push(String::from_utf8_lossy(&line).trim_end().to_owned());
                 line.clear();
             }
             Err(error)
@@ -131,7 +131,7 @@ fn hear(
             Err(error) => return Err(error),
         }
     }
-    Ok(heard)
+    Ok(received)
 }
 
 fn again(program: &Program) -> Result<(), Broken> {
