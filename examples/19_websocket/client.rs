@@ -22,7 +22,7 @@ type Halves = (Reader<BufReader<TcpStream>>, Writer<TcpStream>);
 ///
 /// # Errors
 ///
-/// Nobody listens there, or it is another server.
+/// Nothing listens there, or it's another kind of server.
 // [open]
 pub(crate) fn open(addr: &str) -> io::Result<Halves> {
     let mut stream = TcpStream::connect(addr)?;
@@ -48,9 +48,9 @@ pub(crate) fn open(addr: &str) -> io::Result<Halves> {
     let head = Head { first, headers: read_headers(&mut reader)? };
     let accept: Vec<&str> = head.values("Sec-WebSocket-Accept").collect();
     if accept != [derive_accept_key(key.as_bytes())] {
-        return Err(other); // it doesn't know what it has said
+        return Err(other); // what it sent doesn't make sense
     }
-    stream.set_read_timeout(None)?; // in a room, it may be quiet for hours
+    stream.set_read_timeout(None)?; // a room can be quiet for hours
     Ok((Reader::new(reader, Role::Client), Writer::new(stream, Role::Client)))
 }
 // [/open]
@@ -68,7 +68,7 @@ pub(crate) fn client(args: &Args) -> io::Result<()> {
     listen(reader, &writer, screen::show)
 }
 
-/// Shows what comes, up to the end. It answers pings and the close frame.
+/// Shows what arrives, until the end. Answers pings and the close frame.
 ///
 /// # Errors
 ///

@@ -12,7 +12,7 @@ use tungstenite::protocol::{CloseFrame, Role};
 use super::earlier::room::{Leaving, Mail, Room, Seat};
 use super::frames::{Reader, Received, Writer, frame};
 
-/// One of them, as its handler holds it.
+/// A guest, as its handler sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Guest {
     room: Arc<Room>,
@@ -46,7 +46,7 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// It can't be read, or an answer can't be written.
+    /// It can't be read, or a reply can't be written.
     // [listen]
     pub(crate) fn listen<A: Address>(
         &self,
@@ -92,7 +92,7 @@ impl Guest {
                 break;
             }
         }
-        // If the handler hasn't parted from the client, the room has: it doesn't read.
+        // Without a frame from the handler, the room removed this client: it doesn't read.
         let turned_out = || frame(CloseCode::Policy, "you do not read");
         let parting = self.parting.get().cloned().unwrap_or_else(turned_out);
         let _ = self.client.close(parting);
@@ -101,7 +101,7 @@ impl Guest {
     }
     // [/deliver]
 
-    /// Lets the client go, and waits until its mail has been delivered, or can't be.
+    /// Removes the guest from the room, and waits until its mail is delivered or lost.
     pub(crate) fn leave(&self, why: Leaving) {
         self.room.leave(&self.seat, why);
         self.seat.wait_for_delivery();

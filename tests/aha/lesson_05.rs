@@ -274,7 +274,7 @@ fn an_odd_client_does_not_disturb_the_closing_server() -> Outcome {
 }
 
 #[test]
-fn a_client_that_is_never_done_costs_the_server_five_seconds() -> Outcome {
+fn a_client_that_never_finishes_delays_the_server_for_five_seconds() -> Outcome {
     let (mut server, addr) = server("05_closing")?;
     let mut silent = connect(addr)?;
     silent.write_all(b"and then?")?;

@@ -25,7 +25,7 @@ fn asked(client: &UdpSocket, server: SocketAddr, data: &[u8]) -> io::Result<Vec<
 // ---- Handlers ---------------------------------------------------------------------------
 
 #[test]
-fn a_slow_datagram_delays_no_other() -> Outcome {
+fn a_slow_datagram_does_not_delay_the_others() -> Outcome {
     let (open, gate): (_, Receiver<()>) = bounded(0);
     let (arrived, arrivals) = mpsc::channel();
     let handler = move |request: &mut UdpRequest| {

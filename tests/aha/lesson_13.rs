@@ -36,7 +36,7 @@ fn talking(addr: SocketAddr, sentence: &str) -> io::Result<BufReader<TcpStream>>
 // ---- Threads that wait ------------------------------------------------------------------
 
 #[test]
-fn closing_a_clone_wakes_no_thread_in_accept() -> Outcome {
+fn closing_a_clone_does_not_wake_a_thread_in_accept() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let (addr, clone) = (listener.local_addr()?, listener.try_clone()?);
     let (accepted, news) = mpsc::channel();

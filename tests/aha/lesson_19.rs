@@ -86,7 +86,7 @@ fn the_page_needs_no_other_file() {
 }
 
 #[test]
-fn what_is_no_upgrade_is_answered_in_http() -> Outcome {
+fn a_wrong_upgrade_gets_an_http_error() -> Outcome {
     let (_server, addr) = server()?;
     let without = |name: &str| {
         let is_other = |line: &&str| !line.starts_with(name);
@@ -129,7 +129,7 @@ fn what_is_no_upgrade_is_answered_in_http() -> Outcome {
 }
 
 #[test]
-fn only_our_own_page_may_come_in() -> Outcome {
+fn only_our_own_page_can_join() -> Outcome {
     let (_server, addr) = server()?;
     let with = |origin: &str| format!("{UPGRADE}Origin: {origin}\r\n\r\n");
     for origin in ["http://evil.example", "http://here:5001", "http://here", "null", ""]
@@ -248,7 +248,7 @@ fn bytes_that_break_a_letter_over_two_frames_are_one_letter() -> Outcome {
 }
 
 #[test]
-fn a_frame_may_come_byte_by_byte_or_together_with_others() -> Outcome {
+fn a_frame_can_arrive_byte_by_byte_or_together_with_others() -> Outcome {
     let (_server, addr) = server()?;
     let mut ada = witness(addr)?;
     let mut stream = TcpStream::connect(addr)?;
@@ -346,7 +346,7 @@ fn a_guest_that_goes_without_a_word_leaves_the_room() -> Outcome {
 // ---- Pings ----------------------------------------------------------------------------
 
 #[test]
-fn a_silent_client_gets_a_ping_and_who_answers_may_stay() -> Outcome {
+fn a_silent_client_gets_a_ping_and_stays_if_it_answers() -> Outcome {
     let (_server, addr) = server_with(&["--ping", "1"])?;
     let mut here = Client::enters(addr)?;
     let mut gone = Client::enters(addr)?;
@@ -646,7 +646,7 @@ fn a_tornado_handler_that_waits_stops_everybody() -> Outcome {
 
 /// Who reads holds the lock until something comes.
 #[test]
-fn a_lock_around_it_all_lets_nobody_write() -> Outcome {
+fn one_lock_around_the_websocket_stops_all_writers() -> Outcome {
     use tungstenite::{WebSocket, protocol::Role};
 
     let listener = TcpListener::bind("127.0.0.1:0")?;

@@ -537,7 +537,7 @@ fn one_silent_client_stops_an_encrypted_listener_and_no_other() -> Outcome {
 }
 
 #[test]
-fn curl_and_openssl_believe_the_authority() -> Outcome {
+fn curl_and_openssl_trust_the_authority() -> Outcome {
     let (_server, addr, _) = server()?;
     let (_other, other, _) = server()?;
     let (ca, wrong) = (file(addr, "authority.pem"), file(other, "authority.pem"));
@@ -690,7 +690,7 @@ fn at_ctrl_c_clients_get_a_goodbye() -> Outcome {
 }
 
 #[test]
-fn the_client_waits_for_nobody_forever() -> Outcome {
+fn the_client_never_waits_forever() -> Outcome {
     let (_server, addr, _) = server()?;
     let ca = file(addr, "authority.pem");
     let silent = TcpListener::bind("127.0.0.1:0")?; // connects, and never answers

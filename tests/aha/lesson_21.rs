@@ -225,7 +225,7 @@ fn until_stuck(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
 // ---- Odd clients ----------------------------------------------------------------------
 
 #[test]
-fn a_client_that_reads_nothing_stops_nobody_and_gets_all_in_the_end() -> Outcome {
+fn a_client_that_reads_late_stops_nobody_and_gets_everything() -> Outcome {
     for kind in KINDS {
         let (_server, addr) = server(kind, "0")?;
         let mut stalled = connect(addr)?;
@@ -251,7 +251,7 @@ fn a_client_that_reads_nothing_stops_nobody_and_gets_all_in_the_end() -> Outcome
 }
 
 #[test]
-fn an_odd_client_costs_none_of_the_three_anything() -> Outcome {
+fn an_odd_client_does_not_disturb_any_of_the_three() -> Outcome {
     for kind in KINDS {
         let (mut server, addr) = server(kind, "0")?;
         let _silent = connect(addr)?;
