@@ -89,7 +89,7 @@ impl Guest {
     }
 }
 
-/// A line nearly as long as the room allows.
+/// A line that's nearly as long as the room allows.
 fn long_line() -> String {
     "bla ".repeat(900)
 }

@@ -1,5 +1,5 @@
-//! The chat room in a browser: each rule that a client can break, and clients that nobody
-//! here has written.
+//! The chat room in a browser: each rule that a client can break, and clients that
+//! others wrote.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -37,7 +37,7 @@ fn server_with(options: &[&str]) -> Result<(Program, SocketAddr), String> {
     Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]).args(options))
 }
 
-/// Somebody in the room, so that the others can be seen to come and go.
+/// A guest that sees the others join and leave.
 fn witness(addr: SocketAddr) -> io::Result<Client> {
     let mut ada = Client::enters(addr)?;
     ada.says("/nick ada")?;
@@ -74,7 +74,7 @@ fn one_port_serves_the_page_and_the_socket() -> Outcome {
     Ok(())
 }
 
-/// Wherever it's opened, nothing else is fetched, and nothing that's said becomes markup.
+/// Wherever it's opened, it fetches nothing else, and no line becomes markup.
 #[test]
 fn the_page_needs_no_other_file() {
     let page = include_str!("../../examples/19_websocket/page.html");
@@ -148,8 +148,8 @@ fn only_our_own_page_can_join() -> Outcome {
     Ok(())
 }
 
-/// A byte now and then keeps every timeout of reading from running out. A deadline holds,
-/// and it holds for the head only.
+/// A client that sends a byte now and then never runs into a read timeout. A deadline
+/// stops it, and that deadline is for the head only.
 #[test]
 fn a_head_that_trickles_in_is_not_waited_for_forever() -> Outcome {
     let (_server, addr) = server()?;
@@ -452,7 +452,7 @@ fn a_guest_that_was_removed_and_then_reads_is_told_why() -> Outcome {
     })
 }
 
-/// Pongs and lines come from two threads. Each frame arrives in one piece.
+/// Two threads send pongs and lines. Each frame arrives in one piece.
 #[test]
 fn pongs_do_not_get_into_the_middle_of_a_line() -> Outcome {
     const COUNT: usize = 300;
@@ -487,7 +487,7 @@ fn pongs_do_not_get_into_the_middle_of_a_line() -> Outcome {
 #[cfg(unix)]
 #[test]
 fn clients_of_lesson_14_are_in_the_same_room() -> Outcome {
-    // Somebody else might get this port before the server does.
+    // Another program might get this port before the server does.
     let started = (0..5).find_map(|_| {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         let lines = port.ok()?;
@@ -537,7 +537,7 @@ fn memory(program: &Program) -> Result<usize, Box<dyn std::error::Error>> {
     Ok(number.ok_or("no VmRSS")?.parse()?)
 }
 
-/// By itself, the crate takes 128 KiB for each client as soon as it reads.
+/// By default, the crate takes 128 KiB for each client as soon as it reads.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_client_costs_little_memory() -> Outcome {
@@ -644,7 +644,7 @@ fn a_tornado_handler_that_waits_stops_everybody() -> Outcome {
     Ok(())
 }
 
-/// Who reads holds the lock until something comes.
+/// The thread that reads holds the lock until something arrives.
 #[test]
 fn one_lock_around_the_websocket_stops_all_writers() -> Outcome {
     use tungstenite::{WebSocket, protocol::Role};
@@ -669,7 +669,7 @@ fn one_lock_around_the_websocket_stops_all_writers() -> Outcome {
     Ok(())
 }
 
-// ---- Clients that nobody here has written ---------------------------------------------
+// ---- Clients that others wrote ---------------------------------------------------------
 
 #[cfg(unix)] // elsewhere, nobody can press Ctrl-C for a program
 #[test]
@@ -732,7 +732,7 @@ fn curl_shows_the_answer_and_the_first_frame() -> Outcome {
     Ok(())
 }
 
-/// What each client shows of the same visit, whichever server it talks to.
+/// Each client shows the same conversation, whichever server it talks to.
 #[cfg(unix)]
 #[test]
 fn python_and_rust_show_the_same() -> Outcome {

@@ -1,5 +1,5 @@
 //! Promise 22: Unix datagram sockets keep what UDP promises, whoever the client is and
-//! whatever it does. And promise 15 for sockets that are none of ours.
+//! whatever it does. And promise 15, for sockets that aren't ours.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -45,7 +45,7 @@ fn stalled_client(own: &Path, server: &Path) -> UnixDatagram {
     client
 }
 
-/// `flood` is answered without an end, anything else with itself.
+/// The reply to `flood` never ends; anything else is sent back.
 fn start(options: ServerBuilder, path: &Path) -> Server<PathBuf> {
     let handler = |request: &mut UnixDatagramRequest| {
         while request.data() == b"flood" {
@@ -62,9 +62,8 @@ fn process_time() -> Duration {
 }
 
 #[test]
-fn a_client_that_never_reads_costs_its_handler_the_write_timeout() {
-    let test =
-        "unix_datagrams::a_client_that_never_reads_costs_its_handler_the_write_timeout";
+fn a_client_that_never_reads_holds_its_handler_for_the_write_timeout() {
+    let test = "unix_datagrams::a_client_that_never_reads_holds_its_handler_for_the_write_timeout";
     in_own_process(test, || {
         let dir = TempDir::new();
         let path = dir.path("server");
@@ -131,7 +130,7 @@ fn others_are_served_beside_a_connected_client_that_never_reads() {
     });
 }
 
-/// Without any timeout but the drain's.
+/// With no timeout except the drain's.
 #[test]
 fn a_client_that_never_reads_does_not_keep_the_server() {
     let test = "unix_datagrams::a_client_that_never_reads_does_not_keep_the_server";
@@ -229,7 +228,7 @@ fn a_client_with_an_automatic_address_is_answered() {
 
 /// A server on an abstract address: there is no file, and the address is free again.
 #[test]
-fn a_server_may_have_an_abstract_address() {
+fn a_server_can_have_an_abstract_address() {
     let dir = TempDir::new();
     let name = abstract_name("server");
     let path = PathBuf::from(format!("\0{}", String::from_utf8(name.clone()).unwrap()));
@@ -251,7 +250,7 @@ fn a_server_may_have_an_abstract_address() {
     }
 }
 
-/// It has removed its file, or left it behind, by the time of its answer.
+/// It has removed its file, or left it behind, before the reply comes.
 #[test]
 fn a_client_that_has_left_is_a_disconnect() {
     for leaves_its_file in [false, true] {
@@ -322,8 +321,8 @@ fn the_file_of_a_living_socket_that_does_not_listen_is_not_removed() {
     }
 }
 
-/// One server stops while the next starts on the same path, until it can. The file of the
-/// second is never removed by the first.
+/// One server stops while the next starts on the same path, until it can. The file of
+/// the second is never removed by the first.
 #[test]
 fn a_server_that_stops_does_not_take_its_successors_file() {
     let dir = TempDir::new();

@@ -53,7 +53,7 @@ fn talk(program: &Program) -> Result<(), Broken> {
     Ok(())
 }
 
-/// With a client connected that does something odd, the next one is served in the end.
+/// A client does something odd. The next one is served in the end.
 fn next(server: &Server<'_>, odd: &str, thought: &'static str) -> Result<(), Broken> {
     let mut client = Client::connect(server)?;
     let answered = client.send(b"Hello").expect(b"Hello", |_| thought);

@@ -118,7 +118,7 @@ fn looks(server: &Server<'_>) -> Result<(), Broken> {
     if got.bytes == b"HTTP/1.1 200 OK" {
         return Ok(());
     }
-    Err(Broken::new("Whoever only looks at the page isn't a guest.")
+    Err(Broken::new("A client that only fetches the page isn't a guest.")
         .sent(format!("{request:?}"))
         .expected("\"HTTP/1.1 200 OK\"")
         .received(got.to_string()))

@@ -1,4 +1,4 @@
-//! 21.1: a task hands over its work.
+//! 21.1: a task gives its work to another thread.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ fn meanwhile(program: &Program) -> Result<(), Broken> {
     }
     if works.receives_within(Duration::from_millis(1)) {
         return Err(Broken::new(
-            "The work keeps the thread busy that runs all tasks. Which of tokio's functions \
+            "The work keeps the one thread busy that runs all tasks. Which of tokio's functions \
              takes a closure to another thread?",
         )
         .sent("serve --kind tasks --work 2000; one client sends `!`, another `meanwhile`")

@@ -1,4 +1,4 @@
-//! 21.2: tasks with a bound.
+//! 21.2: a limited number of tasks.
 
 use std::time::Duration;
 

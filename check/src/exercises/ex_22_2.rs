@@ -1,4 +1,4 @@
-//! 22.2: a client that says again what a dead server may not have passed on.
+//! 22.2: a client that sends a line again if a dead server might not have passed it on.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -30,14 +30,15 @@ pub(super) const EXERCISE: Exercise = Exercise {
     ],
 };
 
-/// How long nothing may come, where nothing should.
+/// How long to wait where nothing should come.
 const QUIET: Duration = Duration::from_millis(250);
 
 /// The two servers, and what the second one must receive.
 struct Story {
     /// What is typed, at the first server.
     typed: &'static str,
-    /// How many lines of it the first server reads, and which it passes on, before it dies.
+    /// How many lines of it the first server reads, and which it passes on, before it
+    /// dies.
     first: (usize, &'static [&'static str]),
     /// The last lines that the second server shows, before `-- guest-9 joined`.
     history: &'static [&'static str],
@@ -83,7 +84,7 @@ fn first(stream: TcpStream, count: usize, passed_on: &[&str]) -> io::Result<()> 
     said.try_for_each(|line| writeln!(&stream, "guest-1: {line}"))
 }
 
-/// A server that shows its last lines, and notes what the client says after that.
+/// A server that shows its last lines, and notes what the client sends after that.
 fn second(
     stream: TcpStream,
     history: &[&str],
@@ -105,7 +106,7 @@ fn second(
     (&stream).write_all(b"-- goodbye\n")
 }
 
-/// The lines that come in this time, up to so many.
+/// The lines that arrive in this time, up to `count`.
 fn read_lines(
     lines: &mut BufReader<&TcpStream>,
     count: usize,
