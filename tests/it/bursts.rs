@@ -39,7 +39,7 @@ fn wait_behind(slow: usize) -> Duration {
     waited
 }
 
-/// Other programs might keep the processors busy for long, but hardly every time.
+/// Other programs may keep the processors from us for long, but hardly each time.
 #[test]
 fn five_hundred_slow_datagrams_delay_the_next_by_milliseconds() {
     let waits: Vec<_> = (0..5).map(|_| wait_behind(500)).collect();

@@ -440,7 +440,7 @@ fn a_server_with_a_thousand_quiet_clients_stops_at_once() {
     );
 }
 
-/// Goes on sending until it can't any more, whatever it receives.
+/// Goes on sending until it can't any more, whatever it is told.
 fn talk(mut client: TcpStream) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         let until = Instant::now() + PATIENCE;
@@ -521,8 +521,8 @@ fn serve_shared(listener: TcpListener, who: &'static str) -> crate::support::Ser
 
 /// Two processes share a listener, as after a fork.
 #[test]
-fn of_two_processes_that_share_a_listener_one_can_stop() {
-    let test = "nothing_goes_on::of_two_processes_that_share_a_listener_one_can_stop";
+fn of_two_processes_that_share_a_listener_one_may_stop() {
+    let test = "nothing_goes_on::of_two_processes_that_share_a_listener_one_may_stop";
     if is_child() {
         let listener =
             TcpListener::from(io::stdin().as_fd().try_clone_to_owned().unwrap());

@@ -245,7 +245,7 @@ fn a_client_that_goes_on_sending_gets_the_whole_reply_of_a_server_that_stops() {
     assert_eq!(stop(server).finished, 1);
 }
 
-/// Sends for a moment. Reading will show whether that does any harm.
+/// Sends for a moment. Whether that does any harm, reading will tell.
 fn send_on(mut client: &TcpStream) {
     for _ in 0..30 {
         let _ = client.write_all(b"and another thing");

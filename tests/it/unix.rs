@@ -72,7 +72,7 @@ fn connect(path: &Path) -> UnixStream {
     client
 }
 
-/// A datagram client with a path of its own, so that it can get replies.
+/// A datagram client with a path of its own, so that it can be answered.
 fn bind_client(own: &Path, server: &Path) -> UnixDatagram {
     let client = UnixDatagram::bind(own).unwrap();
     client.connect(server).unwrap();

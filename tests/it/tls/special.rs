@@ -17,8 +17,7 @@ fn listening() -> (ServerBuilder, Notes<String>) {
     (options().handle_error(move |_, error| note.add(error.to_string())), errors)
 }
 
-/// Sits between a client and a server, and passes on what `change` makes of each
-/// message.
+/// Stands between a client and a server, and passes on what `change` makes of it.
 fn relay(
     server: SocketAddr,
     change: impl Fn(&mut Vec<u8>) + Clone + Send + 'static,
