@@ -1,4 +1,4 @@
-//! Lesson 03: a UDP server that answers each datagram, and its client.
+//! Lesson 03: a UDP server that replies to each datagram, and its client.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -9,7 +9,7 @@ use support::{Args, Lesson, PATIENCE, actor, any_of, keep_trying, say, within};
 mod support;
 
 fn main() -> ExitCode {
-    Lesson::new("a server that answers each datagram with OK...", demonstration)
+    Lesson::new("a server that replies to each datagram with OK...", demonstration)
         .ends("127.0.0.1:8888", serve, client)
         .words("[WORDS...]")
         .run()
@@ -20,18 +20,18 @@ fn serve(args: &Args) -> io::Result<()> {
     let socket = UdpSocket::bind(args.addr())?;
     args.listening(socket.local_addr()?);
     loop {
-        if let Err(error) = answer_next_datagram(&socket) {
-            say!("error: {error}"); // one datagram is lost; the next one is answered
+        if let Err(error) = reply_to_next_datagram(&socket) {
+            say!("error: {error}"); // one datagram is lost; the next one gets its reply
         }
     }
 }
 
-fn answer_next_datagram(socket: &UdpSocket) -> io::Result<()> {
+fn reply_to_next_datagram(socket: &UdpSocket) -> io::Result<()> {
     let mut data = [0; 65_535]; // no datagram is longer than this
     let (count, client) = keep_trying(|| socket.recv_from(&mut data));
     say!("{client} sent {count} bytes");
-    let answer = [b"OK...", &data[..count]].concat();
-    socket.send_to(&answer, client)?;
+    let reply = [b"OK...", &data[..count]].concat();
+    socket.send_to(&reply, client)?;
     Ok(())
 }
 // [/serve]
@@ -64,7 +64,7 @@ fn demonstration(_: &Args) -> io::Result<()> {
     let socket = UdpSocket::bind("127.0.0.1:0")?; // port 0: any free one
     let address = socket.local_addr()?;
     let server = actor("server", move || {
-        messages.iter().try_for_each(|_| answer_next_datagram(&socket))
+        messages.iter().try_for_each(|_| reply_to_next_datagram(&socket))
     })?;
     let client = actor("client", move || {
         messages.iter().try_for_each(|message| ask(address, message))

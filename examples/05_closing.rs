@@ -51,8 +51,8 @@ fn ask(address: &str, message: &str, keep_open: bool) -> io::Result<()> {
     if !keep_open {
         stream.shutdown(Shutdown::Write)?; // "that was all": end of file for the server
     }
-    let answer = io::read_to_string(stream)?; // the other half is still open
-    say!("received {answer:?}");
+    let reply = io::read_to_string(stream)?; // the other half is still open
+    say!("received {reply:?}");
     Ok(())
 }
 // [/client]

@@ -40,7 +40,7 @@ impl RequestHandler for Chat {
 
     fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
         while let Some(line) = request.next_line().transpose() {
-            if !self.room.hear(&self.seat, line)? {
+            if !self.room.handle_line(&self.seat, line)? {
                 break;
             }
         }

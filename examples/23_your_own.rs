@@ -99,7 +99,7 @@ impl Store {
 fn server(address: &str) -> io::Result<ThreadedServer> {
     ThreadedServer::builder()
         .max_connections(100)
-        .max_connections_per_address(50) // one machine can't use up all of them
+        .max_connections_per_address(50) // one machine can't use them all up
         .read_timeout(Duration::from_secs(60)) // a silent client can't stay
         .max_line(1024)
         .on_event(|event| match event {

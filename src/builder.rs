@@ -207,7 +207,8 @@ impl ServerBuilder {
 
     /// After this time of silence, the operating system asks the client's system whether it
     /// is still there, and ends the connection if no answer comes (`SO_KEEPALIVE`). By
-    /// default it doesn't ask. Go's `KeepAlive`; in Python, `setsockopt` on each connection.
+    /// default it doesn't ask. In Go it's `KeepAlive`; in Python, `setsockopt` on each
+    /// connection.
     pub fn keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.setup.options.socket.keepalive = time.into();
         self
@@ -222,7 +223,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How many bytes to be sent the system buffers for each connection (`SO_SNDBUF`): by
+    /// How many bytes the system buffers for sending on each connection (`SO_SNDBUF`): by
     /// default the system decides. In Python, `setsockopt`; Go's `SetWriteBuffer`.
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.setup.options.socket.send_buffer = Some(bytes);
@@ -278,13 +279,14 @@ impl ServerBuilder {
 /// # Encryption
 #[cfg(feature = "tls")]
 impl ServerBuilder {
-    /// Encrypts every connection (TLS, feature `tls`): by default none is. The handler, its
-    /// requests and its writers stay as they are, on TCP and on Unix sockets. A server for
-    /// datagrams refuses it.
+    /// Encrypts every connection (TLS, feature `tls`). By default, no connection is
+    /// encrypted. The handler, its requests and its writers stay as they are, on TCP and on
+    /// Unix sockets. With this option, a datagram server can't be made.
     ///
     /// A client that ends its connection without saying so (`close_notify`) is counted as
-    /// disconnected, because anybody on the way can end a connection. When we end one well,
-    /// the client gets our `close_notify`; one that is cut off, or fails, doesn't.
+    /// disconnected, because anybody on the way can end a connection. When the server ends a
+    /// connection cleanly, the client gets a `close_notify`. If the connection is cut off or
+    /// fails, the client doesn't get one.
     ///
     /// Python wraps each connection in `SSLContext.wrap_socket`. (Don't wrap the listening
     /// socket there: then one client that is silent in its handshake stops all others.)
@@ -293,9 +295,10 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a client may take to agree on keys: ten seconds by default. It happens on
-    /// the client's own thread, before the handler starts. A client that takes longer is
-    /// counted as timed out; one that doesn't speak TLS, as disconnected.
+    /// How long a client can take for the handshake, in which both ends agree on keys: ten
+    /// seconds by default. It happens on the client's own thread, before the handler starts.
+    /// A client that takes longer is counted as timed out; one that doesn't speak TLS, as
+    /// disconnected.
     pub fn handshake_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.setup.options.handshake_timeout = time.into();
         self

@@ -92,7 +92,7 @@ impl Certificate {
                 format!("there is no private key in it that can be read: {error}");
             invalid(key_name, what)
         })?;
-        // The program may have chosen another provider of cryptography for itself.
+        // The program might have chosen another provider of cryptography for itself.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -130,7 +130,7 @@ impl Client {
 
     /// Whether something arrives within this time, or the connection ends. It stays
     /// unread.
-    pub(crate) fn hears_within(&mut self, limit: Duration) -> bool {
+    pub(crate) fn receives_within(&mut self, limit: Duration) -> bool {
         let _ = self.stream.set_read_timeout(Some(limit));
         !matches!(self.stream.peek(&mut [0]), Err(error) if is_silence(&error))
     }

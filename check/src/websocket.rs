@@ -18,14 +18,14 @@ pub(crate) struct Guest {
     head: Vec<(String, String)>,
 }
 
-/// What a guest hears.
+/// What a guest receives.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// A text.
     Text(String),
     /// A close frame, and its code, if it has one.
     Close(Option<u16>),
-    /// No frame: this came instead.
+    /// Something else came instead of a frame.
     Other(String),
 }
 
@@ -71,17 +71,17 @@ impl Guest {
         self.head.iter().filter(is_it).map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Says a line.
+    /// Sends a line.
     pub(crate) fn says(&mut self, line: &str) -> &mut Self {
         self.sends(0x81, line.as_bytes())
     }
 
-    /// Says that this is the end.
+    /// Sends a close frame.
     pub(crate) fn closes(&mut self, code: u16) -> &mut Self {
         self.sends(0x88, &code.to_be_bytes())
     }
 
-    /// Goes, without a word.
+    /// Leaves without a close frame.
     pub(crate) fn goes(mut self) {
         self.client.end();
     }
@@ -140,7 +140,7 @@ impl Guest {
     }
 
     /// The next texts, until one is `wanted` by the caller.
-    pub(crate) fn hears_sometime(
+    pub(crate) fn hears_eventually(
         &mut self,
         what: &str,
         wanted: impl Fn(&str) -> bool,

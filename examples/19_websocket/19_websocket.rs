@@ -19,28 +19,28 @@ mod meeting;
 mod support;
 mod upgrade;
 
-/// How long the head of a request may take.
+/// How long a client can take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     Lesson::new("the chat room in a browser", demonstration)
         .ends("127.0.0.1:5000", serve, client::client)
         .number("ping", 20, "server: seconds of silence until a ping")
-        .text("lines", "HOST:PORT", "serve: let lesson 14's clients in, here")
+        .text("lines", "HOST:PORT", "serve: where to accept lesson 14's clients")
         .run()
 }
 
 // [handler]
 #[derive(Clone)]
 struct WebChat {
-    room: Arc<Room>,      // everybody's
+    room: Arc<Room>,      // shared by all clients
     guest: Option<Guest>, // this client, if it wants to chat
     ping: Duration,
 }
 
 impl<A: Address> RequestHandler<StreamRequest<A>> for WebChat {
     fn handle(&mut self, request: &mut StreamRequest<A>) -> io::Result<()> {
-        request.set_deadline(HEAD); // for the whole head, however its bytes drip
+        request.set_deadline(HEAD); // for the whole head, however slowly it comes
         if !upgrade::answer(request)? {
             return Ok(()); // it was the page, or it was rejected
         }

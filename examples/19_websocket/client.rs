@@ -12,7 +12,7 @@ use tungstenite::protocol::{CloseFrame, Role};
 use super::earlier::http::head::{Head, MAX_FIRST_LINE, read_headers, read_line};
 use super::earlier::http::text::shortened;
 use super::earlier::screen;
-use super::frames::{Heard, Reader, Writer, frame};
+use super::frames::{Reader, Received, Writer, frame};
 use super::support::{Args, PATIENCE, mistake};
 
 /// The two halves of a client's connection.
@@ -22,7 +22,7 @@ type Halves = (Reader<BufReader<TcpStream>>, Writer<TcpStream>);
 ///
 /// # Errors
 ///
-/// Nobody listens there, or it is another server.
+/// Nothing listens there, or it's another kind of server.
 // [open]
 pub(crate) fn open(addr: &str) -> io::Result<Halves> {
     let mut stream = TcpStream::connect(addr)?;
@@ -48,9 +48,9 @@ pub(crate) fn open(addr: &str) -> io::Result<Halves> {
     let head = Head { first, headers: read_headers(&mut reader)? };
     let accept: Vec<&str> = head.values("Sec-WebSocket-Accept").collect();
     if accept != [derive_accept_key(key.as_bytes())] {
-        return Err(other); // it doesn't know what it has said
+        return Err(other); // what it sent doesn't make sense
     }
-    stream.set_read_timeout(None)?; // in a room, it may be quiet for hours
+    stream.set_read_timeout(None)?; // a room can be quiet for hours
     Ok((Reader::new(reader, Role::Client), Writer::new(stream, Role::Client)))
 }
 // [/open]
@@ -68,7 +68,7 @@ pub(crate) fn client(args: &Args) -> io::Result<()> {
     listen(reader, &writer, screen::show)
 }
 
-/// Shows what comes, up to the end. It answers pings and the close frame.
+/// Shows what arrives, until the end. Answers pings and the close frame.
 ///
 /// # Errors
 ///
@@ -79,16 +79,16 @@ pub(crate) fn listen(
     show: impl Fn(&str),
 ) -> io::Result<()> {
     loop {
-        match reader.hear()? {
-            Heard::Text(text) => show(&text),
-            Heard::Ping(data) => writer.pong(data)?,
-            Heard::Pong | Heard::Silence => {}
-            Heard::End(frame) => {
+        match reader.receive()? {
+            Received::Text(text) => show(&text),
+            Received::Ping(data) => writer.pong(data)?,
+            Received::Pong | Received::Silence => {}
+            Received::End(frame) => {
                 show(&format!("(closed: {})", told(frame.as_ref())));
                 let _ = writer.close(frame); // unless we closed it first
                 return Ok(());
             }
-            Heard::Gone => {
+            Received::Gone => {
                 show("(the connection ended without a close frame)");
                 return Ok(());
             }

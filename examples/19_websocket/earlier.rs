@@ -1,5 +1,5 @@
-//! What earlier lessons have built: the room of lesson 14, which knows no sockets, and the
-//! HTTP of lesson 16.
+//! What earlier lessons built: the room of lesson 14, which doesn't know about sockets, and
+//! the HTTP of lesson 16.
 
 #[path = "../chat/command.rs"]
 pub(crate) mod command;

@@ -1,9 +1,9 @@
 //! A WebSocket on a connection that one thread reads and any thread can write.
 //!
-//! The crate's [`WebSocket`] reads and writes, and belongs to one thread. A chat needs
-//! more: one thread waits for what the client says, and others write meanwhile. So there
-//! are two `WebSocket`s for each connection. The [`Reader`]'s never writes. The
-//! [`Writer`]'s never reads, and a lock around it makes one message follow another.
+//! The crate's [`WebSocket`] reads and writes, and only one thread at a time can use it. A
+//! chat needs more: one thread waits for what the client sends, while others write. So
+//! there are two `WebSocket`s for each connection. The [`Reader`]'s never writes. The
+//! [`Writer`]'s never reads, and because of a lock, it writes one message after another.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
@@ -18,25 +18,25 @@ use tungstenite::{Bytes, Error, Message, WebSocket};
 /// The longest message that is read, in bytes. It's the longest line of lesson 14.
 pub(crate) const MAX_MESSAGE: usize = 4000;
 
-/// What has come.
+/// What was received.
 #[derive(Debug)]
-pub(crate) enum Heard {
+pub(crate) enum Received {
     /// A message.
     Text(String),
     /// The other side wants to know whether we're here. It gets the same bytes back.
     Ping(Bytes),
     /// The other side is here.
     Pong,
-    /// Nothing, for as long as a read waits.
+    /// Nothing, for as long as a read can wait.
     Silence,
-    /// The end of the conversation. This frame is the answer to it; `None` is a close frame
+    /// The end of the conversation. This close frame is the reply to it; `None` is one
     /// without a code.
     End(Option<CloseFrame>),
-    /// The end of file, without a word before it. Or our own server stops.
+    /// End of file, without a close frame before it. Or our own server is stopping.
     Gone,
 }
 
-/// The half that reads. It answers nothing by itself.
+/// The half that reads. It never replies by itself.
 #[derive(Debug)]
 pub(crate) struct Reader<R: Read>(WebSocket<OnlyReads<R>>);
 
@@ -55,25 +55,25 @@ impl<R: Read> Reader<R> {
     /// # Errors
     ///
     /// It can't be read.
-    // [hear]
-    pub(crate) fn hear(&mut self) -> io::Result<Heard> {
+    // [receive]
+    pub(crate) fn receive(&mut self) -> io::Result<Received> {
         Ok(match self.0.read() {
-            Ok(Message::Text(text)) => Heard::Text(text.to_string()),
-            Ok(Message::Ping(data)) => Heard::Ping(data),
-            Ok(Message::Pong(_) | Message::Frame(_)) => Heard::Pong,
-            Ok(Message::Close(frame)) => Heard::End(frame),
+            Ok(Message::Text(text)) => Received::Text(text.to_string()),
+            Ok(Message::Ping(data)) => Received::Ping(data),
+            Ok(Message::Pong(_) | Message::Frame(_)) => Received::Pong,
+            Ok(Message::Close(frame)) => Received::End(frame),
             Ok(Message::Binary(_)) => end(CloseCode::Unsupported, "only text, please"),
             Err(Error::Capacity(_)) => end(CloseCode::Size, "more than 4000 bytes"),
             Err(Error::Utf8(_)) => end(CloseCode::Invalid, "not UTF-8"),
-            Err(Error::Protocol(ResetWithoutClosingHandshake)) => Heard::Gone,
+            Err(Error::Protocol(ResetWithoutClosingHandshake)) => Received::Gone,
             Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut => {
-                Heard::Silence
+                Received::Silence
             }
             Err(Error::Io(error)) => return Err(error),
             Err(_) => end(CloseCode::Protocol, "against the protocol"),
         })
     }
-    // [/hear]
+    // [/receive]
 }
 
 impl<W: Write> Writer<W> {
@@ -93,7 +93,7 @@ impl<W: Write> Writer<W> {
         self.send(Message::text(text))
     }
 
-    /// Asks whether the other side is here.
+    /// Asks whether the other side is still there.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ impl<W: Write> Writer<W> {
     }
 
     // [send]
-    /// Sends one message. Other threads wait meanwhile, so no frame gets into another one.
+    /// Sends one message. Other threads wait until it's sent, so frames never mix.
     fn send(&self, message: Message) -> io::Result<()> {
         self.0.lock().send(message).map_err(|error| match error {
             Error::Io(error) => error,
@@ -132,7 +132,7 @@ impl<W: Write> Writer<W> {
 }
 
 impl Writer<StreamWriter> {
-    /// Ends the conversation: the handler's next read is the end of file.
+    /// Ends the conversation: the handler's next read returns end of file.
     pub(crate) fn hang_up(&self) {
         self.0.lock().get_ref().0.shutdown();
     }
@@ -149,13 +149,13 @@ pub(crate) fn frame(code: CloseCode, reason: &'static str) -> Option<CloseFrame>
     Some(CloseFrame { code, reason: reason.into() })
 }
 
-fn end(code: CloseCode, reason: &'static str) -> Heard {
-    Heard::End(frame(code, reason))
+fn end(code: CloseCode, reason: &'static str) -> Received {
+    Received::End(frame(code, reason))
 }
 
 // [config]
-/// What one client can cost. By itself the crate takes 128 KiB for each one at once, and
-/// messages of 64 MiB.
+/// What one client can cost. By default, the crate takes 128 KiB for each one at once, and
+/// accepts messages of 64 MiB.
 fn config(read_buffer: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(read_buffer)
@@ -165,8 +165,8 @@ fn config(read_buffer: usize) -> WebSocketConfig {
 }
 // [/config]
 
-/// A stream that is only read. The crate's own answers to pings and to close frames end
-/// here: ours go through the [`Writer`].
+/// A stream that is only read. It throws away the crate's own replies to pings and close
+/// frames, because ours go through the [`Writer`].
 #[derive(Debug)]
 struct OnlyReads<R>(R);
 

@@ -1,4 +1,5 @@
-//! A guest of the room who has come by WebSocket: it's heard, and its mail is delivered.
+//! A guest of the room who came by WebSocket: it reads the guest's lines, and delivers the
+//! guest's mail.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -9,9 +10,9 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role};
 
 use super::earlier::room::{Leaving, Mail, Room, Seat};
-use super::frames::{Heard, Reader, Writer, frame};
+use super::frames::{Reader, Received, Writer, frame};
 
-/// One of them, as its handler holds it.
+/// A guest, as its handler sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Guest {
     room: Arc<Room>,
@@ -41,11 +42,11 @@ impl Guest {
         Ok(guest)
     }
 
-    /// Hears what the client says, up to the end.
+    /// Reads what the client sends, up to the end.
     ///
     /// # Errors
     ///
-    /// It can't be read, or an answer can't be written.
+    /// It can't be read, or a reply can't be written.
     // [listen]
     pub(crate) fn listen<A: Address>(
         &self,
@@ -55,25 +56,25 @@ impl Guest {
         let mut reader = Reader::new(request, Role::Server);
         let mut was_silent = false;
         let parting = loop {
-            let heard = reader.hear()?;
-            let is_silent = matches!(heard, Heard::Silence);
-            match heard {
-                Heard::Text(line) => {
-                    if !self.room.hear(&self.seat, Ok(line))? {
+            let received = reader.receive()?;
+            let is_silent = matches!(received, Received::Silence);
+            match received {
+                Received::Text(line) => {
+                    if !self.room.handle_line(&self.seat, Ok(line))? {
                         break frame(CloseCode::Normal, "goodbye");
                     }
                 }
-                Heard::Ping(data) => self.client.pong(data)?,
-                Heard::Pong => {}
-                Heard::Silence if was_silent => {
+                Received::Ping(data) => self.client.pong(data)?,
+                Received::Pong => {}
+                Received::Silence if was_silent => {
                     break frame(CloseCode::Protocol, "no pong");
                 }
-                Heard::Silence => self.client.ping()?,
-                Heard::End(answer) => break answer,
-                Heard::Gone if server.is_shutting_down() => {
+                Received::Silence => self.client.ping()?,
+                Received::End(answer) => break answer,
+                Received::Gone if server.is_shutting_down() => {
                     break frame(CloseCode::Away, "the server stops");
                 }
-                Heard::Gone => break None,
+                Received::Gone => break None,
             }
             was_silent = is_silent;
         };
@@ -91,7 +92,7 @@ impl Guest {
                 break;
             }
         }
-        // If the handler hasn't parted from the client, the room has: it doesn't read.
+        // Without a frame from the handler, the room removed this client: it doesn't read.
         let turned_out = || frame(CloseCode::Policy, "you do not read");
         let parting = self.parting.get().cloned().unwrap_or_else(turned_out);
         let _ = self.client.close(parting);
@@ -100,7 +101,7 @@ impl Guest {
     }
     // [/deliver]
 
-    /// Lets the client go, and waits until its mail has been delivered, or can't be.
+    /// Removes the guest from the room, and waits until its mail is delivered or lost.
     pub(crate) fn leave(&self, why: Leaving) {
         self.room.leave(&self.seat, why);
         self.seat.wait_for_delivery();

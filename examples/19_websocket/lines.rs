@@ -1,5 +1,5 @@
-//! The clients of lesson 14, in the same room: they come to a port of their own, and send
-//! lines. This is the handler of that lesson.
+//! The clients of lesson 14, in the same room: they connect to a port of their own, and
+//! send lines. This is the handler of that lesson.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use super::support::address::checked_address;
 use super::support::events::come_and_go;
 use super::support::{hints, mistake};
 
-/// Lets them in at this address.
+/// Accepts them at this address.
 ///
 /// # Errors
 ///
-/// The address can't be had.
+/// The address can't be bound.
 pub(crate) fn spawn(addr: &str, room: &Arc<Room>) -> io::Result<RunningServer> {
     let addr = checked_address(addr.to_owned(), true).map_err(mistake)?;
     let server = ThreadedServer::builder()
@@ -52,7 +52,7 @@ impl RequestHandler for Lines {
 
     fn handle(&mut self, request: &mut TcpRequest) -> io::Result<()> {
         while let Some(line) = request.next_line().transpose() {
-            if !self.room.hear(&self.seat, line)? {
+            if !self.room.handle_line(&self.seat, line)? {
                 break;
             }
         }

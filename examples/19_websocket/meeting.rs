@@ -1,4 +1,4 @@
-//! The demonstration: somebody looks at the page, and two others talk.
+//! The demonstration: one client fetches the page, and two others talk.
 
 use std::io::{self, BufReader, Write};
 use std::net::TcpStream;

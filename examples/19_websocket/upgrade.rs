@@ -1,4 +1,4 @@
-//! What a browser asks for first: the page, or a WebSocket in place of HTTP.
+//! What a browser asks for first: the page, or a WebSocket instead of HTTP.
 
 use std::io::{self, BufRead, Write};
 
@@ -11,11 +11,11 @@ use super::earlier::http::request::{Request, read_first_line};
 /// The page. It needs no other file.
 const PAGE: &str = include_str!("page.html");
 
-/// Reads a request and answers it. Says whether the connection is a WebSocket now.
+/// Reads a request and answers it. Returns whether the connection is a WebSocket now.
 ///
 /// # Errors
 ///
-/// The client breaks off, or can't be read or written.
+/// The client disconnects, or can't be read or written.
 // [answer]
 pub(crate) fn answer(client: &mut (impl BufRead + Write)) -> io::Result<bool> {
     let Some(first) = read_first_line(client)? else { return Ok(false) };
@@ -37,11 +37,11 @@ pub(crate) fn answer(client: &mut (impl BufRead + Write)) -> io::Result<bool> {
 }
 // [/answer]
 
-/// What the client has to see, if this is the request of a WebSocket.
+/// The number that proves to the client that we know WebSockets.
 ///
 /// # Errors
 ///
-/// A [`Rejection`] says what it lacks.
+/// A [`Rejection`] says what is missing.
 // [accept]
 fn accept_key(Request { head, is_1_1, .. }: &Request) -> io::Result<String> {
     let has =
@@ -56,7 +56,7 @@ fn accept_key(Request { head, is_1_1, .. }: &Request) -> io::Result<String> {
     if only("Sec-WebSocket-Version") != ["13"] {
         return Err(rejected("426 Upgrade Required", "only version 13"));
     }
-    // A browser lets any page connect to anywhere, and says which page it is. Ours may.
+    // A browser lets any page connect to any server, and says which page it is.
     if !is_our_own(head) {
         return Err(rejected("403 Forbidden", "not from this page"));
     }
@@ -92,7 +92,7 @@ fn switch(client: &mut impl Write, key: &str) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Answers what isn't as it should be, if that's the client's fault.
+/// Replies to a bad request, if it's the client's fault.
 fn refuse(client: &mut impl Write, error: io::Error) -> io::Result<bool> {
     let Some(Rejection { status, why }) = Rejection::within(&error) else {
         return Err(error);

@@ -1,4 +1,4 @@
-//! Lesson 20: TLS. The handler of lesson 11, and nobody on the way can read along.
+//! Lesson 20: TLS. The handler of lesson 11, on encrypted connections.
 
 use std::net::TcpStream;
 use std::{io, process::ExitCode};
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         .ends("127.0.0.1:8443", serve, client)
         .words("[WORDS...]")
         .text("ca", "FILE", "client: an authority to trust (default: that of `serve`)")
-        .text("name", "NAME", "client: who the server must be (default localhost)")
+        .text("name", "NAME", "client: the server's name (default localhost)")
         .run()
 }
 

@@ -1,5 +1,5 @@
-//! What a server needs to be believed: its private key, its certificate, and the
-//! certificate of the authority that has signed it. A real server gets these from others.
+//! What a server needs so that clients trust it: its private key, its certificate, and the
+//! certificate of the authority that signed it. A real server gets these from others.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -16,16 +16,16 @@ use crate::support::{mistake, show};
 /// The names of the server: every machine has them, and they always mean itself.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// For how long an authority vouches for a server.
+/// How long a certificate is valid.
 const VALID: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Three texts in PEM format.
 pub(crate) struct Papers {
-    /// The authority's certificate. Everybody may have it.
+    /// The authority's certificate. Anyone can have it.
     pub(crate) authority: String,
     /// The server's certificate. Every client gets it.
     certificate: String,
-    /// The server's private key. Nobody else may have it.
+    /// The server's private key. Nobody else must ever have it.
     key: String,
 }
 
@@ -64,7 +64,7 @@ impl Papers {
         Certificate::from_pem(&self.certificate, &self.key)
     }
 
-    /// Writes all three down, for other programs.
+    /// Writes all three to files, for other programs.
     pub(crate) fn save(&self, server: SocketAddr) -> io::Result<()> {
         let folder = folder(&server.to_string());
         let save = || {
@@ -84,7 +84,7 @@ impl Papers {
 }
 
 /// The certificate of the authority to trust: from this file, or from the one that the
-/// server at `addr` has written if it runs on this machine.
+/// server at `addr` wrote, if it runs on this machine.
 pub(crate) fn authority(file: Option<&str>, addr: &str) -> io::Result<String> {
     let file = file.map_or_else(|| folder(addr).join("authority.pem"), PathBuf::from);
     fs::read_to_string(&file).map_err(|error| {
@@ -96,7 +96,7 @@ pub(crate) fn authority(file: Option<&str>, addr: &str) -> io::Result<String> {
     })
 }
 
-/// Says how other programs can talk to a server.
+/// Shows how other programs can talk to a server.
 pub(crate) fn show_other_clients(server: SocketAddr) {
     let (folder, port) = (folder(&server.to_string()), server.port());
     let ca = folder.join("authority.pem");

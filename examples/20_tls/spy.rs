@@ -1,5 +1,5 @@
-//! Somebody on the way between a client and its server. There are many: whoever runs the
-//! wireless network, the provider, a cable.
+//! Somebody on the way between a client and its server. There are many: the people who run
+//! the wireless network, the provider, a cable.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::support::{Actor, PATIENCE, actor, keep_trying, say};
 
-/// Puts a spy before a server. Clients connect to the address that this returns.
+/// Puts a spy in front of a server. Clients connect to the address that this returns.
 pub(crate) fn before(server: SocketAddr) -> io::Result<(SocketAddr, Actor)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -44,7 +44,7 @@ fn pass_on(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The longest piece of letters, digits and spaces.
+/// The longest run of letters, digits and spaces.
 fn longest_text(bytes: &[u8]) -> String {
     let is_text = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b' ';
     let longest = bytes.split(|byte| !is_text(byte)).max_by_key(|piece| piece.len());

@@ -1,4 +1,4 @@
-//! A client's half of TLS, with `rustls`. It talks to nobody without a good certificate.
+//! A client's half of TLS, with `rustls`. It talks only to a server with a good certificate.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ const MOST: u64 = 1024 * 1024;
 
 // [encrypted]
 /// Encrypts a connection, and makes sure that the server at its other end is `name`. An
-/// authority in `trusted`, a text in PEM format, must vouch for it.
+/// authority in `trusted`, a text in PEM format, must have signed its certificate.
 pub(crate) fn encrypted(
     socket: TcpStream,
     name: &str,
@@ -48,14 +48,14 @@ fn authorities(trusted: &str) -> io::Result<RootCertStore> {
     Ok(authorities)
 }
 
-/// Says a line and prints the line that answers it, encrypted or not.
+/// Sends a line and prints the line that comes back, encrypted or not.
 pub(crate) fn ask(stream: &mut (impl Read + Write), message: &str) -> io::Result<()> {
     say!("sends    {message}");
     stream.write_all(format!("{message}\n").as_bytes())?;
     stream.flush()?;
     let mut answer = Vec::new();
     if BufReader::new(stream).take(MOST).read_until(b'\n', &mut answer)? == 0 {
-        return Err(ErrorKind::UnexpectedEof.into()); // closed without an answer
+        return Err(ErrorKind::UnexpectedEof.into()); // closed without a reply
     }
     say!("received {}", String::from_utf8_lossy(&answer).trim_end());
     Ok(())
@@ -84,7 +84,7 @@ fn no_name(name: &str) -> io::Error {
     ))
 }
 
-/// Why a handshake has failed. (An error of the socket stays as it is.)
+/// Why a handshake failed. (An error of the socket stays as it is.)
 fn in_words(error: io::Error, name: &str) -> io::Error {
     let Some(reason) = error.get_ref().and_then(|it| it.downcast_ref()) else {
         return error;

@@ -30,8 +30,8 @@ fn main() -> ExitCode {
         .text("kind", "KIND", "serve: threads, poll or tasks (default threads)")
         .number("work", 0, "serve: ms of work before the reply to `!..`")
         .flag("until-eof", "serve: stop at the end of the input, too")
-        .number_to("clients", 20_000, 1, "client: so many at once")
-        .number_to("requests", 1_000_000, 1, "client: so many from each")
+        .number_to("clients", 20_000, 1, "client: how many at once")
+        .number_to("requests", 1_000_000, 1, "client: how many from each")
         .text("measure", "FILE.svg", "demonstration: a minute of it, and a picture")
         .run()
 }
@@ -58,7 +58,7 @@ fn serve(args: &Args) -> io::Result<()> {
 /// What to type instead.
 const HELP: &str = "Write --kind threads, --kind poll or --kind tasks.";
 
-/// Ends the program with its input. So a server never outlives what started it.
+/// Ends the program when its input ends. So a server never outlives what started it.
 fn until_eof() {
     let _ = io::stdin().lock().read_to_end(&mut Vec::new());
     process::exit(0);

@@ -1,10 +1,10 @@
-//! What Linux counts for each process, in `/proc`. On other systems: nothing.
+//! What Linux counts for each process, in `/proc`. Other systems have no such counts.
 
 use std::fs;
 use std::time::Duration;
 
-/// How often the system took the processor from a thread of this process, or a thread gave it
-/// up to wait.
+/// How many times the system took the processor from a thread of this process, or a thread
+/// gave it up to wait.
 pub(crate) fn switches(process: u32) -> Option<u64> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let statuses = threads

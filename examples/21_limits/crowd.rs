@@ -23,7 +23,7 @@ pub(crate) fn ask(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects so many clients, and waits until each has been answered once.
+/// Connects this many clients, and waits until each has got one reply.
 pub(crate) fn come(addr: &str, count: usize) -> io::Result<Vec<TcpStream>> {
     let more_descriptors = count + 100;
     allow(more_descriptors);
@@ -75,7 +75,7 @@ async fn one_talks(
     Ok(took)
 }
 
-/// Both: so many clients, and so many requests from each.
+/// Both: this many clients, and this many requests from each.
 pub(crate) fn come_and_ask(
     addr: &str,
     clients: usize,
@@ -92,13 +92,14 @@ pub(crate) fn p99(took: &[Duration]) -> f64 {
     took.get(place).map_or(0.0, |it| it.as_secs_f64() * 1000.0)
 }
 
-/// Asks the system for so many descriptors: many systems begin with 1024 or fewer. What
-/// this program starts inherits the limit. If it isn't granted, `connect` will say so.
+/// Asks the system for this many file descriptors: many systems begin with 1024 or fewer.
+/// The programs that this one starts inherit the limit. If the system refuses, `connect`
+/// reports it.
 #[cfg(unix)]
 pub(crate) fn allow(descriptors: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    // Twice: a crowd has each of its sockets a second time while it talks.
+    // Twice, because a crowd has two handles for each socket while it talks.
     let (limit, wanted) = (getrlimit(Resource::Nofile), 2 * descriptors as u64);
     if limit.current.is_some_and(|current| current < wanted) {
         let current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));

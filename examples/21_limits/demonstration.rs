@@ -10,18 +10,18 @@ use crate::{KINDS, counts, crowd};
 /// How many clients talk at once.
 pub(crate) const CROWDS: [usize; 3] = [1, 16, 256];
 
-/// About so many requests are sent to each server by each crowd.
+/// About how many requests each crowd sends to each server.
 const REQUESTS: usize = 1000;
 
 /// The clients that say nothing.
 const SILENT: usize = 200;
 
-/// What is said where there's nothing to count.
+/// The message if this system counts nothing.
 pub(crate) const NOT_HERE: &str = "This system has no /proc, so there's nothing to count here. The three servers work \
      all the same: see --help for `serve` and `client`. Linux counts.";
 
 // [count]
-/// How often a server's threads go to sleep or are interrupted, for each request.
+/// How many times a server's threads go to sleep or are interrupted, for each request.
 pub(crate) fn switches_per_request(
     kind: &str,
     clients: usize,

@@ -1,5 +1,5 @@
-//! The longer run: about a minute, of a release build, on a machine that has nothing else
-//! to do.
+//! The longer run: it takes about a minute. Use a release build, on a machine that has
+//! nothing else to do.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -97,7 +97,7 @@ fn each(
 }
 
 /// The p99 of many busy clients. A time depends on what else the machine does, so the kinds
-/// take turns, and of each one's three runs the middle one counts.
+/// take turns. Each kind has three runs, and their median counts.
 fn tails() -> io::Result<Vec<Bar>> {
     let mut runs = [const { Vec::new() }; KINDS.len()];
     for _ in 0..3 {
@@ -127,7 +127,7 @@ fn maps() -> io::Result<()> {
     Ok(())
 }
 
-/// The server's processor time for a request, with so many silent clients beside.
+/// The server's processor time for a request, beside this many silent clients.
 fn time_beside(kind: &str, silent: usize) -> io::Result<f64> {
     let server = Server::start(kind, 0)?;
     let _silent = crowd::come(&server.addr, silent)?;

@@ -15,7 +15,7 @@ pub(crate) struct Bar {
 /// The longest bar in the terminal.
 const COLUMNS: f64 = 40.0;
 
-/// Bars of blocks, a line each; the longest is of the value `most`.
+/// Bars made of blocks, one on each line; the longest has the value `most`.
 pub(crate) fn in_terminal(bars: &[Bar], most: f64) -> Vec<String> {
     let line = |Bar { group, name, value }: &Bar| {
         let length = (value / most * COLUMNS).round().clamp(0.0, COLUMNS) as usize;
@@ -33,7 +33,7 @@ pub(crate) struct Chart {
     pub(crate) digits: usize,
 }
 
-/// The picture's width, and the place for names and values in it.
+/// The picture's width, and the space for names and values in it.
 const WIDTH: f64 = 800.0;
 const LEFT: f64 = 250.0;
 const RIGHT: f64 = 90.0;

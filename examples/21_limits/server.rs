@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// The other process. It ends with this value, and with this program.
+/// The other process. It ends when this value is dropped, or when this program ends.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,

@@ -16,7 +16,7 @@ use crate::pubsub;
 use crate::room::{Mail, Room, Seat};
 use crate::support::say;
 
-/// How often the names are renewed, and questions without an answer asked again.
+/// How often the server renews the names, and repeats a question that got no answer.
 const RENEWAL: Duration = Duration::from_secs(1);
 
 /// How long the listener waits before it looks for the broker again.
@@ -35,8 +35,8 @@ impl Branch {
         Self { room: Room::default(), broker, ready: Mutex::new(false) }
     }
 
-    /// Lets somebody in, under a name that nobody has on any server, and starts the thread
-    /// that brings it its mail. Without the broker, nobody can be let in.
+    /// Adds a member, under a name that is free on all servers, and starts the thread that
+    /// delivers its mail. Without the broker, no member can be added.
     pub(crate) fn enter(
         self: &Arc<Self>,
         client: StreamWriter,
@@ -150,7 +150,7 @@ impl Branch {
         }
     }
 
-    /// Lets a member go, and its name. Does nothing if it has left already.
+    /// Removes a member, and frees its name. Does nothing if it has left already.
     pub(crate) fn leave(&self, number: usize, farewell: &str) {
         if let Some(name) = self.room.leave(number, farewell) {
             self.broker.free_name(number, &name);
@@ -158,7 +158,7 @@ impl Branch {
         }
     }
 
-    /// Puts a line into all mailboxes, and turns out who does not empty his.
+    /// Puts a line into all mailboxes, and removes each member whose mailbox stays full.
     fn deliver(&self, text: &str) {
         for number in self.room.deliver(text) {
             self.leave(number, "disconnected: you do not read");

@@ -1,9 +1,9 @@
 //! The way to the broker. A *stream* holds what is said, in one order for all servers.
 //!
-//! - Each entry is signed: by which server, and the how manieth of this server it is. A
-//!   server numbers its lines one after the other, and sends one at a time.
-//! - Who reads an entry with a number that is not greater than the last one of the same
-//!   server passes it over. So a line that got no answer can be sent again.
+//! - Each entry names its server, and has that server's number for it. A server numbers its
+//!   lines one after the other, and sends one at a time.
+//! - A reader skips an entry whose number isn't greater than the last one from the same
+//!   server. So a line that got no answer can be sent again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,7 +18,7 @@ use crate::support::text::harmless;
 /// The stream. The braces keep all keys on one node of a cluster.
 pub(crate) const STREAM: &str = "{chat}";
 
-/// What the name of a name begins with.
+/// What the key of a name begins with.
 const NAME: &str = "{chat}:name:";
 
 /// How many entries the stream keeps, and a few more.
@@ -27,10 +27,10 @@ const KEPT: usize = 1000;
 /// How long a name is kept for a server that does not renew it, in seconds.
 const LEASE: u64 = 10;
 
-/// How long the broker may take for an answer.
+/// How long to wait for an answer of the broker.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long nobody tries to connect after that has failed.
+/// How long to wait before the next try, after connecting failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a read waits in the broker, in milliseconds. Less than the reader's patience.
@@ -102,7 +102,7 @@ pub(crate) struct Reader {
 /// An entry's place in the stream: milliseconds, and a number.
 type Id = (u64, u64);
 
-/// Entries, each with its fields and their values. A stranger may have written anything.
+/// Entries, each with its fields and their values. A stranger might have written anything.
 type Entries = Vec<(String, Vec<(Vec<u8>, Vec<u8>)>)>;
 
 impl Broker {
@@ -346,7 +346,7 @@ impl Broker {
     }
     // [/read]
 
-    /// The clients, for who reads in another way.
+    /// The clients, for code that reads in another way.
     pub(crate) fn clients(&self) -> &[Client] {
         &self.clients
     }
@@ -401,7 +401,7 @@ impl Talking {
     }
 }
 
-/// Connects, and lets nothing on this connection take long.
+/// Connects, with a time limit for everything on this connection.
 pub(crate) fn connect(client: &Client) -> RedisResult<Connection> {
     let connection = client.get_connection_with_timeout(PATIENCE)?;
     connection.set_read_timeout(Some(PATIENCE))?;

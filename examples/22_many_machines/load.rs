@@ -1,4 +1,4 @@
-//! How much one room bears, with one, two and four servers: `cargo run --release --example
+//! How much one room can handle, with one, two and four servers: `cargo run --release --example
 //! 22_load`. It starts a broker and the servers of lesson 22 by itself, takes ten seconds,
 //! and prints a table.
 
@@ -115,8 +115,8 @@ fn enter(addr: SocketAddr) -> Outcome<(BufReader<TcpStream>, String)> {
     Err("nobody is accepted".into())
 }
 
-/// Reads all that is said; a speaker says a line as soon as the one before has come back.
-/// The answer is how long each of them took.
+/// Reads all lines. A speaker sends a line as soon as its last one has come back. Returns
+/// how long each of them took.
 fn visit(
     seat: (BufReader<TcpStream>, String),
     speaks: bool,

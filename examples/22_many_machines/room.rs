@@ -14,13 +14,13 @@ const MAILBOX: usize = 100;
 /// How long a line waits for room in a mailbox that is full.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How many lines who comes late gets to see.
+/// How many lines a latecomer gets to see.
 const HISTORY: usize = 20;
 
 /// One line of text, with its end. All mailboxes share the one text.
 type Line = Arc<str>;
 
-/// Everybody who is connected to this server.
+/// All members who are connected to this server.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     /// Locked for a moment only.
@@ -46,7 +46,7 @@ struct Member {
     farewell: Farewell,
 }
 
-/// The last line of the mail, for which there is room even if the mailbox is full.
+/// The last line of the mail, for which there is space even if the mailbox is full.
 type Farewell = Arc<Mutex<Option<Line>>>;
 
 /// A member, as its handler knows it.

@@ -47,7 +47,7 @@ pub(crate) fn over_tcp(
 ) -> io::Result<()> {
     let stream = TcpStream::connect(bot)?; // tries each address of a name
     stream.set_write_timeout(Some(PATIENCE))?;
-    let hear = || {
+    let listen = || {
         let (mut text, mut data) = (Vec::new(), [0; 1024]);
         while !text.ends_with(PROMPT.as_bytes()) && text.len() < LONGEST {
             let count = within(PATIENCE, |left| {
@@ -61,7 +61,7 @@ pub(crate) fn over_tcp(
         }
         Ok(text)
     };
-    talk(hear, |answer| (&stream).write_all(format!("{answer}\n").as_bytes()), answers)
+    talk(listen, |answer| (&stream).write_all(format!("{answer}\n").as_bytes()), answers)
 }
 
 /// A datagram is a message. The first one opens the dialogue, whatever it says.
@@ -78,8 +78,8 @@ pub(crate) fn over_udp(
         Ok((socket, greeting))
     })?;
     let mut greeting = Some(greeting);
-    let hear = || greeting.take().map_or_else(|| receive(&socket), Ok);
-    talk(hear, |answer| socket.send(answer.as_bytes()).map(drop), answers)
+    let listen = || greeting.take().map_or_else(|| receive(&socket), Ok);
+    talk(listen, |answer| socket.send(answer.as_bytes()).map(drop), answers)
 }
 
 fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
@@ -95,12 +95,12 @@ fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
 
 /// Listens to the bot and answers, in turns, until one of them is done.
 fn talk(
-    mut hear: impl FnMut() -> io::Result<Vec<u8>>,
+    mut listen: impl FnMut() -> io::Result<Vec<u8>>,
     mut tell: impl FnMut(&str) -> io::Result<()>,
     mut answers: impl FnMut() -> io::Result<Option<String>>,
 ) -> io::Result<()> {
     loop {
-        let text = hear()?;
+        let text = listen()?;
         let text = String::from_utf8_lossy(&text);
         let question = text.strip_suffix(PROMPT);
         say!("{}", question.unwrap_or(&text).trim_end());

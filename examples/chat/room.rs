@@ -121,13 +121,13 @@ impl Room {
         (Seat { number, delivered }, mail)
     }
 
-    // [hear]
+    // [line]
     /// Does what a member's line asks for. Returns whether the member stays.
     ///
     /// # Errors
     ///
     /// The error of reading the line, unless the line was merely unreadable.
-    pub(crate) fn hear(
+    pub(crate) fn handle_line(
         &self,
         seat: &Seat,
         line: io::Result<String>,
@@ -156,7 +156,7 @@ impl Room {
         }
         Ok(true)
     }
-    // [/hear]
+    // [/line]
 
     /// Tells one member something.
     pub(crate) fn tell(&self, seat: &Seat, text: &str) {

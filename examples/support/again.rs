@@ -129,7 +129,7 @@ fn is_passing(kind: ErrorKind) -> bool {
 }
 
 // [any_of]
-/// Tries each address of `name` (`HOST:PORT`), until one of them answers.
+/// Tries each address of `name` (`HOST:PORT`), until `ask` succeeds at one of them.
 pub(crate) fn any_of<T>(
     name: impl ToSocketAddrs,
     mut ask: impl FnMut(SocketAddr) -> io::Result<T>,

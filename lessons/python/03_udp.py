@@ -1,4 +1,4 @@
-"""Lesson 03: a UDP server that answers each datagram, and its client."""
+"""Lesson 03: a UDP server that replies to each datagram, and its client."""
 
 import argparse
 import socket
@@ -14,12 +14,12 @@ def serve(host, port):
         print("listening on {}:{}".format(*server.getsockname()), flush=True)
         while True:
             try:
-                answer_next_datagram(server)
+                reply_to_next_datagram(server)
             except OSError as error:
                 print("error:", error, flush=True)
 
 
-def answer_next_datagram(server):
+def reply_to_next_datagram(server):
     data, client = keep_trying(server.recvfrom, 65_535)
     print(client, "sent", len(data), "bytes", flush=True)
     server.sendto(b"OK..." + data, client)

@@ -39,10 +39,10 @@ def client(host, port, message, keep_open):
         stream.sendall(message)
         if not keep_open:
             stream.shutdown(socket.SHUT_WR)  # "that was all"
-        answer = b""
+        reply = b""
         while data := stream.recv(1024):  # the other half is still open
-            answer += data
-    print("received", answer)
+            reply += data
+    print("received", reply)
 # [/client]
 
 

@@ -180,7 +180,7 @@ def talk(stream, udp, words):
     if udp:
         stream.send(b"hello")  # opens the dialogue
     while True:
-        text = hear(stream, udp)
+        text = receive(stream, udp)
         if not text.endswith(PROMPT):
             print(text, end="")
             return
@@ -194,7 +194,7 @@ def talk(stream, udp, words):
             stream.sendall(f"{answer}\n".encode())
 
 
-def hear(stream, udp):
+def receive(stream, udp):
     data = stream.recv(65535)
     while not udp and data and not data.endswith(PROMPT.encode()):
         more = stream.recv(65535)

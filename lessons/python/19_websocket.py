@@ -47,7 +47,7 @@ class WebChat(WebSocketHandler):
         if isinstance(line, bytes):
             self.close(1003, "only text, please")
         else:
-            self.hear(shown(line.replace("\n", "\0")))
+            self.handle_line(shown(line.replace("\n", "\0")))
 
     def on_close(self):
         if self.members.pop(self.number, None):
@@ -66,7 +66,7 @@ class WebChat(WebSocketHandler):
             pass  # it has gone; `on_close` is called
     # [/handler]
 
-    def hear(self, line):
+    def handle_line(self, line):
         word, _, rest = line.partition(" ")
         if not line.startswith("/"):
             if line.strip():

@@ -84,9 +84,9 @@ def main():
     parser.add_argument("--files", metavar="DIR", help="serve: certificate.pem and key.pem")
     parser.add_argument("--naive", action="store_true",
                         help="serve: encrypt the listening socket")
-    parser.add_argument("--ca", metavar="FILE", help="client: whose signature to trust")
-    parser.add_argument("--name", default="localhost", help="client: who the server must be")
-    parser.add_argument("--silent", action="store_true", help="client: never says a byte")
+    parser.add_argument("--ca", metavar="FILE", help="client: the authority to trust")
+    parser.add_argument("--name", default="localhost", help="client: the server's name")
+    parser.add_argument("--silent", action="store_true", help="client: sends nothing")
     args = parser.parse_intermixed_args()
     host, port = split(args.addr)
     if args.role == "serve":

@@ -11,7 +11,7 @@ from support import BackOff, keep_trying, shown, split, start
 
 
 class Work:
-    """A request that begins with `!` keeps its thread busy for so long."""
+    """A request that begins with `!` keeps its thread busy for this long."""
 
     def __init__(self, millis):
         self.millis = millis

@@ -26,7 +26,7 @@ LEASE = 10  # seconds for which a name is kept without a renewal
 
 
 class Lost(Exception):
-    """A line was not said, or perhaps not."""
+    """A line was not said, or it isn't known whether it was."""
 
 
 # [broker]

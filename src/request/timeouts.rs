@@ -1,4 +1,4 @@
-//! How long reading and writing may take, so that no client holds a thread forever.
+//! How long reading and writing can take, so that no client holds a thread forever.
 
 use std::io;
 use std::time::{Duration, Instant};

@@ -144,7 +144,7 @@ impl Connection {
             (sending.last, sending.lately)
         };
         let long = last.map_or(now, |last| last + LINGER);
-        // (A client whose bytes nobody has read may send more of them.)
+        // (A client whose bytes are still unread might send more of them.)
         let mut until = if lately > AT_ONCE || self.has_more() { long } else { now };
         // Bytes that have come already are discarded in any case, but not for any length of
         // time.
@@ -187,8 +187,8 @@ impl Connection {
             Ok(true) | Err(_) => return Sent::Before,
             Ok(false) => {}
         }
-        // Some bytes are waiting. Go down in steps: for each step, the client has the whole
-        // time again. So a slow client isn't mistaken for one that doesn't read.
+        // Some bytes are waiting. Go down in steps: the client has the full time for each
+        // step. So a slow client isn't mistaken for one that doesn't read.
         const STEP: u32 = 64 * 1024;
         const STEPS: u32 = 256; // more than any system buffers for one connection
         for bytes in (0..=STEPS).rev().map(|step| (step * STEP).max(1)) {

@@ -1,5 +1,6 @@
-//! The sockets. A listening socket is a [`Socket`](socket2::Socket), and so is that of a
-//! connection, for TCP and for Unix. A datagram server has one socket for all its clients.
+//! The sockets. A listening socket is a [`Socket`](socket2::Socket), and so is the socket
+//! of a connection, for TCP and for Unix. A datagram server has one socket for all its
+//! clients.
 
 pub(crate) mod bind;
 pub(crate) mod closing;

@@ -1,8 +1,8 @@
 //! Encryption: TLS between a connection and its socket, by `rustls`.
 //!
-//! `rustls` moves no bytes by itself and waits for nothing. It is given what came from the
-//! socket, and says what to send. So everything that waits stays where it was, and a
-//! handler, a writer or a drain can't tell whether its connection is encrypted.
+//! `rustls` doesn't touch the socket, and never waits. We give it what came from the socket,
+//! and it tells us what to send. So all waiting stays where it was, and a handler, a writer
+//! or a drain can't tell whether its connection is encrypted.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::time::Instant;
@@ -18,18 +18,17 @@ use crate::error::ClientError;
 
 /// The encryption of one connection.
 ///
-/// One thread can read while others write. All of them meet at this lock, but nobody holds
-/// it for longer than it takes to encrypt or decrypt what is there: the socket doesn't
-/// block.
+/// One thread can read while others write. All of them use this lock, but no thread holds it
+/// for longer than encrypting or decrypting takes, because the socket doesn't block.
 #[derive(Debug)]
 pub(super) struct Session(Mutex<ServerConnection>);
 
 /// What a handshake must wait for.
 enum Step {
     Done,
-    /// The client's next words.
+    /// The client's next message.
     Bytes,
-    /// Space for ours.
+    /// Space for our next message.
     Space,
 }
 
@@ -67,8 +66,8 @@ impl Session {
         !self.0.lock().is_handshaking()
     }
 
-    /// Whether a read would return something without asking the socket. Then nobody may
-    /// wait for the socket: it may never be readable again.
+    /// Whether a read would return something without asking the socket. Then no thread
+    /// must wait for the socket, because it might never be readable again.
     pub(super) fn has_more(&self) -> bool {
         self.0.lock().process_new_packets().map_or(true, |state| {
             state.plaintext_bytes_to_read() > 0 || state.peer_has_closed()
@@ -85,7 +84,7 @@ impl Session {
                 Err(error) if is_no_news(&error) => {} // nothing is left of earlier reads
                 read => return read,
             }
-            // What it returns here, 0 for example, the reader tells in the next round.
+            // The reader returns the result, such as 0, in the next round.
             engine.read_tls(&mut Raw(socket))?;
             process(&mut engine, socket)?;
         }
@@ -97,7 +96,7 @@ impl Session {
         self.0.lock().writer().write(bytes)
     }
 
-    /// Sends some of what waits; 0 means that nothing does.
+    /// Sends some of what waits to be sent; 0 means that nothing does.
     fn send(&self, socket: &Socket) -> io::Result<usize> {
         let mut engine = self.0.lock();
         if engine.wants_write() { engine.write_tls(&mut Raw(socket)) } else { Ok(0) }
@@ -107,12 +106,13 @@ impl Session {
 /// Decrypts what was read.
 fn process(engine: &mut ServerConnection, socket: &Socket) -> io::Result<()> {
     let processed = engine.process_new_packets();
-    // There may be a reply: new keys, or what was wrong. If there is no space for it now, it
-    // goes out before our next words: no reader should wait for a client that doesn't read.
+    // There might be a reply: new keys, or what was wrong. If there is no space for it now, it
+    // goes out before our next message, because a reader shouldn't wait for a client that
+    // doesn't read.
     let _ = send_all(engine, socket);
     match processed {
         Ok(_) => Ok(()),
-        // What the client sent was no TLS, or somebody has changed it on the way.
+        // What the client sent wasn't TLS, or somebody changed it on the way.
         Err(error) => {
             let gone = ClientError::Gone(io::Error::other(error));
             Err(io::Error::new(io::ErrorKind::InvalidData, gone))
@@ -142,7 +142,7 @@ impl Write for Raw<'_> {
         self.0.send_with_flags(bytes, NO_SIGNAL)
     }
 
-    /// Each record that waits is a piece of its own.
+    /// Each record that waits is a separate piece.
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.send_vectored_with_flags(pieces, NO_SIGNAL)
     }
@@ -173,8 +173,8 @@ impl Connection {
             match waited {
                 Waited::Ready => {}
                 Waited::TimedOut => return Ok(false),
-                // The server stops. A client in the middle of its handshake may have sent its
-                // request behind it, so it gets a moment to finish.
+                // The server stops. A client in the middle of its handshake might have sent
+                // its request right after it, so it gets a moment to finish.
                 Waited::Woken if has_begun && !self.is_cut() => {
                     wake = &self.wakes.cut;
                     let moment = wake::after(LINGER);
@@ -185,7 +185,7 @@ impl Connection {
         }
     }
 
-    /// Whether it is to be encrypted, and client and server haven't agreed on keys.
+    /// Whether it should be encrypted, but client and server haven't agreed on keys yet.
     pub(crate) fn is_shaking_hands(&self) -> bool {
         self.tls.get().is_some_and(|session| !session.is_open())
     }
@@ -198,7 +198,7 @@ impl Connection {
         bytes: &[u8],
         until: impl Fn() -> Option<Instant>,
     ) -> io::Result<Option<usize>> {
-        // First what waits already. What is encrypted first must be sent first.
+        // First send what waits already: what is encrypted first must be sent first.
         let go_on = |sending: &Sending| self.check_sending(sending);
         if !self.send_waiting(session, sending, &until, go_on)? {
             return Ok(None);
@@ -206,8 +206,8 @@ impl Connection {
         let count = session.encrypt(bytes)?;
         match self.send_waiting(session, sending, &until, go_on) {
             Ok(true) => Ok(Some(count)),
-            // It is encrypted, so its rest would go out before all else, some time later.
-            // But its writer hears now that it has failed.
+            // The message is encrypted, so its rest would go out later, before everything
+            // else. But its writer gets an error now.
             result => {
                 sending.is_torn = true;
                 result.map(|_| None)
@@ -226,13 +226,13 @@ impl Connection {
     ) -> io::Result<bool> {
         let mut end = None;
         loop {
-            // Looked at again after each wait: it may be what has ended the wait.
+            // Checked again after each wait, because it might have ended the wait.
             go_on(sending)?;
             match session.send(&self.socket) {
                 Ok(0) => return Ok(true),
                 Ok(count) => {
                     self.note_sent(sending, count);
-                    end = None; // the client reads, so it gets the whole time again
+                    end = None; // the client reads, so it gets the full time again
                 }
                 Err(error) if is_no_news(&error) => {
                     end = end.or_else(&until);

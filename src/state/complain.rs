@@ -1,4 +1,4 @@
-//! What is reported if there is no hook for it.
+//! Reports errors that have no hook.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use crate::error::HandlerError;
 /// Reports what went wrong: to the log, or to the terminal if the program has no logger. So
 /// you never have to guess why a server doesn't reply.
 pub(crate) fn complain(what: fmt::Arguments<'_>) {
-    // A logger isn't ours, so it can panic; and there is no other place to report that.
+    // The logger isn't ours, so it might panic. There is no other place to report that.
     let _ = HandlerError::catch(|| {
         if log::max_level() > log::LevelFilter::Off {
             log::error!("{what}");

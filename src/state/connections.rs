@@ -127,8 +127,8 @@ impl Registry {
                 now.remove(); // an address without clients needs no memory
             }
         }
-        // In a server that stops, a thread can wait only for the last client to leave. To
-        // wake it for each of a thousand would take a while.
+        // When the server is stopping, threads wait only for the last client to leave. Waking
+        // them for each of a thousand would take a while.
         let is_awaited = state.stage == Stage::Serving || state.inside == 0;
         drop(state);
         drop(connection); // outside the lock, because closing it takes a while

@@ -26,7 +26,7 @@ fn curl(args: &[&str]) -> Result<Option<String>, String> {
     tool("curl", &[&always, args].concat())
 }
 
-/// Says what was not tested, on a way that the test harness doesn't capture.
+/// Reports what was not tested, in a way that the test harness doesn't capture.
 fn skipped(what: &str) {
     let _ = writeln!(io::stderr().lock(), "SKIPPED: {what}");
 }

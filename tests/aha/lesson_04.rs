@@ -135,7 +135,7 @@ fn a_client_gets_an_ephemeral_port() -> Outcome {
     let clients = [connect(server)?, connect(server)?];
     let ports = [clients[0].local_addr()?.port(), clients[1].local_addr()?.port()];
     assert_ne!(ports[0], ports[1]);
-    // Linux says where it takes them from.
+    // Linux shows the range that it takes them from.
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
     let range = range.unwrap_or("1024 65535".to_owned());
     let range: Vec<u16> = range.split_whitespace().flat_map(str::parse).collect();

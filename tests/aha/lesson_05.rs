@@ -152,7 +152,7 @@ fn a_timeout_has_two_names() -> Outcome {
 }
 
 #[test]
-fn each_read_has_the_whole_timeout() -> Outcome {
+fn each_read_has_the_full_timeout() -> Outcome {
     const WAIT: Duration = Duration::from_millis(1000);
     let (mut client, mut server) = connected()?;
     server.set_read_timeout(Some(WAIT))?;
@@ -241,7 +241,7 @@ fn a_client_that_keeps_its_half_open_gets_no_reply() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_closing_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_closing_server() -> Outcome {
     let (mut server, addr) = server("05_closing")?;
     let mut slowly = connect(addr)?;
     slowly.set_nodelay(true)?;
@@ -274,7 +274,7 @@ fn an_odd_client_costs_the_closing_server_nothing() -> Outcome {
 }
 
 #[test]
-fn a_client_that_is_never_done_costs_the_server_five_seconds() -> Outcome {
+fn a_client_that_never_finishes_delays_the_server_for_five_seconds() -> Outcome {
     let (mut server, addr) = server("05_closing")?;
     let mut silent = connect(addr)?;
     silent.write_all(b"and then?")?;

@@ -109,7 +109,7 @@ fn a_client_that_does_not_read_is_cut_off_too() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_next_one_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_next_one() -> Outcome {
     let (_server, addr) = server_with(0)?;
     let mut slowly = connect(addr)?;
     slowly.set_nodelay(true)?;

@@ -10,7 +10,8 @@ fn a_silent_client_no_longer_stops_the_others() -> Outcome {
     silent_clients_stop_nobody("09_reverse")
 }
 
-/// Two clients say nothing while a third gets a reply; then the first, while the others stay.
+/// Two clients say nothing while a third gets a reply; then the first, while the others
+/// stay.
 pub(super) fn silent_clients_stop_nobody(lesson: &str) -> Outcome {
     let (_server, addr) = server(lesson)?;
     let mut first = connect(addr)?;
@@ -75,7 +76,7 @@ fn reversed_bytes_are_not_reversed_text() -> Outcome {
             said.lines().last().and_then(|line| line.split_once("UnicodeDecodeError: "));
         errors.push(last.ok_or("python can decode it")?.1.to_owned());
     }
-    // Both say the same, and the note shows it.
+    // Both give the same message, and the note shows it.
     let note = read(&root().join("lessons/09_reverse.md"))?;
     for error in errors {
         assert!(
@@ -92,14 +93,15 @@ fn reversed_bytes_are_not_reversed_text() -> Outcome {
 
 #[test]
 fn reversed_characters_are_not_reversed_letters() {
-    // The same letter, written as `e` and an accent that goes on top of what is before it.
+    // The same letter, written as `e` and an accent that goes on top of what is before
+    // it.
     let word = "e\u{301}a";
     let reversed: String = word.chars().rev().collect();
     assert_eq!(reversed, "a\u{301}e"); // now the accent is on the other letter
 }
 
 #[test]
-fn an_odd_client_costs_the_reversing_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_reversing_server() -> Outcome {
     odd_clients_cost_nothing("09_reverse")
 }
 

@@ -188,6 +188,6 @@ fn two_hundred_clients_of_the_print_lock_server() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_print_lock_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_print_lock_server() -> Outcome {
     odd_clients_cost_nothing("10_print_lock")
 }

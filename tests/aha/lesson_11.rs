@@ -165,7 +165,7 @@ fn a_client_can_close_its_half_and_read() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_threaded_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_threaded_server() -> Outcome {
     let (mut server, addr) = server(LESSON)?;
     let _silent = connect(addr)?; // never a byte, and it stays
     let mut stuck = connect(addr)?; // sends and sends, and does not read

@@ -25,7 +25,7 @@ fn asked(client: &UdpSocket, server: SocketAddr, data: &[u8]) -> io::Result<Vec<
 // ---- Handlers ---------------------------------------------------------------------------
 
 #[test]
-fn a_slow_datagram_delays_no_other() -> Outcome {
+fn a_slow_datagram_does_not_delay_the_others() -> Outcome {
     let (open, gate): (_, Receiver<()>) = bounded(0);
     let (arrived, arrivals) = mpsc::channel();
     let handler = move |request: &mut UdpRequest| {
@@ -241,7 +241,7 @@ fn one_type_can_serve_tcp_and_udp_on_one_port() -> Outcome {
 }
 
 #[test]
-fn an_odd_datagram_costs_the_threaded_server_nothing() -> Outcome {
+fn an_odd_datagram_does_not_disturb_the_threaded_server() -> Outcome {
     let (mut server, addr) = server(LESSON)?;
     datagrams()?.send_to(b"does not wait for its answer", addr)?;
     let client = datagrams()?;

@@ -36,7 +36,7 @@ fn talking(addr: SocketAddr, sentence: &str) -> io::Result<BufReader<TcpStream>>
 // ---- Threads that wait ------------------------------------------------------------------
 
 #[test]
-fn closing_a_clone_wakes_no_thread_in_accept() -> Outcome {
+fn closing_a_clone_does_not_wake_a_thread_in_accept() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let (addr, clone) = (listener.local_addr()?, listener.try_clone()?);
     let (accepted, news) = mpsc::channel();
@@ -309,7 +309,7 @@ fn python_waits_for_a_silent_client() -> Outcome {
 // ---- Clients ----------------------------------------------------------------------------
 
 #[test]
-fn an_odd_client_costs_the_graceful_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_graceful_server() -> Outcome {
     let (mut server, addr) = serving(&[])?;
     let _never_a_byte = connect(addr)?;
     let mut long = connect(addr)?;

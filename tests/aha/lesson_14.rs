@@ -89,7 +89,7 @@ impl Guest {
     }
 }
 
-/// A line nearly as long as the room allows.
+/// A line that's nearly as long as the room allows.
 fn long_line() -> String {
     "bla ".repeat(900)
 }
@@ -289,7 +289,7 @@ fn names_are_checked() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_room_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_room() -> Outcome {
     let (_server, addr) = server("14_chat")?;
     let mut ada = Guest::arrives(addr)?;
     let complaint = "-- that was not passed on: too long, or not UTF-8";

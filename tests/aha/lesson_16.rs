@@ -50,7 +50,7 @@ fn answered(answer: &[u8]) -> Result<(String, Option<i32>), Box<dyn std::error::
 }
 
 #[test]
-fn a_response_may_come_byte_by_byte() -> Outcome {
+fn a_response_can_arrive_byte_by_byte() -> Outcome {
     let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
         7\r\nHello, \r\n5\r\nworld\r\n0\r\n\r\n";
     let (printed, status) = against(|stream| {
@@ -117,7 +117,7 @@ fn a_server_that_is_not_a_web_server_is_noticed() -> Outcome {
 }
 
 #[test]
-fn a_server_that_says_nothing_costs_five_seconds() -> Outcome {
+fn the_client_gives_up_on_a_silent_server_after_five_seconds() -> Outcome {
     let begin = Instant::now();
     let (printed, status) = against(|stream| read_once(stream, &mut [0]).map(|_| ()))?;
     assert!(printed.contains("did not answer in time"), "{printed}");
@@ -175,7 +175,7 @@ fn the_table_has_a_row_for_each_number_of_connections() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_web_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_web_server() -> Outcome {
     let (_server, addr) = server("16_http_get")?;
     let request = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n";
     let silent = connect(addr)?; // never a byte

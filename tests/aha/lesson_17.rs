@@ -160,7 +160,7 @@ fn a_python_socket_with_a_timeout_sends_a_part() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_counting_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_counting_server() -> Outcome {
     for mode in [&[][..], &["--blocking"]] {
         let mut command = Command::new(example("17_nonblocking"));
         let command = command.args(["serve", "--addr", "127.0.0.1:0"]).args(mode);

@@ -94,7 +94,7 @@ fn an_urgent_byte_is_an_exceptional_condition() -> Outcome {
 }
 
 #[test]
-fn a_silent_client_delays_no_other() -> Outcome {
+fn a_silent_client_does_not_delay_the_others() -> Outcome {
     let (_server, addr) = server("18_select")?;
     let _silent = connect(addr)?;
     let mut early = connect(addr)?;
@@ -106,7 +106,7 @@ fn a_silent_client_delays_no_other() -> Outcome {
 }
 
 #[test]
-fn a_stalled_client_delays_no_other_and_gets_everything_later() -> Outcome {
+fn a_stalled_client_does_not_delay_the_others_and_gets_everything_later() -> Outcome {
     let (_server, addr) = server("18_select")?;
     let slow = connect(addr)?;
     let message: Vec<u8> = (0..20_000_000_u32).map(|n| (n % 251) as u8).collect();
@@ -191,7 +191,7 @@ fn a_server_out_of_descriptors_does_not_spin() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_select_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_select_server() -> Outcome {
     let (mut server, addr) = server("18_select")?;
     let mut slowly = connect(addr)?;
     slowly.set_nodelay(true)?;

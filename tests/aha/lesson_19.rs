@@ -1,5 +1,5 @@
-//! The chat room in a browser: each rule that a client can break, and clients that nobody
-//! here has written.
+//! The chat room in a browser: each rule that a client can break, and clients that
+//! others wrote.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -37,7 +37,7 @@ fn server_with(options: &[&str]) -> Result<(Program, SocketAddr), String> {
     Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]).args(options))
 }
 
-/// Somebody in the room, so that the others can be seen to come and go.
+/// A guest that sees the others join and leave.
 fn witness(addr: SocketAddr) -> io::Result<Client> {
     let mut ada = Client::enters(addr)?;
     ada.says("/nick ada")?;
@@ -74,7 +74,7 @@ fn one_port_serves_the_page_and_the_socket() -> Outcome {
     Ok(())
 }
 
-/// Wherever it's opened, nothing else is fetched, and nothing that's said becomes markup.
+/// Wherever it's opened, it fetches nothing else, and no line becomes markup.
 #[test]
 fn the_page_needs_no_other_file() {
     let page = include_str!("../../examples/19_websocket/page.html");
@@ -86,7 +86,7 @@ fn the_page_needs_no_other_file() {
 }
 
 #[test]
-fn what_is_no_upgrade_is_answered_in_http() -> Outcome {
+fn a_wrong_upgrade_gets_an_http_error() -> Outcome {
     let (_server, addr) = server()?;
     let without = |name: &str| {
         let is_other = |line: &&str| !line.starts_with(name);
@@ -129,7 +129,7 @@ fn what_is_no_upgrade_is_answered_in_http() -> Outcome {
 }
 
 #[test]
-fn only_our_own_page_may_come_in() -> Outcome {
+fn only_our_own_page_can_join() -> Outcome {
     let (_server, addr) = server()?;
     let with = |origin: &str| format!("{UPGRADE}Origin: {origin}\r\n\r\n");
     for origin in ["http://evil.example", "http://here:5001", "http://here", "null", ""]
@@ -148,8 +148,8 @@ fn only_our_own_page_may_come_in() -> Outcome {
     Ok(())
 }
 
-/// A byte now and then keeps every timeout of reading from running out. A deadline holds,
-/// and it holds for the head only.
+/// A client that sends a byte now and then never runs into a read timeout. A deadline
+/// stops it, and that deadline is for the head only.
 #[test]
 fn a_head_that_trickles_in_is_not_waited_for_forever() -> Outcome {
     let (_server, addr) = server()?;
@@ -248,7 +248,7 @@ fn bytes_that_break_a_letter_over_two_frames_are_one_letter() -> Outcome {
 }
 
 #[test]
-fn a_frame_may_come_byte_by_byte_or_together_with_others() -> Outcome {
+fn a_frame_can_arrive_byte_by_byte_or_together_with_others() -> Outcome {
     let (_server, addr) = server()?;
     let mut ada = witness(addr)?;
     let mut stream = TcpStream::connect(addr)?;
@@ -346,7 +346,7 @@ fn a_guest_that_goes_without_a_word_leaves_the_room() -> Outcome {
 // ---- Pings ----------------------------------------------------------------------------
 
 #[test]
-fn a_silent_client_gets_a_ping_and_who_answers_may_stay() -> Outcome {
+fn a_silent_client_gets_a_ping_and_stays_if_it_answers() -> Outcome {
     let (_server, addr) = server_with(&["--ping", "1"])?;
     let mut here = Client::enters(addr)?;
     let mut gone = Client::enters(addr)?;
@@ -405,8 +405,8 @@ fn soon_full(addr: SocketAddr) -> io::Result<TcpStream> {
 fn a_guest_that_does_not_read_is_removed_and_the_others_hear_everything() -> Outcome {
     const LINES: usize = 300;
     let (_server, addr) = server()?;
-    let mut deaf = Client::opens(soon_full(addr)?)?;
-    deaf.text()?;
+    let mut stalled = Client::opens(soon_full(addr)?)?;
+    stalled.text()?;
     let mut ada = Client::enters(addr)?;
     let mut bob = Client::enters(addr)?;
     thread::scope(|scope| -> Outcome {
@@ -433,8 +433,8 @@ fn a_guest_that_does_not_read_is_removed_and_the_others_hear_everything() -> Out
 #[test]
 fn a_guest_that_was_removed_and_then_reads_is_told_why() -> Outcome {
     let (_server, addr) = server()?;
-    let mut deaf = Client::opens(soon_full(addr)?)?;
-    deaf.text()?;
+    let mut stalled = Client::opens(soon_full(addr)?)?;
+    stalled.text()?;
     let mut ada = Client::enters(addr)?;
     let mut bob = Client::enters(addr)?;
     let stop = ada.stream.try_clone()?;
@@ -445,14 +445,14 @@ fn a_guest_that_was_removed_and_then_reads_is_told_why() -> Outcome {
             in_time(end)?;
         }
         stop.shutdown(Shutdown::Both)?; // ada's last word
-        SockRef::from(&deaf.stream).set_recv_buffer_size(1024 * 1024)?;
-        assert_eq!(deaf.hears_the_end()?, (1008, "you do not read".to_owned()));
-        assert!(deaf.is_over()?);
+        SockRef::from(&stalled.stream).set_recv_buffer_size(1024 * 1024)?;
+        assert_eq!(stalled.hears_the_end()?, (1008, "you do not read".to_owned()));
+        assert!(stalled.is_over()?);
         Ok(())
     })
 }
 
-/// Pongs and lines come from two threads. Each frame arrives in one piece.
+/// Two threads send pongs and lines. Each frame arrives in one piece.
 #[test]
 fn pongs_do_not_get_into_the_middle_of_a_line() -> Outcome {
     const COUNT: usize = 300;
@@ -487,7 +487,7 @@ fn pongs_do_not_get_into_the_middle_of_a_line() -> Outcome {
 #[cfg(unix)]
 #[test]
 fn clients_of_lesson_14_are_in_the_same_room() -> Outcome {
-    // Somebody else might get this port before the server does.
+    // Another program might get this port before the server does.
     let started = (0..5).find_map(|_| {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         let lines = port.ok()?;
@@ -537,7 +537,7 @@ fn memory(program: &Program) -> Result<usize, Box<dyn std::error::Error>> {
     Ok(number.ok_or("no VmRSS")?.parse()?)
 }
 
-/// By itself, the crate takes 128 KiB for each client as soon as it reads.
+/// By default, the crate takes 128 KiB for each client as soon as it reads.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_client_costs_little_memory() -> Outcome {
@@ -566,8 +566,8 @@ fn tornado_keeps_what_a_client_does_not_read() -> Outcome {
     command.arg(format!("lessons/python/{LESSON}.py"));
     let (server, addr) =
         Program::server(command.args(["serve", "--addr", "127.0.0.1:0"]))?;
-    let mut deaf = Client::opens(soon_full(addr)?)?;
-    deaf.text()?;
+    let mut stalled = Client::opens(soon_full(addr)?)?;
+    stalled.text()?;
     let mut ada = Client::enters(addr)?;
     let mut bob = Client::enters(addr)?;
     let before = memory(&server)?;
@@ -614,13 +614,13 @@ import runpy, sys
 sys.path.insert(0, 'lessons/python')
 program = runpy.run_path('lessons/python/19_websocket.py')
 WebChat = program['WebChat']
-hear = WebChat.hear
+handle_line = WebChat.handle_line
 def waits(self, line):
     if line == 'wait':
         print('waiting', flush=True)
         sys.stdin.readline()
-    hear(self, line)
-WebChat.hear = waits
+    handle_line(self, line)
+WebChat.handle_line = waits
 program['main']()
 ";
 
@@ -644,9 +644,9 @@ fn a_tornado_handler_that_waits_stops_everybody() -> Outcome {
     Ok(())
 }
 
-/// Who reads holds the lock until something comes.
+/// The thread that reads holds the lock until something arrives.
 #[test]
-fn a_lock_around_it_all_lets_nobody_write() -> Outcome {
+fn one_lock_around_the_websocket_stops_all_writers() -> Outcome {
     use tungstenite::{WebSocket, protocol::Role};
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -669,7 +669,7 @@ fn a_lock_around_it_all_lets_nobody_write() -> Outcome {
     Ok(())
 }
 
-// ---- Clients that nobody here has written ---------------------------------------------
+// ---- Clients that others wrote ---------------------------------------------------------
 
 #[cfg(unix)] // elsewhere, nobody can press Ctrl-C for a program
 #[test]
@@ -732,7 +732,7 @@ fn curl_shows_the_answer_and_the_first_frame() -> Outcome {
     Ok(())
 }
 
-/// What each client shows of the same visit, whichever server it talks to.
+/// Each client shows the same conversation, whichever server it talks to.
 #[cfg(unix)]
 #[test]
 fn python_and_rust_show_the_same() -> Outcome {

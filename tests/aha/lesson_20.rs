@@ -1,4 +1,4 @@
-//! Lesson 20: what TLS protects from and what not, and what an odd client costs.
+//! Lesson 20: what TLS protects from and what it doesn't, and what odd clients can do.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -44,7 +44,7 @@ fn server() -> Result<(Program, SocketAddr, String), Box<dyn std::error::Error>>
     Ok((server, addr, trusted))
 }
 
-/// A file that the server at this address has written.
+/// A file that the server at this address wrote.
 fn file(addr: SocketAddr, name: &str) -> String {
     let file = root().join(papers::folder(&addr.to_string())).join(name);
     file.to_string_lossy().into_owned()
@@ -69,7 +69,7 @@ fn secret(addr: SocketAddr, trusted: &str) -> io::Result<Encrypted> {
     Ok(stream)
 }
 
-/// Says something on a connection and reads as much in return.
+/// Sends something on a connection and reads the same number of bytes back.
 fn answered(stream: &mut (impl Read + Write), message: &[u8]) -> io::Result<Vec<u8>> {
     stream.write_all(message)?;
     stream.flush()?;
@@ -173,8 +173,9 @@ fn cargo_says_which_feature_is_missing() -> Outcome {
 
 // ---- On the way -------------------------------------------------------------------------
 
-/// Somebody on the way to a server: gets what the client sends, piece by piece, and says what
-/// is passed on. `None` cuts the connection. All that the server sends comes back too.
+/// Somebody on the way to a server: gets what the client sends, piece by piece, and says
+/// what is passed on. `None` cuts the connection. All that the server sends comes back
+/// too.
 fn on_the_way(
     server: SocketAddr,
     mut pass: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static,
@@ -213,7 +214,7 @@ fn on_the_way(
     Ok((here, relay))
 }
 
-/// Waits until nobody is connected any more.
+/// Waits until no client is connected any more.
 fn ended(server: &RunningServer) {
     let until = Instant::now() + DEADLINE;
     while server.stats().active > 0 && Instant::now() < until {
@@ -287,7 +288,7 @@ fn a_changed_byte_ends_the_connection() -> Outcome {
     ended(&server);
     assert_eq!(server.stats().finished, 0, "{}", server.stats());
 
-    // The plain one answers whatever comes.
+    // The plain server replies to anything.
     let plain = ThreadedServer::tcp("127.0.0.1:0", Upper::default())?.spawn()?;
     let (way, _relay) = on_the_way(plain.local_addr(), |data| {
         Some(data.iter().map(|byte| byte ^ 1).collect())
@@ -430,7 +431,7 @@ fn each_refusal_has_two_sentences() -> Outcome {
     let (said, status) = client(&["--addr", &plain, "--ca", &good])?;
     assert!(said.contains("doesn't speak TLS as it should"), "{said}");
     assert_eq!((said.lines().count(), status), (2, Some(2)), "{said}");
-    // Where no file can be made.
+    // In a place where no file can be created.
     let mut homeless = Command::new(example(LESSON));
     homeless.args(["serve", "--addr", "127.0.0.1:0"]).current_dir("/proc");
     if cfg!(target_os = "linux") {
@@ -537,7 +538,7 @@ fn one_silent_client_stops_an_encrypted_listener_and_no_other() -> Outcome {
 }
 
 #[test]
-fn curl_and_openssl_believe_the_authority() -> Outcome {
+fn curl_and_openssl_trust_the_authority() -> Outcome {
     let (_server, addr, _) = server()?;
     let (_other, other, _) = server()?;
     let (ca, wrong) = (file(addr, "authority.pem"), file(other, "authority.pem"));
@@ -563,7 +564,7 @@ fn curl_and_openssl_believe_the_authority() -> Outcome {
         assert_eq!(status, Some(60), "{said}");
     }
     if is_there("openssl", "version") {
-        // What it says until there is an answer, or it ends.
+        // What it prints until there is a reply, or until it ends.
         let ask = |ca: &str, name: &str| -> Result<String, String> {
             let mut command = Command::new("openssl");
             command.args(["s_client", "-verify_return_error", "-CAfile", ca, "-quiet"]);
@@ -616,7 +617,7 @@ fn a_writer_on_another_thread_is_encrypted_too() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_encrypted_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_encrypted_server() -> Outcome {
     let (mut server, addr, trusted) = server()?;
     let _silent = connect(addr)?; // never a byte, and it stays
     let mut half = connect(addr)?; // the head of a handshake, and no more
@@ -637,7 +638,7 @@ fn an_odd_client_costs_the_encrypted_server_nothing() -> Outcome {
     SockRef::from(&gone.sock).set_linger(Some(Duration::ZERO))?;
     drop(gone);
 
-    // A handshake that comes byte by byte.
+    // A handshake that arrives byte by byte.
     let papers = Papers::new()?;
     let own = upper(&papers)?;
     let mut slow = secret(byte_by_byte(own.local_addr())?, &papers.authority)?;
@@ -657,7 +658,7 @@ fn an_odd_client_costs_the_encrypted_server_nothing() -> Outcome {
     Ok(())
 }
 
-/// A way to a server on which each byte travels alone.
+/// A relay that passes on each byte by itself.
 fn byte_by_byte(server: SocketAddr) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let here = listener.local_addr()?;
@@ -690,13 +691,13 @@ fn at_ctrl_c_clients_get_a_goodbye() -> Outcome {
 }
 
 #[test]
-fn the_client_waits_for_nobody_forever() -> Outcome {
+fn the_client_never_waits_forever() -> Outcome {
     let (_server, addr, _) = server()?;
     let ca = file(addr, "authority.pem");
-    let deaf = TcpListener::bind("127.0.0.1:0")?; // connects, and never answers
+    let silent = TcpListener::bind("127.0.0.1:0")?; // connects, and never answers
     let begin = Instant::now();
     let (said, status) =
-        client(&["--addr", &deaf.local_addr()?.to_string(), "--ca", &ca])?;
+        client(&["--addr", &silent.local_addr()?.to_string(), "--ca", &ca])?;
     assert!(said.contains("did not answer in time"), "{said}");
     assert_eq!(status, Some(2));
     assert!(begin.elapsed() < DEADLINE);

@@ -1,4 +1,4 @@
-//! Three forms of one echo: what each costs, and what a handler that blocks does to it.
+//! Three forms of one echo: what each costs, and what happens when a handler blocks.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -35,7 +35,7 @@ fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// So many clients, each of which has been served once.
+/// This many clients, each of which has been served once.
 fn crowd(addr: SocketAddr, count: usize) -> io::Result<Vec<TcpStream>> {
     let come = |_| {
         let mut stream = connect(addr)?;
@@ -56,7 +56,8 @@ fn echoes(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
 
 // ---- What Linux counts ----------------------------------------------------------------
 
-/// Switches for each request of so many clients: each round, all ask, and then all read.
+/// Switches for each request of this many clients: in each round, all ask, and then all
+/// read.
 #[cfg(target_os = "linux")]
 fn switches(kind: &str, clients: usize) -> Result<f64, Box<dyn std::error::Error>> {
     const ROUNDS: usize = 10;
@@ -83,13 +84,14 @@ fn a_thread_for_each_client_costs_a_switch_for_each_request() -> Outcome {
     Ok(())
 }
 
-/// While the one thread serves some clients, others ask. It has slept less often than they
-/// have asked.
+/// While the one thread serves some clients, others ask. It has slept less often than
+/// they have asked.
 #[cfg(target_os = "linux")]
 #[test]
 fn one_thread_for_256_clients_rarely_has_to_switch() -> Outcome {
     for kind in ["poll", "tasks"] {
-        // A machine that is very busy may wake the server for each client: hence a choice.
+        // A machine that is very busy may wake the server for each client: hence a
+        // choice.
         let least =
             (0..3).map(|_| switches(kind, 256)).collect::<Result<Vec<_>, _>>()?;
         assert!(least.iter().any(|each| *each < 0.3), "{kind}: {least:?}");
@@ -205,7 +207,8 @@ fn a_task_that_blocks_delays_everybody() -> Outcome {
     Ok(())
 }
 
-/// Writes until neither the server nor the system takes any more. Returns how much they took.
+/// Writes until neither the server nor the system takes any more. Returns how much they
+/// took.
 fn until_stuck(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     stream.set_nonblocking(true)?;
     let (mut taken, mut last) = (0, Instant::now());
@@ -225,11 +228,11 @@ fn until_stuck(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
 // ---- Odd clients ----------------------------------------------------------------------
 
 #[test]
-fn a_client_that_reads_nothing_stops_nobody_and_gets_all_in_the_end() -> Outcome {
+fn a_client_that_reads_late_stops_nobody_and_gets_everything() -> Outcome {
     for kind in KINDS {
         let (_server, addr) = server(kind, "0")?;
-        let mut deaf = connect(addr)?;
-        let mut writer = deaf.try_clone()?;
+        let mut stalled = connect(addr)?;
+        let mut writer = stalled.try_clone()?;
         let bytes: Vec<u8> = (0..30_000_000_u32).map(|n| (n % 251) as u8).collect();
         let taken = until_stuck(&mut writer, &bytes)?;
         assert!(
@@ -243,7 +246,7 @@ fn a_client_that_reads_nothing_stops_nobody_and_gets_all_in_the_end() -> Outcome
             writer.shutdown(Shutdown::Write)
         });
         let mut all = Vec::new();
-        deaf.read_to_end(&mut all)?;
+        stalled.read_to_end(&mut all)?;
         writes.join().map_err(|_| "the writer panicked")??;
         assert!(all == bytes, "{kind}: {} of {} bytes", all.len(), bytes.len());
     }
@@ -251,7 +254,7 @@ fn a_client_that_reads_nothing_stops_nobody_and_gets_all_in_the_end() -> Outcome
 }
 
 #[test]
-fn an_odd_client_costs_none_of_the_three_anything() -> Outcome {
+fn an_odd_client_does_not_disturb_any_of_the_three() -> Outcome {
     for kind in KINDS {
         let (mut server, addr) = server(kind, "0")?;
         let _silent = connect(addr)?;
@@ -297,7 +300,7 @@ fn a_server_without_descriptors_does_not_spin() -> Outcome {
 
 // ---- The program ----------------------------------------------------------------------
 
-/// A server that a demonstration has started ends with it, however that ends.
+/// A server that a demonstration started ends with it, however the demonstration ends.
 #[test]
 fn a_server_ends_with_the_program_that_started_it() -> Outcome {
     let mut command = Command::new(example("21_limits"));
@@ -318,8 +321,8 @@ fn python_serves_the_same_in_three_forms() -> Outcome {
         let (mut server, addr) =
             Program::server(command.args(["--kind", kind, "--work", "400"]))?;
         let mut crowd = crowd(addr, 30)?;
-        let mut deaf = connect(addr)?;
-        let mut writer = deaf.try_clone()?;
+        let mut stalled = connect(addr)?;
+        let mut writer = stalled.try_clone()?;
         let writes = thread::spawn(move || {
             writer.write_all(&[b'x'; 2_000_000])?;
             writer.shutdown(Shutdown::Write)
@@ -331,7 +334,7 @@ fn python_serves_the_same_in_three_forms() -> Outcome {
             assert!(has_come(&crowd[0])?, "{kind}: somebody was served during the work");
         }
         let mut all = Vec::new();
-        deaf.read_to_end(&mut all)?;
+        stalled.read_to_end(&mut all)?;
         writes.join().map_err(|_| "the writer panicked")??;
         assert_eq!(all.len(), 2_000_000, "{kind}");
     }

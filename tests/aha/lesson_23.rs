@@ -133,7 +133,7 @@ fn echoed_line(client: &mut TcpStream, line: &[u8]) -> io::Result<String> {
 }
 
 #[test]
-fn a_full_store_takes_no_new_key() -> Outcome {
+fn a_full_store_rejects_a_new_key() -> Outcome {
     for (_server, addr) in servers()? {
         let sets: String = (0..10_000).map(|n| format!("SET key{n} 1\n")).collect();
         assert_eq!(answers(addr, sets.as_bytes())?, "OK\n".repeat(10_000));

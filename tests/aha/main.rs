@@ -151,7 +151,7 @@ fn the_server_s_close_is_the_client_s_end_of_file() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_greeting_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_greeting_server() -> Outcome {
     let (_server, addr) = server("01_greeting")?;
     drop(connect(addr)?); // doesn't wait for the greeting
 
@@ -253,7 +253,7 @@ fn a_client_that_only_writes_stops_both_ends() -> Outcome {
 }
 
 #[test]
-fn an_odd_client_costs_the_echo_server_nothing() -> Outcome {
+fn an_odd_client_does_not_disturb_the_echo_server() -> Outcome {
     let (mut server, addr) = server("02_echo")?;
 
     let mut slowly = connect(addr)?;
@@ -315,7 +315,7 @@ fn an_empty_datagram_is_a_datagram() -> Outcome {
 
 #[cfg(not(windows))] // there, this is an error
 #[test]
-fn a_datagram_larger_than_the_buffer_is_cut() -> Outcome {
+fn a_datagram_larger_than_the_buffer_is_truncated() -> Outcome {
     let (sender, receiver) = (datagrams()?, datagrams()?);
     let to = receiver.local_addr()?;
     sender.send_to(b"Hello", to)?;
@@ -364,7 +364,7 @@ fn a_sender_that_does_not_wait_loses_datagrams() -> Outcome {
 }
 
 #[test]
-fn an_odd_datagram_costs_the_udp_server_nothing() -> Outcome {
+fn an_odd_datagram_does_not_disturb_the_udp_server() -> Outcome {
     let (mut server, addr) = server("03_udp")?;
     let client = datagrams()?;
     client.send_to(&[b'x'; 65_507], addr)?; // as long as possible, so the reply would be too long

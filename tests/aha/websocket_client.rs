@@ -18,7 +18,7 @@ pub(crate) const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: here:5000\r\n\
     Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// A client that has been let in.
+/// A client that has been accepted.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
@@ -33,7 +33,7 @@ impl Client {
         let mut client = Self { stream };
         client.stream.write_all(format!("{UPGRADE}\r\n").as_bytes())?;
         let head = client.head()?;
-        // The key and its answer are the example of RFC 6455.
+        // The key and its reply are the example from RFC 6455.
         let accept = ": s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
         assert!(head.starts_with("HTTP/1.1 101 ") && head.contains(accept), "{head}");
         Ok(client)
@@ -63,7 +63,7 @@ impl Client {
         self.stream.write_all(bytes)
     }
 
-    /// Says a line.
+    /// Sends a line.
     pub(crate) fn says(&mut self, line: &str) -> io::Result<()> {
         self.sends(&frame(TEXT, line.as_bytes()))
     }
@@ -123,7 +123,7 @@ impl Client {
         }
     }
 
-    /// Whether nothing more comes but the end of file.
+    /// Whether nothing more comes except end of file.
     pub(crate) fn is_over(&mut self) -> io::Result<bool> {
         match self.stream.read(&mut [0]) {
             Ok(count) => Ok(count == 0),
@@ -133,7 +133,7 @@ impl Client {
     }
 }
 
-/// Nothing goes on forever, whatever comes.
+/// Fails when the time is up, so that no test goes on forever.
 pub(crate) fn in_time(end: Instant) -> io::Result<()> {
     if Instant::now() > end {
         return Err(io::Error::other("other frames come, and not the right one"));
@@ -141,7 +141,7 @@ pub(crate) fn in_time(end: Instant) -> io::Result<()> {
     Ok(())
 }
 
-/// A frame with a mask, as a client's must have one.
+/// A frame with a mask, which a client's frame must have.
 pub(crate) fn frame(first: u8, data: &[u8]) -> Vec<u8> {
     let mask = [0x37, 0xfa, 0x21, 0x3d];
     let mut frame = vec![first];

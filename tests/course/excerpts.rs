@@ -127,7 +127,7 @@ fn region(root: &Path, source: &str) -> Result<String, String> {
         }
     };
     let any_mark = |line: &&&str| {
-        // (`#[derive(Clone)]` is no mark: it belongs to the code.)
+        // (`#[derive(Clone)]` isn't a mark: it belongs to the code.)
         let word =
             ["// [", "# ["].iter().find_map(|mark| line.trim().strip_prefix(mark));
         word.is_some_and(|word| word.ends_with(']') && !word.contains(' '))

@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use super::programs::announce;
 
-/// This project's root. A test of a package in `more` stands two folders below.
+/// This project's root. A test of a package in `more` is two folders below.
 pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")); // may be one of those in `more`
     let has_lessons = |dir: &&Path| dir.join("lessons").is_dir();
@@ -51,8 +51,8 @@ pub(crate) fn program(root: &Path, name: &str) -> String {
     }
 }
 
-/// The lessons whose programs can be built here. (The published package has no `more`, and
-/// lesson 20 needs the feature with which these tests are built.)
+/// The lessons whose programs can be built here. (The published package has no `more`,
+/// and lesson 20 needs the feature with which these tests are built.)
 pub(crate) fn buildable(root: &Path) -> Vec<String> {
     let mut lessons = lessons(root);
     lessons.retain(|name| {
@@ -75,8 +75,8 @@ pub(crate) fn needs(name: &str) -> &'static [&'static str] {
     if name == "20_tls" { &["--features", "tls"] } else { &[] }
 }
 
-/// The lessons whose program uses `examples/support`: all but those that lead out of this
-/// folder.
+/// The lessons whose program uses `examples/support`: all but those that lead out of
+/// this folder.
 pub(crate) fn with_support(root: &Path) -> Vec<String> {
     let mut lessons = buildable(root);
     lessons.retain(|name| {
@@ -107,8 +107,8 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The backticks (three or more) that open a fence on this line, and the words after them.
-/// A line that begins with the same backticks closes it.
+/// The backticks (three or more) that open a fence on this line, and the words after
+/// them. A line that begins with the same backticks closes it.
 pub(crate) fn fence(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_start();
     let count = line.bytes().take_while(|byte| *byte == b'`').count();
@@ -126,8 +126,8 @@ fn is_numbered(name: &str) -> bool {
     bytes.len() > 3 && bytes[..2].iter().all(u8::is_ascii_digit) && bytes[2] == b'_'
 }
 
-/// Every lesson has an example, a note, a Python version, a line in each index and a page
-/// on the documentation site. Nothing else does.
+/// Every lesson has an example, a note, a Python version, a line in each index and a
+/// page on the documentation site. Nothing else does.
 pub(crate) fn completeness(root: &Path) -> Vec<String> {
     let mut all = lessons(root);
     all.extend(numbered(&root.join("lessons"), "md"));

@@ -24,11 +24,11 @@
 //! `[..]` matches anything, `[PORT]` a port, and `[MS]` a number. `[...]` on a line of
 //! its own matches any number of lines, up to the next one that is shown. Above the
 //! fence, there can be `<!-- unordered -->` (the lines can come in any order),
-//! `<!-- status: 2 -->` (the exit status of the last program that ends by itself) and
-//! `<!-- not run: why -->` and
-//! `<!-- needs: program -->`. The steps happen in the order in which they are written: each
-//! step waits until all lines before it have been printed. Servers run on free ports, and
-//! the test puts the default address back into the output.
+//! `<!-- status: 2 -->` (the exit status of the last program that ends by itself),
+//! `<!-- not run: why -->` and `<!-- needs: program -->`. The steps happen in the order
+//! in which they are written: each step waits until all lines before it have been
+//! printed. Servers run on free ports, and the test puts the default address back into
+//! the output.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -283,8 +283,8 @@ fn play(root: &Path, block: &Block) -> Result<(), String> {
 }
 
 impl Stage<'_> {
-    /// Starts a program. Returns `false` if it needs Python, one of Python's packages, or
-    /// another package of this workspace, that isn't here.
+    /// Starts a program. Returns `false` if it needs Python, one of Python's packages,
+    /// or another package of this workspace, that isn't here.
     fn start(&mut self, name: &str, line: &str) -> Result<bool, String> {
         let words = split_words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -521,7 +521,7 @@ fn shown_address(lesson: &str, args: &[&str]) -> Option<(String, bool)> {
     Some((shown.to_owned(), shown == default))
 }
 
-/// The port of an address. (A note may also show an address without one, as a mistake.)
+/// The port of an address. (A note can also show an address without one, as a mistake.)
 fn port(addr: &str) -> &str {
     addr.rsplit_once(':').map_or(addr, |(_, port)| port)
 }

@@ -1,6 +1,6 @@
 //! Promise 1: `bind` errors name the address, port 0 works, `local_addr()` is the real
-//! address. And: options that make no sense, addresses of every family, sockets that
-//! are bound already.
+//! address. Also: options that make no sense, addresses of every family, and sockets
+//! that are already bound.
 
 use std::io::{self, ErrorKind};
 use std::net::{
@@ -51,7 +51,7 @@ fn an_address_in_use_is_named() {
 }
 
 #[test]
-fn an_address_that_is_none_is_named() {
+fn an_invalid_address_is_named() {
     let error = ThreadedServer::tcp("there is no port", Echo).unwrap_err();
     assert_names(&error, ErrorKind::InvalidInput, "there is no port");
     let error = ThreadedServer::udp("127.0.0.1:99999", Echo).unwrap_err();
@@ -90,13 +90,13 @@ fn the_port_can_be_bound_again_right_after_the_end() {
         stop(server);
         ThreadedServer::tcp(address, Echo).map(drop)
     };
-    // Another test may be given the same port in between, but not every time.
+    // Another test might get the same port in between, but not every time.
     let results: Vec<_> = (0..5).map(|_| again()).collect();
     assert!(results.iter().any(io::Result::is_ok), "{results:?}");
 }
 
 #[test]
-fn servers_may_share_a_port_if_they_say_so() {
+fn servers_can_share_a_port_if_they_ask_for_it() {
     let share = || options().reuse_port(true);
     let first = share().tcp("127.0.0.1:0", Echo).unwrap();
     drop(share().tcp(first.local_addr(), Echo).expect("a second one on the same port"));
@@ -104,7 +104,7 @@ fn servers_may_share_a_port_if_they_say_so() {
 }
 
 #[test]
-fn options_that_make_no_sense_are_refused_by_name() {
+fn options_that_make_no_sense_are_rejected_by_name() {
     let zero = Duration::ZERO;
     let cases: [(&str, ServerBuilder); 7] = [
         ("read_timeout", options().read_timeout(zero)),
@@ -124,7 +124,7 @@ fn options_that_make_no_sense_are_refused_by_name() {
     assert_names(&error, ErrorKind::InvalidInput, "max_line");
 }
 
-/// `Duration::MAX` is a way to say "never". Nothing may overflow.
+/// `Duration::MAX` is a way to say "never". Nothing must overflow.
 #[test]
 fn the_longest_of_all_durations_is_fine() {
     let longest = Duration::MAX;
@@ -200,7 +200,7 @@ fn a_server_for_ipv6_only_leaves_ipv4_alone() {
     let Some(server) = on_ipv6(options().only_v6(true), "[::]:0") else { return };
     let port = server.local_addr().port();
     assert_echo(connect((Ipv6Addr::LOCALHOST, port).into()), b"six");
-    // Somebody else may have the port on IPv4, but then the echo is not ours.
+    // Another program might have the port on IPv4, but then the echo is not ours.
     if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
         assert_eq!(server.stats().accepted, 1);
     }
@@ -223,7 +223,7 @@ fn a_socket_that_is_bound_already_will_do() {
     assert_eq!(stop(server).finished, 1);
 }
 
-/// A server on an IPv6 address; `None`, said aloud, where there is no IPv6.
+/// A server on an IPv6 address; `None`, with a message, where there is no IPv6.
 fn on_ipv6(options: ServerBuilder, address: &str) -> Option<Server> {
     if UdpSocket::bind("[::1]:0").is_err() {
         eprintln!("skipped: this machine has no IPv6");

@@ -1,4 +1,4 @@
-//! Promise 21: datagrams that come all at once, behind and among slow ones.
+//! Promise 21: datagrams that arrive all at once, behind and among slow ones.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::support::{
 /// Space for all that these tests send at once, where the system allows it.
 const BUFFER: usize = 4 << 20;
 
-/// How long a datagram waits that comes right behind `slow` others.
+/// How long a datagram waits if it comes right after `slow` others.
 fn wait_behind(slow: usize) -> Duration {
     let (key, gate) = gate();
     let server =
@@ -66,7 +66,7 @@ fn send_a_thousand(server: std::net::SocketAddr) {
     }
 }
 
-/// Waits until nothing more is counted, and says how many of a thousand are missing.
+/// Waits until the count stops, and returns how many of a thousand are missing.
 fn lost(count: impl Fn() -> usize) -> usize {
     let until = Instant::now() + PATIENCE;
     let mut seen = count();
@@ -92,7 +92,8 @@ fn lost_by_the_server() -> usize {
     lost(|| usize::try_from(server.stats().accepted).unwrap())
 }
 
-/// What a program by hand does: one thread receives, and starts a thread for each.
+/// What a program written by hand does: one thread receives, and starts a thread for
+/// each.
 fn lost_by_hand() -> usize {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
@@ -120,7 +121,7 @@ fn lost_by_hand() -> usize {
     lost
 }
 
-/// On a busy machine both lose some, and not the same; so a tenth is no difference.
+/// On a busy machine both lose some, but not equally, so a tenth more doesn't count.
 #[test]
 fn in_a_burst_no_more_are_lost_than_by_hand() {
     let mut losses = Vec::new();

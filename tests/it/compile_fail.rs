@@ -1,8 +1,9 @@
-//! What the compiler says to the usual mistakes of a student.
+//! What the compiler says about a student's usual mistakes.
 //!
 //! Each program in `tests/compile_fail` begins with the sentences that must be in the
-//! compiler's message, one in a line. Only these are compared, not the whole message: it
-//! differs from one compiler to the next. A program without sentences must compile.
+//! compiler's message, one on each line. Only these are compared, because the whole
+//! message differs from one compiler to the next. A program without sentences must
+//! compile.
 
 use std::env;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What CPython tests of its own `socketserver`, tested of ours.
+//! CPython's tests of its own `socketserver`, for ours.
 //!
 //! CPython keeps those tests in `Lib/test/test_socketserver.py`. Each test here mirrors
 //! one of them, in words of our own, and names it. These have no mirror:
@@ -6,7 +6,7 @@
 //! - `test_ForkingTCPServer`, `test_ForkingUDPServer`, `test_ForkingUnixStreamServer`,
 //!   `test_ForkingUnixDatagramServer`, `test_forking_handled` and
 //!   `test_forking_not_handled`: there are no forking servers here. After a fork, a
-//!   program with threads may call only a few functions of the system.
+//!   program with threads can call only a few functions of the system.
 //!
 //! CPython does not test the following; we do:
 //!
@@ -20,7 +20,7 @@
 //! | a client that resets while it is answered | `isolation.rs` |
 //! | hooks that fail; panics in `setup`, `handle`, `finish` | `isolation.rs` |
 //! | no thread, no descriptor left | `resources.rs` |
-//! | input that nobody has read when the connection closes | `requests.rs` |
+//! | input that is still unread when the connection closes | `requests.rs` |
 //! | the port is free again at once | `bind.rs` |
 
 use std::fs;
@@ -44,7 +44,7 @@ use crate::support::{
     in_time, options, read_all, receive, run, stop, tcp, udp, wait_until,
 };
 
-/// What CPython's clients say.
+/// What CPython's clients send.
 const TEST_STRING: &[u8] = b"hello world\n";
 
 /// Sends back one line, as CPython's `MyStreamHandler` does.
@@ -67,7 +67,7 @@ fn stream_examine(mut client: impl Read + Write) {
     assert_eq!(answer, TEST_STRING);
 }
 
-/// One client at a time: the servers that Python has without threads.
+/// One client at a time, like Python's servers without threads.
 fn sequential() -> ServerBuilder {
     options().max_connections(1)
 }
@@ -167,7 +167,7 @@ fn threading_unix_datagram_server() {
 
 /// Mirrors `test_shutdown`: a shutdown that overtakes the start of serving is not lost.
 #[test]
-fn shutdown_may_win_the_race_against_serving() {
+fn shutdown_can_win_the_race_against_serving() {
     for _ in 0..20 {
         let server = ThreadedServer::tcp("127.0.0.1:0", OneLine).unwrap();
         let handle = server.handle();
@@ -179,12 +179,12 @@ fn shutdown_may_win_the_race_against_serving() {
 
 /// Mirrors `test_close_immediately`.
 #[test]
-fn a_server_may_be_dropped_without_having_served() {
+fn a_server_can_be_dropped_before_it_serves() {
     let server = ThreadedServer::tcp("127.0.0.1:0", OneLine).unwrap();
     let address = server.local_addr();
     in_time("it is dropped", move || drop(server));
-    // A process that another test starts has the socket too, for the moment before it
-    // becomes another program.
+    // A process that another test starts has the socket too, until it becomes another
+    // program.
     wait_until("nobody listens", || TcpStream::connect(address).is_err());
 }
 
@@ -215,8 +215,8 @@ fn at_the_end_of_its_scope_a_server_is_closed() {
     wait_until("the address is free", || TcpListener::bind(address).is_ok());
 }
 
-/// What `handle_error` heard of one connection.
-fn hear_of(
+/// What `handle_error` is given for one connection.
+fn report_of(
     handler: impl RequestHandler<TcpRequest>,
 ) -> (Handled, Vec<String>, TcpStream) {
     let heard = Notes::new();
@@ -235,18 +235,18 @@ fn hear_of(
 #[test]
 fn an_error_in_a_handler_is_handled() {
     let (handled, heard, client) =
-        hear_of(|_: &mut TcpRequest| Err(io::Error::other("a bad day")));
+        report_of(|_: &mut TcpRequest| Err(io::Error::other("a bad day")));
     assert_eq!(handled, Handled::Served);
     assert_eq!(heard, ["a bad day"]);
     assert!(has_ended(client));
 }
 
 /// Mirrors `test_sync_not_handled` and `test_threading_not_handled`. There, `SystemExit`
-/// goes through the server to the caller, or ends the thread. What comes nearest here
-/// is a panic: it is reported, it ends the connection, and it goes no further.
+/// goes through the server to the caller, or ends the thread. The nearest thing
+/// here is a panic: it is reported, it ends the connection, and it goes no further.
 #[test]
 fn a_panic_in_a_handler_is_handled() {
-    let (handled, heard, client) = hear_of(|request: &mut TcpRequest| {
+    let (handled, heard, client) = report_of(|request: &mut TcpRequest| {
         panic!("no more of {:?}", request.client_address().ip())
     });
     assert_eq!(handled, Handled::Served);
@@ -254,7 +254,7 @@ fn a_panic_in_a_handler_is_handled() {
     assert!(has_ended(client));
 }
 
-/// Mirrors `SocketWriterTest.test_basics`: what a handler writes to is the connection.
+/// Mirrors `SocketWriterTest.test_basics`: a handler writes to the connection itself.
 #[test]
 fn request_and_writer_write_to_the_same_connection() {
     let server = tcp(options(), |request: &mut TcpRequest| {
@@ -343,7 +343,7 @@ fn a_client_that_is_turned_away_sees_the_end() {
     assert_eq!((stats.rejected, stats.finished), (1, 0));
 }
 
-/// Mirrors `test_threads_reaped`: of ten short connections, not ten threads are kept.
+/// Mirrors `test_threads_reaped`: ten short connections don't leave ten threads behind.
 #[test]
 fn threads_of_finished_connections_are_not_kept() {
     let server = tcp(options(), OneLine);
@@ -385,7 +385,7 @@ fn a_stop_finds_clients_in_every_state() {
     assert_eq!(stop(server).finished, 3);
 }
 
-/// No mirror. A client that shuts its write half still gets all answers.
+/// No mirror. A client that shuts its write half still gets all replies.
 #[test]
 fn the_end_of_the_questions_is_not_the_end_of_the_answers() {
     let server = tcp(options(), Echo);

@@ -1,6 +1,6 @@
-//! Promise 24: the first Ctrl-C drains and the second cuts, however often that was asked
-//! for, whatever a hook does, and whoever has stopped the server before. When the last
-//! server has ended, a signal ends the program.
+//! Promise 24: the first Ctrl-C drains and the second cuts off, however often that was
+//! asked for, whatever a hook does, and even if the server was stopped before. When the
+//! last server has ended, a signal ends the program.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::support::{
     read_all, tcp, udp, wait_until,
 };
 
-/// Sends back what it reads, and a farewell. An `E` is answered without an end.
+/// Sends back what it reads, and a farewell. The reply to an `E` never ends.
 fn echo_and_bye(request: &mut TcpRequest) -> io::Result<()> {
     let mut wish = [0];
     while request.read(&mut wish)? > 0 {
@@ -37,7 +37,7 @@ fn serve(options: ServerBuilder) -> Server {
     server
 }
 
-/// Says so when the server stops.
+/// Reports when the server stops.
 fn announce_the_stop(server: &Server) {
     let handle = server.handle();
     thread::spawn(move || {
@@ -188,7 +188,7 @@ fn a_hook_that_blocks_does_not_keep_the_second_signal_from_cutting() {
     assert!(has_ended(&busy));
 }
 
-/// A hook that never comes back doesn't keep the program, either.
+/// A hook that never returns doesn't keep the program running, either.
 #[test]
 fn a_hook_that_blocks_does_not_keep_the_last_signal_from_ending_the_program() {
     let test = "ctrl_c::a_hook_that_blocks_does_not_keep_the_last_signal_from_ending_the_program";

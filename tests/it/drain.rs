@@ -1,5 +1,5 @@
-//! Promise 5: how a server comes to its end. Open connections see end of file on their
-//! next read, replies still go out, and who takes too long is cut off and counted.
+//! Promise 5: how a server ends. Open connections see end of file on their next read,
+//! replies still go out, and a client that takes too long is cut off and counted.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -100,7 +100,7 @@ fn a_reply_larger_than_all_buffers_goes_out_while_the_server_stops() {
 }
 
 /// Two clients of a handler that wants to write more than they read: these are cut off.
-/// The others end well, and the statistics tell how many were which.
+/// The others end well, and the statistics count both kinds.
 #[test]
 fn a_handler_that_takes_too_long_is_cut_off_and_counted() {
     let errors = Notes::new();
@@ -133,7 +133,7 @@ fn a_handler_that_takes_too_long_is_cut_off_and_counted() {
     clients[2..].iter().for_each(|client| assert!(read_all(client).is_empty()));
 }
 
-/// A thread cannot be killed. The server's end does not wait for it forever.
+/// A thread cannot be killed, but the server does not wait for it forever.
 #[test]
 fn a_handler_that_neither_reads_nor_writes_does_not_keep_the_server() {
     let (key, gate) = gate();
@@ -188,7 +188,7 @@ fn a_client_that_shut_its_write_half_gets_its_reply_from_a_stopping_server() {
 }
 
 #[test]
-fn shutdown_now_waits_for_nobody() {
+fn shutdown_now_does_not_wait() {
     let server = tcp(options().drain_timeout(None), writes_for_ever);
     let mut client = connect(server.local_addr());
     client.read_exact(&mut [0]).unwrap();
@@ -209,8 +209,8 @@ fn shutdown_now_ends_a_drain_that_would_take_for_ever() {
     assert_eq!(ended(server).cut_off, 1);
 }
 
-/// Every reply that was begun arrives whole, and then comes a clean end. The server
-/// counts what the clients count. Whenever it is stopped.
+/// Whenever the server is stopped, every reply that was begun arrives whole, and a clean
+/// end follows. The server and the clients count the same.
 #[test]
 fn clients_in_the_middle_of_a_conversation_lose_nothing() {
     const REPLY: usize = 50_000;

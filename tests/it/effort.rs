@@ -1,4 +1,4 @@
-//! What a server does not do: work while nothing happens, or hold small writes back.
+//! What a server does not do: work while nothing happens, or delay small writes.
 
 use std::thread;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::support::{
     Echo, ask_udp, connect_udp, gate, in_time, options, receive, wait_until,
 };
 
-/// Serves on a thread of its own, which tells the effort that it took: processor time,
-/// and how often it went to sleep.
+/// Serves on a thread of its own, which reports its effort: processor time, and how many
+/// times it went to sleep.
 fn serve(server: ThreadedServer) -> thread::JoinHandle<(Duration, u64)> {
     thread::spawn(move || effort_of(|| server.serve_forever()))
 }
@@ -24,7 +24,7 @@ fn stop(
     in_time("the end", move || serving.join().unwrap())
 }
 
-/// The supervisor of a datagram server looks on while there is traffic, and no longer.
+/// The supervisor of a datagram server watches while there is traffic, and no longer.
 #[test]
 fn after_some_datagrams_a_server_sleeps_again() {
     let server = ThreadedServer::udp("127.0.0.1:0", Echo).unwrap();
@@ -40,8 +40,8 @@ fn after_some_datagrams_a_server_sleeps_again() {
     assert!(cpu < Duration::from_millis(100), "it was busy for {cpu:?}");
 }
 
-/// Nobody has time for the datagrams that wait, and no receiver may be added. The server
-/// waits for one to be done; it does not ask without a pause.
+/// All receivers are busy, datagrams wait, and no receiver can be added. The server
+/// waits until one is done; it does not ask again and again without a pause.
 #[test]
 fn a_server_without_room_for_a_datagram_does_not_spin() {
     let (key, gate) = gate();
@@ -67,7 +67,7 @@ fn a_server_without_room_for_a_datagram_does_not_spin() {
 }
 
 /// The server's end of the connection of the client at `address`, among all sockets of
-/// this process. `None` where the system does not let us look.
+/// this process. `None` where the system does not show them.
 #[cfg(target_os = "linux")]
 fn servers_end(address: std::net::SocketAddr) -> Option<socket2::Socket> {
     use rustix::process::{

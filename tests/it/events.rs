@@ -1,4 +1,4 @@
-//! What hooks are told, and options that a look at the socket shows.
+//! What hooks are called with, and options that can be seen at the socket.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -105,7 +105,7 @@ fn numbers_tell_apart_clients_without_an_address() {
     stop(server);
 }
 
-/// A client that comes from this address.
+/// A client that connects from this address.
 fn connect_from(from: [u8; 4], server: SocketAddr) -> Client {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
@@ -118,7 +118,7 @@ fn connect_from(from: [u8; 4], server: SocketAddr) -> Client {
 /// Linux has the whole of 127.0.0.0/8; other systems have one address of it.
 #[cfg(target_os = "linux")]
 #[test]
-fn one_address_may_have_so_many_connections_and_no_more() {
+fn one_address_can_have_this_many_connections_and_no_more() {
     let (options, events) = listening();
     let server = tcp(options.max_connections_per_address(2), Echo);
     let address = server.local_addr();
@@ -169,7 +169,7 @@ fn look<T: Clone + Send + 'static>(
 
 #[cfg(unix)]
 #[test]
-fn a_handler_may_look_at_its_socket() {
+fn a_handler_can_look_at_its_socket() {
     let (mine, peer) = look(options(), |socket| {
         let mine = socket.local_addr()?.as_socket();
         Ok((mine, socket.peer_addr()?.as_socket()))
@@ -216,7 +216,7 @@ fn a_unix_socket_has_the_mode_that_was_asked_for() {
     }
 }
 
-/// Who the client's process is.
+/// Which process the client is.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_unix_handler_can_ask_who_its_client_is() {

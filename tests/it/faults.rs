@@ -1,9 +1,9 @@
-//! Faults: clients that break off, dawdle, never speak or never end, and storms.
+//! Faults: clients that break off, take too long, never send or never end, and storms.
 //!
-//! Each fault is a test with its name. What a single client can do wrong stands with the
-//! promise it threatens: lines in `lines`, timeouts in `limits`, panics in `isolation`,
-//! datagrams in `udp`, the files of Unix sockets in `unix`, a lack of descriptors or
-//! threads in `resources`. Here they come in crowds, or last long.
+//! Each fault is a test with its name. What a single client can do wrong is beside the
+//! promise that it threatens: lines in `lines`, timeouts in `limits`, panics in
+//! `isolation`, datagrams in `udp`, the files of Unix sockets in `unix`, a lack of
+//! descriptors or threads in `resources`. Here they come in crowds, or go on for long.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
@@ -58,8 +58,8 @@ fn clients_that_reset_in_the_middle_of_a_large_reply() {
     });
 }
 
-/// A byte now and then is not silence, so no read takes too long, though the line does.
-/// It is the session's time that ends it; and nobody else has to wait.
+/// A client that sends a byte now and then isn't silent, so no read takes too long, but
+/// the line does. The session timeout ends it, and no other client has to wait.
 #[test]
 fn a_client_that_sends_its_line_byte_by_byte() {
     const SILENCE: Duration = Duration::from_millis(800);
@@ -89,12 +89,13 @@ fn a_client_that_sends_its_line_byte_by_byte() {
     wait_until("it fails", || errors.all().iter().any(|error| error.0 == local));
     let errors = errors.all();
     let words: Vec<_> = errors.iter().filter(|error| error.0 == local).collect();
-    // On a very busy machine a byte may come too late.
+    // On a very busy machine a byte might come too late.
     let by_session = words[0].1.contains("session") || longest > SILENCE / 2;
     assert!(words.len() == 1 && by_session, "{errors:?}");
 }
 
-/// They cost little, they stop nobody, and they end well when the server does.
+/// They cost little, they don't stop other clients, and they end well when the server
+/// does.
 #[test]
 fn a_thousand_clients_that_never_send() {
     in_own_process("faults::a_thousand_clients_that_never_send", || {
@@ -132,7 +133,7 @@ fn a_thousand_clients_that_never_send_are_sent_away() {
     assert_eq!((stats.timed_out, stats.finished), (1000, 0), "{stats}");
 }
 
-/// The handler reads on after the error, and still nothing piles up.
+/// The handler reads on after the error, and still the memory doesn't grow.
 #[test]
 fn a_line_without_an_end_takes_no_memory() {
     in_own_process("faults::a_line_without_an_end_takes_no_memory", || {
@@ -229,7 +230,7 @@ fn a_storm_of_connections_during_shutdown() {
     });
 }
 
-/// Connects and asks until it is refused for good. Returns how many replies came, all of
+/// Connects and asks until the server is gone. Returns how many replies came, all of
 /// them whole.
 fn storm_of_connections(address: SocketAddr, size: usize) -> u64 {
     let mut replies = 0;
@@ -253,7 +254,7 @@ fn storm_of_connections(address: SocketAddr, size: usize) -> u64 {
     replies
 }
 
-/// Datagrams pour in while the server stops. It is neither kept nor held up.
+/// Datagrams pour in while the server stops. They don't hold it up.
 #[test]
 fn a_storm_of_datagrams_during_shutdown() {
     let mut random = Random(3);
@@ -317,7 +318,7 @@ fn an_ipv4_datagram_for_a_server_of_both_families() {
     assert_eq!(ips, [four.local_addr().unwrap().ip(), six.local_addr().unwrap().ip()]);
 }
 
-/// An IPv4 address in the clothes of IPv6, `::ffff:127.0.0.1`, will do as well.
+/// An IPv4 address that is written as IPv6, `::ffff:127.0.0.1`, works as well.
 #[test]
 fn a_server_on_a_mapped_address() {
     let Ok(server) = ThreadedServer::tcp("[::ffff:127.0.0.1]:0", Echo) else {
@@ -330,7 +331,7 @@ fn a_server_on_a_mapped_address() {
     assert_eq!(stop(server).finished, 1);
 }
 
-/// All kinds of trouble at once, in a crowd; and whoever behaves is served as ever.
+/// All kinds of trouble at once, in a crowd. Clients that behave are served as always.
 #[test]
 fn a_crowd_of_bad_clients_and_a_few_good_ones() {
     let options = options().max_connections(64).max_line(1000).handle_error(|_, _| ());

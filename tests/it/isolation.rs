@@ -20,13 +20,13 @@ use crate::support::{
     udp, wait_until,
 };
 
-/// A handler that is in trouble at one place, once; then it echoes.
+/// A handler that fails once, at one place; after that, it echoes.
 struct Trouble {
     place: &'static str,
     panics: bool,
-    /// Shared by all clones: the trouble is still to come.
+    /// Shared by all clones: it has not failed yet.
     ahead: Arc<AtomicBool>,
-    /// What is called, by all clones.
+    /// The methods that were called, of all clones.
     calls: Notes<&'static str>,
     is_prototype: bool,
 }
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// Where the trouble is, whether it is a panic, and what is called then.
+/// Where it fails, whether with a panic, and which methods are called then.
 const TROUBLES: [(&str, bool, &[&str]); 8] = [
     ("clone", true, &["clone"]),
     ("setup", false, &["clone", "setup", "drop"]),
@@ -123,7 +123,7 @@ fn trouble_in_a_handler_ends_its_connection_and_no_other() {
 
 /// The same with datagrams.
 #[test]
-fn trouble_in_a_udp_handler_costs_one_datagram() {
+fn trouble_in_a_udp_handler_affects_one_datagram() {
     if !IS_PLAIN {
         return; // it has datagrams
     }
@@ -156,8 +156,8 @@ fn trouble_in_a_udp_handler_costs_one_datagram() {
     }
 }
 
-/// Each clone's drop panics, the prototype's too: where no thread can be had, where one
-/// could, and at the end.
+/// Each clone's drop panics, the prototype's too: if no thread can be started, if one
+/// can, and at the end.
 #[test]
 fn a_handler_whose_drop_always_panics_does_not_end_the_server() {
     #[derive(Clone)]
@@ -194,7 +194,7 @@ fn a_handler_whose_drop_always_panics_does_not_end_the_server() {
     assert_eq!((stats.accepted, stats.failed, stats.threads), (3, 3, 0));
 }
 
-/// Trouble in every method of one connection is one error: the first.
+/// If every method of one connection fails, that's one error: the first.
 #[test]
 fn a_connection_is_reported_once_however_much_goes_wrong() {
     #[derive(Clone)]
@@ -216,9 +216,9 @@ fn a_connection_is_reported_once_however_much_goes_wrong() {
     assert_eq!((errors.len(), errors[0].2.as_str()), (1, "the first"));
 }
 
-/// One that is being served goes on while another one panics.
+/// A client that is being served goes on while another one's handler panics.
 #[test]
-fn a_panic_disturbs_nobody_who_is_being_served() {
+fn a_panic_does_not_disturb_clients_that_are_being_served() {
     let (options, errors) = listening();
     let server = tcp(options, |request: &mut TcpRequest| {
         let mut line = String::new();
@@ -257,7 +257,7 @@ fn a_panic_in_verify_request_rejects_and_is_reported_once() {
 
 /// These hooks panic every time, and the server does all its work.
 #[test]
-fn a_panic_in_any_other_hook_affects_no_client() {
+fn a_panic_in_any_other_hook_does_not_affect_clients() {
     if !IS_PLAIN {
         return; // it has datagrams
     }
@@ -269,7 +269,7 @@ fn a_panic_in_any_other_hook_affects_no_client() {
             calls.add(hook);
             panic!("trouble in {hook}")
         };
-        // A panic in here is told to `handle_error` on the serving thread.
+        // A panic in here is reported to `handle_error` on the serving thread.
         let first = AtomicBool::new(true);
         let options = options()
             .verify_request(move |_| !first.swap(false, Ordering::SeqCst) || panic!())
@@ -369,7 +369,7 @@ fn only_the_errors_of_a_client_that_goes_away_are_disconnects() {
 }
 
 #[test]
-fn a_client_that_is_refused_sees_the_end_and_no_handler_runs() {
+fn a_rejected_client_reads_end_of_file_and_no_handler_runs() {
     if !IS_PLAIN {
         return; // before the handshake, no end is a clean one
     }
@@ -401,7 +401,7 @@ fn a_client_that_is_refused_sees_the_end_and_no_handler_runs() {
     assert!(calls.all().is_empty(), "{:?}", calls.all());
 }
 
-/// One client is refused, and the others are served.
+/// One client is rejected, and the others are served.
 #[test]
 fn verify_request_decides_about_each_client() {
     let turn = AtomicBool::new(false);
@@ -415,7 +415,7 @@ fn verify_request_decides_about_each_client() {
 }
 
 #[test]
-fn a_datagram_that_is_refused_is_not_handled() {
+fn a_rejected_datagram_is_not_handled() {
     if !IS_PLAIN {
         return; // it has datagrams
     }
@@ -462,10 +462,10 @@ fn events_tell_the_story_of_each_connection() {
     assert_eq!(events.all().last().unwrap().1, Event::Draining { active: 0 });
 }
 
-/// Who, whether it was a panic, and the words.
+/// The client, whether it was a panic, and the message.
 type Report = (String, bool, String);
 
-/// Options with a `handle_error` hook that writes down what it hears.
+/// Options with a `handle_error` hook that writes down what it is given.
 fn listening() -> (ServerBuilder, Notes<Report>) {
     let errors = Notes::new();
     let note = errors.clone();
@@ -484,7 +484,7 @@ fn reset(client: Client) {
     SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-/// A closure that panics is no worse than any other handler.
+/// A closure that panics is treated like any other handler.
 #[test]
 fn a_closure_that_panics_ends_its_connection_only() {
     if !IS_PLAIN {

@@ -1,4 +1,4 @@
-//! What a server must leave as it was: the threads and the descriptors of the process.
+//! What a server must not leave behind: threads and descriptors.
 //!
 //! It only makes sense in a process of its own, see [`in_own_process`]: other tests have
 //! threads and descriptors too.
@@ -18,14 +18,14 @@ pub(crate) struct Belongings {
 }
 
 impl Belongings {
-    /// Those of this moment; zeros where the system does not tell.
+    /// Those of this moment; zeros where the system doesn't show them.
     pub(crate) fn now() -> Self {
         let count = |dir| fs::read_dir(dir).map_or(0, Iterator::count);
         Self { threads: count("/proc/self/task"), descriptors: count("/proc/self/fd") }
     }
 
-    /// Everything is as it was then. A thread that has done its last work takes a moment
-    /// to leave.
+    /// Waits until everything is as it was then. A thread that has done its last work
+    /// takes a moment to end.
     pub(crate) fn assert_back(self, what: &str) {
         let until = Instant::now() + PATIENCE;
         let mut now = Self::now();
@@ -37,8 +37,8 @@ impl Belongings {
     }
 }
 
-/// The memory that this process uses, in bytes, but for what it maps of files (such as its
-/// own code); 0 where the system doesn't tell.
+/// The memory that this process uses, in bytes, without what it maps from files (such as
+/// its own code); 0 where the system doesn't show it.
 pub(crate) fn memory() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));

@@ -15,7 +15,7 @@ use crate::support::{
     connect, has_ended, options, read_all, stop, tcp, wait_until,
 };
 
-/// The third client is connected, by the system, and waits for its turn.
+/// The system has connected the third client, which waits for its turn.
 #[test]
 fn with_room_for_two_the_other_clients_wait_in_the_queue() {
     if !IS_PLAIN {
@@ -75,7 +75,7 @@ fn no_more_clients_are_served_at_once_than_allowed() {
     assert!(most <= 3, "{most} at once");
 }
 
-/// The serving thread waits for room then, and not for a client.
+/// The serving thread then waits for a free place, and not for a client.
 #[test]
 fn a_server_without_room_can_be_stopped() {
     let server = tcp(options().max_connections(1), Echo);
@@ -99,7 +99,7 @@ fn a_silent_client_is_disconnected_after_the_read_timeout() {
     assert_eq!(errors.len(), 1, "not reported");
 }
 
-/// The silence may come in the middle of a line.
+/// A client can fall silent in the middle of a line.
 #[test]
 fn a_client_that_never_ends_its_line_is_sent_away_after_the_read_timeout() {
     let (server, errors) = with_limit(options().read_timeout(SHORT), |request| {
@@ -135,7 +135,7 @@ fn a_writer_on_another_thread_obeys_the_write_timeout_too() {
     drop((client, server));
 }
 
-/// The other timeouts begin again with each byte, so they never end this one.
+/// The other timeouts begin again with each byte, so they never end this client.
 #[test]
 fn a_client_that_sends_a_byte_now_and_then_is_sent_away_when_its_session_is_over() {
     let options = options().session_timeout(Duration::from_millis(300));
@@ -148,7 +148,7 @@ fn a_client_that_sends_a_byte_now_and_then_is_sent_away_when_its_session_is_over
     assert_eq!(stop(server).timed_out, 1);
 }
 
-/// It reads, but too little: each write makes some progress.
+/// The client reads, but too little: each write makes some progress.
 #[test]
 fn a_client_that_reads_slowly_is_sent_away_when_its_session_is_over() {
     let options = options().session_timeout(Duration::from_millis(300));
@@ -222,9 +222,9 @@ fn an_endless_line_is_an_error_before_its_end() {
     assert_eq!(refused.recv_timeout(PATIENCE), Ok(ErrorKind::InvalidData));
 }
 
-/// Code that knows nothing of this library reads lines too.
+/// Code that doesn't know this library reads lines too.
 #[test]
-fn the_limit_on_lines_holds_for_all_who_read_lines() {
+fn the_limit_on_lines_holds_for_every_way_to_read_them() {
     fn read_any(mut input: impl BufRead) -> io::Result<usize> {
         input.read_line(&mut String::new())
     }

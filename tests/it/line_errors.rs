@@ -1,5 +1,5 @@
-//! What a line may be, and what comes after one that it may not: the next line, whatever
-//! method asks for it, and however the bytes were cut on their way.
+//! Which lines are accepted, and what comes after a bad one: the next line, whichever
+//! method asks for it, and however the bytes arrived.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -10,7 +10,7 @@ use crate::support::{connect, gate, options, read_all, tcp};
 /// The longest line of these tests.
 const MAX: usize = 5;
 
-/// What `next_line` makes of all that is sent, one answer a line.
+/// What `next_line` returns for everything that is sent, one result on each line.
 fn next_lines(sent: &[u8]) -> String {
     let server = tcp(options().max_line(MAX), |request: &mut TcpRequest| {
         loop {
@@ -41,7 +41,7 @@ fn neither_end_of_a_line_counts() {
     assert_eq!(next_lines(b"\r\n\n"), "\"\"\n\"\"\n");
 }
 
-/// How a handler may go on. Each takes `next` off the connection.
+/// How a handler can go on. Each reads `next` from the connection.
 type GoOn = fn(&mut TcpRequest) -> io::Result<Vec<u8>>;
 
 fn exactly(request: &mut impl Read) -> io::Result<Vec<u8>> {
@@ -131,7 +131,7 @@ fn after_a_line_that_is_too_long_any_method_gives_the_next() {
 }
 
 #[test]
-fn after_a_line_that_is_no_text_any_method_gives_the_next() {
+fn after_a_line_that_is_not_text_any_method_returns_the_next() {
     for (way, go_on) in WAYS {
         assert_eq!(after([b"\xff\n", b""], true, go_on), b"next", "{way}");
         assert_eq!(after([b"\xff\n", b""], false, go_on), b"next", "{way}, cut");

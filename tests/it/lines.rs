@@ -1,5 +1,5 @@
-//! Reading by lines: what a line is, and what happens to a line that is too long or isn't
-//! text. (Promise 12 is in `limits.rs`.)
+//! Reading by lines: what a line is, and what happens to a line that is too long or
+//! isn't text. (Promise 12 is in `limits.rs`.)
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
@@ -7,7 +7,7 @@ use socketserver::TcpRequest;
 
 use crate::support::{Notes, ask, connect, options, read_all, tcp};
 
-/// A line, or the kind of error that came in its place.
+/// A line, or the kind of error that came instead.
 type Line = Result<String, ErrorKind>;
 
 fn ok(text: &str) -> Line {
@@ -16,8 +16,8 @@ fn ok(text: &str) -> Line {
 
 const INVALID: Line = Err(ErrorKind::InvalidData);
 
-/// What `next_line` makes of `input`, with lines of at most `max_line` bytes. Each piece
-/// is sent when the server has read the one before.
+/// What `next_line` returns for `input`, with lines of at most `max_line` bytes. Each
+/// piece is sent when the server has read the one before.
 fn lines_of(max_line: usize, input: &[&[u8]]) -> Vec<Line> {
     let lines = Notes::new();
     let note = lines.clone();
@@ -54,14 +54,14 @@ fn no_input_is_no_line() {
 }
 
 #[test]
-fn a_line_may_come_in_pieces() {
+fn a_line_can_arrive_in_pieces() {
     let lines = lines_of(100, &[b"a lo", b"ng wa", b"y\nto", b" go\n"]);
     assert_eq!(lines, [ok("a long way"), ok("to go")]);
 }
 
-/// The bound is exact, and the end of the line is not part of it.
+/// The limit is exact, and doesn't count the end of the line.
 #[test]
-fn a_line_may_be_as_long_as_allowed_and_not_a_byte_longer() {
+fn a_line_can_be_as_long_as_allowed_and_not_a_byte_longer() {
     assert_eq!(lines_of(4, &[b"1234\n1234"]), [ok("1234"), ok("1234")]);
     assert_eq!(lines_of(4, &[b"12345\n12345"]), [INVALID, INVALID]);
     assert_eq!(lines_of(1, &[b"1\n\n12\n1"]), [ok("1"), ok(""), INVALID, ok("1")]);
@@ -71,7 +71,7 @@ fn a_line_may_be_as_long_as_allowed_and_not_a_byte_longer() {
     assert_eq!(lines, [ok(&fits), INVALID, ok(&fits)]);
 }
 
-/// However long it is, and however it comes.
+/// However long it is, and however it arrives.
 #[test]
 fn a_line_that_is_too_long_is_one_error_and_the_next_line_is_read() {
     for length in [5, 4096, 8192, 8193, 100_000] {
@@ -86,14 +86,14 @@ fn a_line_that_is_too_long_is_one_error_and_the_next_line_is_read() {
 }
 
 #[test]
-fn a_line_that_is_no_text_is_an_error_and_the_next_line_is_read() {
+fn a_line_that_is_not_text_is_an_error_and_the_next_line_is_read() {
     let lines = lines_of(100, &[b"caf\xe9\n", "café\n".as_bytes(), b"\xff"]);
     assert_eq!(lines, [INVALID, ok("café"), INVALID]);
 }
 
-/// A letter of several bytes is one, though they come one by one.
+/// A letter of several bytes stays one letter, even if its bytes arrive one by one.
 #[test]
-fn text_may_be_cut_anywhere() {
+fn text_can_be_cut_anywhere() {
     let bytes = "naïve café\n".as_bytes();
     let pieces: Vec<&[u8]> = bytes.chunks(1).collect();
     assert_eq!(lines_of(100, &pieces), [ok("naïve café")]);
@@ -128,9 +128,9 @@ fn what_was_read_before_survives_an_error() {
     assert_eq!(reply, b"before end;");
 }
 
-/// Python's `rfile` and `request` do not get on with each other; these do.
+/// In Python, you can't mix `rfile` and `request`; here you can.
 #[test]
-fn lines_and_plain_reads_may_be_mixed() {
+fn lines_and_plain_reads_can_be_mixed() {
     let server = tcp(options(), |request: &mut TcpRequest| {
         let mut length = String::new();
         request.read_line(&mut length)?;
@@ -147,7 +147,7 @@ fn lines_and_plain_reads_may_be_mixed() {
     assert_eq!(reply, b"body\ntthe rest|end");
 }
 
-/// A client that says that it has said all.
+/// A client that has closed its half.
 fn half_closed(address: std::net::SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut client = connect(address);
     client.write_all(request).unwrap();

@@ -1,10 +1,10 @@
-//! Promise 18 on a network that loses packets: every reply comes whole, or the client can
-//! tell that it doesn't. It must not matter what the client does meanwhile, and whether
-//! the server is stopped.
+//! Promise 18 on a network that loses packets: every reply comes whole, or the client
+//! can tell that it doesn't. It must not matter what the client does meanwhile, and
+//! whether the server is stopped.
 //!
-//! Each test has a network of its own, whose loopback interface is slower than we are and
-//! has hardly any space for packets that wait: it drops the rest. The system sends those
-//! again, for as long as the connection isn't reset.
+//! Each test has a network of its own, whose loopback interface is slower than we are
+//! and has hardly any space for packets that wait: it drops the rest. The system sends
+//! those again, for as long as the connection isn't reset.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -38,7 +38,7 @@ enum Client {
     Talks,
     /// It asks one more question.
     AsksAgain,
-    /// It has said its end.
+    /// It has closed its half.
     HasEnded,
 }
 
@@ -49,7 +49,7 @@ enum Stop {
     Later,
     /// In the middle of all replies.
     Drain,
-    /// As soon as it says that one is finished.
+    /// As soon as it counts one as finished.
     Cut,
 }
 
@@ -60,7 +60,7 @@ struct Seen {
     whole: usize,
     /// A part of it, and a reset.
     reset: usize,
-    /// A part of it, and an end that looks good.
+    /// A part of it, and an end that looks clean.
     cut: usize,
 }
 
@@ -97,7 +97,8 @@ fn take_reply(address: SocketAddr, kind: Client, begun: &AtomicUsize) -> Seen {
     end = end.and_then(|_| client.read_to_end(&mut bytes));
     let is_whole = bytes == reply();
     let _ = client.shutdown(Shutdown::Both); // ends the talker too
-    // The system tells of a reset once: whoever reads, or whoever writes.
+    // The system reports a reset only once: to the thread that reads, or the one that
+    // writes.
     let was_reset = talker.is_some_and(|talker| talker.join().unwrap());
     let mut seen = Seen::default();
     match end {
@@ -108,7 +109,7 @@ fn take_reply(address: SocketAddr, kind: Client, begun: &AtomicUsize) -> Seen {
     seen
 }
 
-/// Goes on sending until it can't any more. Tells whether that is because of a reset.
+/// Goes on sending until it can't any more. Returns whether that is because of a reset.
 fn keep_talking(client: &TcpStream) -> thread::JoinHandle<bool> {
     let mut client = client.try_clone().unwrap();
     thread::spawn(move || {
@@ -123,8 +124,8 @@ fn keep_talking(client: &TcpStream) -> thread::JoinHandle<bool> {
     })
 }
 
-/// One server and its clients. Tells what they saw, and how many the server has finished
-/// by its own count.
+/// One server and its clients. Returns what they saw, and how many the server counted as
+/// finished.
 fn round(kind: Client, stop_by: Stop) -> (Seen, usize) {
     let server = tcp(options().drain_timeout(DRAIN), |request: &mut TcpRequest| {
         request.read_line(&mut String::new())?;
@@ -167,8 +168,8 @@ fn judge(kind: Client, stops: &[Stop], rounds: usize) {
         eprintln!("{kind:?}, {stop_by:?}: {seen:?}, finished: {finished}");
         assert_eq!(seen.cut, 0, "an end that looks good");
         assert!(finished <= seen.whole, "{finished} finished, {seen:?}");
-        // Else nothing keeps the server from sending it all. A reset is allowed, but then
-        // the network must have been worse than it is.
+        // Otherwise nothing keeps the server from sending it all. A reset is allowed,
+        // but then the network must have been worse than this one is.
         assert!(stop_by == Stop::Cut || seen.reset * 10 <= seen.whole, "{seen:?}");
     }
 }

@@ -1,5 +1,6 @@
-//! Promise 23: nothing of ours dies of what isn't ours: panics whose payload panics when it
-//! is dropped, a logger that panics, a standard error that nobody reads, signals.
+//! Promise 23: other code's failures don't end the server: panics whose payload panics
+//! when it is dropped, a logger that panics, a standard error that nobody reads,
+//! signals.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -72,7 +73,7 @@ const PLACES: [Place; 12] = [
     Place::ServiceActions,
 ];
 
-/// Panics so many times in its place, and never again.
+/// Panics this many times in its place, and never again.
 #[derive(Debug, Clone)]
 struct Fuse {
     place: Place,
@@ -118,7 +119,8 @@ impl Fuse {
     }
 }
 
-/// Sends back what it reads, unless the fuse is its own. To try `handle_error`, it fails.
+/// Sends back what it reads, unless the fuse is its own. To try `handle_error`, it
+/// fails.
 struct Handler(Fuse);
 
 impl Clone for Handler {
@@ -184,7 +186,7 @@ impl<A: Address> RequestHandler<DatagramRequest<A>> for Handler {
 }
 
 #[test]
-fn a_payload_that_panics_when_it_is_dropped_ends_no_server_of_streams() {
+fn a_payload_that_panics_when_dropped_does_not_end_a_stream_server() {
     for place in PLACES {
         let fuse = Fuse::new(place);
         let handler = Handler(fuse.clone());
@@ -204,7 +206,7 @@ fn a_payload_that_panics_when_it_is_dropped_ends_no_server_of_streams() {
 }
 
 #[test]
-fn a_payload_that_panics_when_it_is_dropped_ends_no_server_of_datagrams() {
+fn a_payload_that_panics_when_dropped_does_not_end_a_datagram_server() {
     for place in PLACES {
         let fuse = Fuse::new(place);
         let server = udp(fuse.hooks(), Handler(fuse.clone()));
@@ -247,7 +249,7 @@ impl Drop for BadError {
     }
 }
 
-/// Fails in `handle` and in `finish` if it is told to, else sends back what it reads.
+/// Fails in `handle` and in `finish` if asked to; otherwise sends back what it reads.
 #[derive(Clone, Default)]
 struct FailsBadly {
     failure: Option<bool>,
@@ -295,7 +297,7 @@ impl RequestHandler<UdpRequest> for FailsBadly {
 }
 
 #[test]
-fn an_error_that_panics_ends_no_server_of_streams() {
+fn an_error_that_panics_does_not_end_a_stream_server() {
     let server = tcp(options(), FailsBadly::default());
     for wish in [b"S", b"D", b"S", b"D"] {
         let (mut client, _) = connect_to_trouble(server.local_addr());
@@ -308,7 +310,7 @@ fn an_error_that_panics_ends_no_server_of_streams() {
 }
 
 #[test]
-fn an_error_that_panics_ends_no_server_of_datagrams() {
+fn an_error_that_panics_does_not_end_a_datagram_server() {
     let server = udp(options(), FailsBadly::default());
     let client = connect_udp(server.local_addr());
     for wish in [b"S", b"D", b"S", b"D"] {
@@ -347,7 +349,7 @@ fn obey(request: &mut TcpRequest) -> io::Result<()> {
     Ok(())
 }
 
-/// Errors and panics that are reported, and an echo all the same.
+/// Reports errors and panics, and echoes all the same.
 fn assert_goes_on(address: SocketAddr) {
     for wish in [b"E", b"P", b"E", b"P"] {
         let (mut client, _) = connect_to_trouble(address);
@@ -358,8 +360,8 @@ fn assert_goes_on(address: SocketAddr) {
 }
 
 #[test]
-fn a_logger_that_panics_ends_no_server() {
-    in_own_process("not_ours::a_logger_that_panics_ends_no_server", || {
+fn a_logger_that_panics_does_not_end_the_server() {
+    in_own_process("not_ours::a_logger_that_panics_does_not_end_the_server", || {
         log::set_logger(&Logger).unwrap();
         log::set_max_level(log::LevelFilter::Trace);
         let actions = options()
@@ -372,8 +374,8 @@ fn a_logger_that_panics_ends_no_server() {
     });
 }
 
-/// Runs the test again with this as its standard error. It must end well, and say on its
-/// standard output that it has been there.
+/// Runs the test again with this as its standard error. It must end well, and report on
+/// its standard output that it ran.
 fn with_stderr(test: &str, stderr: impl Into<Stdio>) {
     let mut process = Command::new(std::env::current_exe().unwrap());
     process.args([test, "--exact", "--nocapture", "--include-ignored"]);
@@ -401,11 +403,11 @@ fn serve_without_stderr() {
 }
 
 #[test]
-fn a_standard_error_that_nobody_reads_ends_no_server() {
+fn a_standard_error_that_nobody_reads_does_not_end_the_server() {
     if is_child() {
         return serve_without_stderr();
     }
-    let test = "not_ours::a_standard_error_that_nobody_reads_ends_no_server";
+    let test = "not_ours::a_standard_error_that_nobody_reads_does_not_end_the_server";
     let (ours, theirs) = UnixStream::pair().unwrap();
     drop(ours); // so that writing fails
     with_stderr(test, OwnedFd::from(theirs));
@@ -413,18 +415,18 @@ fn a_standard_error_that_nobody_reads_ends_no_server() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_standard_error_on_a_full_disk_ends_no_server() {
+fn a_standard_error_on_a_full_disk_does_not_end_the_server() {
     if is_child() {
         return serve_without_stderr();
     }
-    let test = "not_ours::a_standard_error_on_a_full_disk_ends_no_server";
+    let test = "not_ours::a_standard_error_on_a_full_disk_does_not_end_the_server";
     with_stderr(test, OpenOptions::new().write(true).open("/dev/full").unwrap());
 }
 
-/// Nobody reads it, and it has no more space: writing blocks. Only who has something to
-/// say waits.
+/// Nobody reads it, and it is full, so writing blocks. Only a thread that writes to it
+/// waits.
 #[test]
-fn a_standard_error_that_blocks_keeps_nobody_else() {
+fn a_standard_error_that_blocks_does_not_hold_up_the_others() {
     if is_child() {
         std::panic::set_hook(Box::new(|info| println!("{info}")));
         let server = tcp(options().drain_timeout(Duration::from_millis(100)), obey);
@@ -438,7 +440,7 @@ fn a_standard_error_that_blocks_keeps_nobody_else() {
         println!("went on");
         return;
     }
-    let test = "not_ours::a_standard_error_that_blocks_keeps_nobody_else";
+    let test = "not_ours::a_standard_error_that_blocks_does_not_hold_up_the_others";
     let (ours, theirs) = UnixStream::pair().unwrap();
     theirs.set_nonblocking(true).unwrap();
     while (&theirs).write(&[b' '; 1000]).is_ok() {}
@@ -448,8 +450,8 @@ fn a_standard_error_that_blocks_keeps_nobody_else() {
     drop(ours);
 }
 
-/// A signal to this very thread, each 100 milliseconds, until it is dropped. The system
-/// gives a signal for the process to the thread whose number we name.
+/// Sends a signal to this very thread every 100 milliseconds, until it is dropped. The
+/// system gives a signal for the process to the thread whose number we name.
 struct Signals(Arc<AtomicBool>);
 
 impl Signals {
@@ -477,8 +479,8 @@ impl Drop for Signals {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn signals_put_no_timeout_off() {
-    in_own_process("not_ours::signals_put_no_timeout_off", || {
+fn signals_do_not_postpone_a_timeout() {
+    in_own_process("not_ours::signals_do_not_postpone_a_timeout", || {
         let caught = Arc::new(AtomicUsize::new(0));
         let count = caught.clone();
         ctrlc::set_handler(move || {
@@ -513,7 +515,7 @@ fn signals_put_no_timeout_off() {
     });
 }
 
-/// A server that sleeps for nothing, and is stopped all the same.
+/// A server that only sleeps, and is stopped all the same.
 #[cfg(target_os = "linux")]
 #[test]
 fn signals_at_any_rate_disturb_nothing() {

@@ -1,5 +1,6 @@
-//! Promise 20: when a server has ended, nothing of it goes on: no thread, no descriptor, no
-//! hook, no port. And it does end, whatever hook blocks and whatever the network does.
+//! Promise 20: when a server has ended, nothing of it goes on: no thread, no descriptor,
+//! no hook, no port. And it does end, whatever hook blocks and whatever the network
+//! does.
 
 use std::cell::RefCell;
 use std::fs;
@@ -26,7 +27,7 @@ use crate::support::{
     wait_until,
 };
 
-/// Far less than a server may take that waits for something it need not wait for.
+/// Far less time than a server would need that waits without a reason.
 const SOON: Duration = Duration::from_millis(1500);
 
 /// Sends 10,000 datagrams in a second, until it is dropped.
@@ -102,7 +103,7 @@ fn datagrams_that_are_all_refused_do_not_keep_handle_request() {
     drop(hail);
 }
 
-/// The threads of this process whose names begin so.
+/// The threads of this process whose names begin like this.
 fn threads_called(prefix: &str) -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
     let names =
@@ -110,7 +111,7 @@ fn threads_called(prefix: &str) -> Vec<String> {
     names.filter(|name| name.starts_with(prefix)).collect()
 }
 
-/// Counts when its thread is taken down.
+/// Counts when its thread ends.
 struct Leaving(Arc<AtomicUsize>);
 
 impl Drop for Leaving {
@@ -120,7 +121,7 @@ impl Drop for Leaving {
     }
 }
 
-/// Counts too, but it takes longer.
+/// Counts too, but takes longer.
 struct SlowToLeave(Arc<AtomicUsize>);
 
 impl Drop for SlowToLeave {
@@ -135,7 +136,7 @@ thread_local! {
     static LEAVING: RefCell<Option<Leaving>> = const { RefCell::new(None) };
 }
 
-/// Says that this thread will be taken down; whether it hasn't said so before.
+/// Notes that this thread will end. Returns whether that's new.
 fn will_leave(left: &Arc<AtomicUsize>) -> bool {
     LEAVING.with_borrow_mut(|leaving| {
         leaving.replace(Leaving(left.clone())).map(std::mem::forget).is_none()
@@ -173,7 +174,7 @@ fn when_a_server_has_ended_its_threads_are_gone() {
     );
 }
 
-/// Many at once, whose thread-local things take their time.
+/// Many at once, whose thread-local values take long to drop.
 #[test]
 fn threads_that_are_slow_to_leave_are_waited_for() {
     let test = "nothing_goes_on::threads_that_are_slow_to_leave_are_waited_for";
@@ -247,9 +248,9 @@ fn a_datagram_handler_that_outlives_its_server_can_not_answer() {
     drop((next, gate));
 }
 
-/// What a hook can do that never ends, while the server is stopped in some way.
+/// A hook that never returns, while the server is stopped in several ways.
 #[test]
-fn a_hook_that_blocks_at_the_stop_keeps_no_server() {
+fn a_hook_that_blocks_at_the_stop_does_not_hold_up_the_server() {
     let stops: [fn(&ServerHandle); 3] =
         [ServerHandle::shutdown, ServerHandle::shutdown_now, |handle| {
             handle.shutdown();
@@ -273,7 +274,7 @@ fn a_hook_that_blocks_at_the_stop_keeps_no_server() {
         let stopper = thread::spawn(move || stop(&handle));
         wait_until("it stops", || server.is_shutting_down());
         server.shutdown(); // once more, for somebody else
-        // The echo was written this moment, so it may linger for two seconds.
+        // The echo was written just now, so closing may linger for two seconds.
         let begin = Instant::now();
         ended(server);
         let took = begin.elapsed();
@@ -284,9 +285,9 @@ fn a_hook_that_blocks_at_the_stop_keeps_no_server() {
     }
 }
 
-/// The serving thread tells of it, and must not wait for it.
+/// The serving thread reports it, and must not wait for it.
 #[test]
-fn a_hook_that_blocks_at_the_drains_end_keeps_no_server() {
+fn a_hook_that_blocks_at_the_drains_end_does_not_hold_up_the_server() {
     let (key, gate) = gate();
     let options = options().drain_timeout(Duration::from_millis(100));
     let server = tcp(
@@ -312,8 +313,8 @@ fn a_hook_that_blocks_at_the_drains_end_keeps_no_server() {
     drop(key);
 }
 
-/// A server, its client and a hook that blocks when the handler starts, beyond the end of
-/// the server.
+/// A server, its client and a hook that blocks when the handler starts, beyond the end
+/// of the server.
 fn ended_while_a_hook_blocks() -> (ServerHandle, crate::support::Key, Notes<Event>) {
     let (key, gate) = gate();
     let told = Notes::new();
@@ -357,8 +358,8 @@ fn a_hook_that_blocks_is_dropped_when_it_has_come_to_its_end() {
 }
 
 #[test]
-fn handles_that_are_kept_keep_no_descriptor() {
-    in_own_process("nothing_goes_on::handles_that_are_kept_keep_no_descriptor", || {
+fn handles_that_are_kept_hold_no_descriptor() {
+    in_own_process("nothing_goes_on::handles_that_are_kept_hold_no_descriptor", || {
         let dir = TempDir::new();
         let before = Belongings::now();
         let mut handles = Vec::new();
@@ -384,7 +385,7 @@ fn handles_that_are_kept_keep_no_descriptor() {
     });
 }
 
-/// A hook has no handle, unless it is given one; and then it owns the server that owns it.
+/// A hook has no handle, unless it is given one. Then it owns the server that owns it.
 #[test]
 fn a_hook_that_holds_a_handle_is_dropped_when_the_server_ends() {
     let handle = Arc::new(OnceLock::<ServerHandle>::new());
@@ -450,7 +451,7 @@ fn talk(mut client: TcpStream) -> thread::JoinHandle<()> {
 }
 
 #[test]
-fn clients_that_go_on_sending_keep_no_server() {
+fn clients_that_go_on_sending_do_not_hold_up_the_server() {
     let limits = [(None, 5000), (Some(Duration::from_millis(300)), 1500)];
     for (drain_timeout, most) in limits {
         let server =
@@ -578,7 +579,7 @@ fn of_two_servers_that_share_a_listener_the_other_sleeps_on() {
     });
 }
 
-/// Nothing of the library needs a network that isn't asked for.
+/// The library needs no network of its own.
 #[cfg(target_os = "linux")]
 #[test]
 fn without_any_network_servers_serve_and_stop() {
@@ -611,8 +612,8 @@ fn set_loopback(state: &str) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_network_that_goes_away_keeps_no_server() {
-    let test = "nothing_goes_on::a_network_that_goes_away_keeps_no_server";
+fn a_network_that_goes_away_does_not_hold_up_the_server() {
+    let test = "nothing_goes_on::a_network_that_goes_away_does_not_hold_up_the_server";
     crate::process::in_own_network(test, "ip link set lo up", || {
         for is_now in [false, true] {
             let (tcp_server, udp_server) = (tcp(options(), Echo), udp(options(), Echo));
@@ -636,7 +637,7 @@ fn a_network_that_goes_away_keeps_no_server() {
     });
 }
 
-/// A system whose network has gone gives up on a client: that is a disconnect.
+/// If the network is gone, the system gives up on a client. That counts as a disconnect.
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_works_when_the_network_has_gone() {

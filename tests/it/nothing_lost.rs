@@ -1,9 +1,9 @@
-//! Nothing is lost and nobody is stuck, whenever a server is stopped.
+//! Whenever a server is stopped, no reply is lost and no client hangs.
 //!
-//! 32 clients ask and are answered, again and again, and at a random moment the server
-//! is shut down. Every reply that was begun arrives whole, every client sees a clean
-//! end, never a reset; the server has answered exactly as often as the clients were
-//! answered; and no thread and no descriptor is left. Two hundred times.
+//! 32 clients send requests and get replies, again and again, and at a random moment the
+//! server is shut down. Every reply that was begun arrives whole. Every client sees a
+//! clean end, never a reset. The server and the clients count the same number of
+//! replies. No thread and no descriptor is left. All this happens two hundred times.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -26,7 +26,7 @@ const ROUNDS: u64 = 100;
 /// The largest reply, in bytes.
 const LARGEST: usize = 20_000;
 
-/// Answers each line, a number, with so many bytes. Counts the replies.
+/// Each line is a number; replies with that many bytes. Counts the replies.
 #[derive(Debug, Clone)]
 pub(crate) struct ByLines(pub(crate) Arc<AtomicU64>);
 
@@ -89,7 +89,7 @@ pub(crate) fn converse_by_lines(
     }
 }
 
-/// Sends bytes and wants them back until the server ends the connection. Returns how
+/// Sends bytes and expects them back until the server ends the connection. Returns how
 /// many bytes came.
 fn converse_by_bytes(mut client: impl Read + Write, random: &mut Random) -> u64 {
     let mut bytes = 0;
@@ -112,7 +112,7 @@ fn read_up_to(client: &mut impl Read, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Options under which nobody is cut off, however busy the machine is.
+/// Options under which no client is cut off, however busy the machine is.
 fn patient() -> ServerBuilder {
     options().drain_timeout(None)
 }
@@ -201,8 +201,8 @@ fn unix_clients_lose_nothing_whenever_the_server_is_stopped() {
     });
 }
 
-/// Less than the system buffers, so that writing it does not wait, and more than is sent
-/// at once to a client that does not read.
+/// Less than the system buffers, so that writing it does not wait, but more than it
+/// sends at once to a client that does not read.
 const UNSENT: usize = 300_000;
 
 /// The client goes on sending while a large reply is on its way. What it sends comes too

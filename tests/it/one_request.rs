@@ -62,7 +62,7 @@ fn when_nobody_comes_the_time_is_waited_and_not_much_more() {
     }
 }
 
-/// A client that is waiting already needs no time.
+/// A client that is waiting already is served without a wait.
 #[test]
 fn with_no_time_at_all_a_waiting_client_is_served() {
     let mut server = ThreadedServer::tcp("127.0.0.1:0", greet).unwrap();
@@ -126,9 +126,9 @@ fn a_client_whose_handler_panics_has_been_served() {
     assert_eq!(server.handle().stats().panicked, 1);
 }
 
-/// The timeout is for a client to come. Its handler may take longer.
+/// The timeout limits the wait for a client. Its handler can take longer.
 #[test]
-fn a_handler_may_take_longer_than_the_timeout() {
+fn a_handler_can_take_longer_than_the_timeout() {
     let (key, gate) = gate();
     let mut server =
         ThreadedServer::tcp("127.0.0.1:0", move |request: &mut TcpRequest| {
@@ -163,7 +163,7 @@ fn a_client_that_is_being_served_when_the_server_stops_is_drained() {
 }
 
 #[test]
-fn after_one_request_the_server_may_serve_for_ever() {
+fn after_one_request_the_server_can_serve_forever() {
     let mut server = ThreadedServer::tcp("127.0.0.1:0", greet).unwrap();
     let first = connect(server.local_addr());
     let _ = server.handle_request(PATIENCE).unwrap();

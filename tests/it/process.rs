@@ -1,5 +1,5 @@
-//! Processes of their own, for tests that spoil the process for all others: they count
-//! or use up what all its threads share, or send it signals.
+//! Processes of their own, for tests that would disturb all others: they count or use up
+//! what all threads of a process share, or send it signals.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -20,7 +20,7 @@ pub(crate) fn is_child() -> bool {
     env::var_os(CHILD).is_some()
 }
 
-/// Runs `body` in a process of its own, because it spoils the process for other tests.
+/// Runs `body` in a process of its own, because it would disturb other tests.
 /// `test` is the full name of the test that calls this.
 pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
     if is_child() {
@@ -34,8 +34,8 @@ pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
 }
 
 /// Runs `body` in a process of its own that has a network of its own: nothing but a
-/// loopback interface, `lo`, and that is down until `setup` sets it up, which is a script
-/// for the shell. Where the system doesn't allow that, the test is skipped, and says so.
+/// loopback interface, `lo`, which is down until `setup`, a script for the shell, sets
+/// it up. Where the system doesn't allow that, the test is skipped, and says so.
 #[cfg(target_os = "linux")]
 pub(crate) fn in_own_network(test: &str, setup: &str, body: impl FnOnce()) {
     let network = |script: &str| {
@@ -67,7 +67,7 @@ pub(crate) fn in_own_network(test: &str, setup: &str, body: impl FnOnce()) {
     child.assert_success();
 }
 
-/// This program again, in a process of its own, running one test. It tells us what it
+/// This program again, in a process of its own, running one test. It reports what it
 /// does on its standard error.
 pub(crate) struct Child {
     process: std::process::Child,
@@ -139,13 +139,13 @@ impl Child {
         kill_process(Pid::from_child(&self.process), signal).unwrap();
     }
 
-    /// Waits for its end, which must be a good one.
+    /// Waits for its end. It must succeed.
     pub(crate) fn assert_success(self) {
         let status = self.end();
         assert!(status.success(), "the child fails: {status}");
     }
 
-    /// Waits for its end, and says its exit status; `None` if a signal has ended it.
+    /// Waits for its end, and returns its exit status; `None` if a signal ended it.
     pub(crate) fn exit_code(self) -> Option<i32> {
         self.end().code()
     }

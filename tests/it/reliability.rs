@@ -13,7 +13,7 @@ struct Row {
     fault: String,
     /// What Python does.
     python: String,
-    /// The tests of what we do.
+    /// The tests that show what we do.
     tests: Vec<String>,
 }
 
@@ -21,8 +21,8 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// The rows `| words | here | Python |`, each with its entry ``- words: `script` `` and the
-/// tests below that, ``  - `test` ``. The words are the same, and so is the order.
+/// The rows `| words | here | Python |`, each with its entry ``- words: `script` `` and
+/// the tests below that, ``  - `test` ``. The words are the same, and so is the order.
 fn rows() -> Vec<Row> {
     let page = fs::read_to_string(file("lessons/reliability.md")).unwrap();
     let (faults, shown) = page.split_once("\n## What shows it\n").unwrap();

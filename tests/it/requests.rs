@@ -16,8 +16,8 @@ use crate::support::{
     has_ended, options, read_all, stop, tcp, udp, wait_until,
 };
 
-/// The request has come, and the handler reads one byte of it. To close the socket then
-/// would reset the connection.
+/// The request has arrived, and the handler reads one byte of it. Closing the socket
+/// then would reset the connection.
 #[test]
 fn a_request_that_was_not_read_to_its_end_gets_its_reply() {
     let server = tcp(options(), |request: &mut TcpRequest| {
@@ -40,14 +40,14 @@ fn a_request_that_is_still_being_sent_gets_its_reply() {
     assert_eq!(ask(server.local_addr(), &vec![b'x'; 8 * 1024 * 1024]), b"too large");
 }
 
-/// The end of the reply is the end of the file: the client need not close first.
+/// The reply ends with end of file, so the client need not close first.
 #[test]
 fn the_client_sees_the_end_while_the_server_still_listens_to_it() {
     let server = tcp(options(), |request: &mut TcpRequest| {
         request.read_exact(&mut [0])?;
         request.write_all(b"reply")
     });
-    // Under heavy load it may have given up listening by then, but not every time.
+    // Under heavy load it might have stopped listening by then, but not every time.
     let was_there = (0..5).any(|_| {
         let mut client = connect(server.local_addr());
         client.write_all(&[b'x'; 1000]).unwrap();
@@ -85,9 +85,9 @@ fn a_request_knows_its_client_and_its_server() {
     assert_eq!(ask_udp(&client, b""), expected.as_bytes());
 }
 
-/// One client is silent, and another one is answered: this is what threads are for.
+/// One client is silent, and another one gets its reply: that's what threads are for.
 #[test]
-fn a_silent_client_holds_up_nobody() {
+fn a_silent_client_does_not_hold_up_the_others() {
     let server = tcp(options(), Echo);
     let first = connect(server.local_addr());
     assert_echo(&first, b"I am here");
@@ -151,7 +151,7 @@ fn each_connection_has_a_handler_of_its_own() {
     }
 }
 
-/// So does what a closure has captured by value.
+/// So do the values that a closure captures.
 #[test]
 fn each_connection_has_a_closure_of_its_own() {
     let mut count = 0;
@@ -174,7 +174,7 @@ fn each_connection_has_a_closure_of_its_own() {
 }
 
 #[test]
-fn one_type_may_handle_both_tcp_and_udp() {
+fn one_type_can_handle_both_tcp_and_udp() {
     if !IS_PLAIN {
         return; // it has datagrams
     }
@@ -201,7 +201,7 @@ fn one_type_may_handle_both_tcp_and_udp() {
 
 /// The handler waits for the client, and other threads write to it meanwhile.
 #[test]
-fn another_thread_may_write_while_the_handler_reads() {
+fn another_thread_can_write_while_the_handler_reads() {
     let (giving, writers) = unbounded::<StreamWriter>();
     let server = tcp(options(), move |request: &mut TcpRequest| {
         giving.send(request.writer()).unwrap();
@@ -225,7 +225,7 @@ fn another_thread_may_write_while_the_handler_reads() {
     writer.shutdown(); // nothing happens
 }
 
-/// A chat that forgets to remove one must not keep its client waiting.
+/// A chat that forgets to remove a writer must not keep its client waiting.
 #[test]
 fn a_writer_that_is_kept_does_not_keep_the_connection() {
     let (giving, writers) = unbounded::<StreamWriter>();
@@ -241,7 +241,7 @@ fn a_writer_that_is_kept_does_not_keep_the_connection() {
 }
 
 #[test]
-fn a_writer_may_end_the_connection() {
+fn a_writer_can_end_the_connection() {
     let (giving, writers) = unbounded::<StreamWriter>();
     let server = tcp(options(), move |request: &mut TcpRequest| {
         giving.send(request.writer()).unwrap();
@@ -271,7 +271,7 @@ fn a_formatted_text_is_one_write() {
     }
 }
 
-/// Promise 17 is the compiler's: it refuses `unsafe` as long as this line stands.
+/// The compiler keeps promise 17: it rejects `unsafe` as long as this line is there.
 #[test]
 fn unsafe_code_is_forbidden() {
     let manifest = include_str!("../../Cargo.toml");

@@ -1,6 +1,6 @@
 //! Promises 6 and 11: nothing of a finished connection is kept, and a server that is out
-//! of descriptors or threads says so, backs off and serves again. And: threads are used
-//! again, and leave.
+//! of descriptors or threads says so, backs off and serves again. Also: threads are
+//! reused, and time out.
 //!
 //! Most of these tests run in a process of their own: they count, or use up, what all
 //! tests of a process share.
@@ -70,7 +70,7 @@ fn visit(address: SocketAddr, count: usize) {
     visitors.into_iter().for_each(|visitor| visitor.join().unwrap());
 }
 
-/// What this process has; nothing, where the system does not tell.
+/// What this process has; nothing where the system doesn't show it.
 #[derive(Debug)]
 struct Usage {
     /// In bytes.
@@ -97,7 +97,7 @@ fn pages(place: usize) -> usize {
     number.map_or(0, |number| number.parse().unwrap())
 }
 
-/// How long the server is left without, to see what it does then.
+/// How long the server has to do without, so that we see what it does.
 const WITHOUT: Duration = Duration::from_millis(700);
 
 /// The longest pause of a server that backs off is a second, so in this time it tries
@@ -108,8 +108,8 @@ fn assert_backs_off(busy: Duration, said: usize) {
     assert!((1..20).contains(&said), "it said so {said} times");
 }
 
-/// Options with hooks that write down when the system has nothing left, and what is
-/// reported as an error.
+/// Options with hooks that write down when the system runs out, and what is reported as
+/// an error.
 fn listening() -> (ServerBuilder, Notes<String>, Notes<String>) {
     let (exhausted, errors) = (Notes::new(), Notes::new());
     let (note, note_error) = (exhausted.clone(), errors.clone());
@@ -130,7 +130,7 @@ fn listening() -> (ServerBuilder, Notes<String>, Notes<String>) {
 
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Serves on a thread of its own, which tells how much processor time it took.
+/// Serves on a thread of its own, which reports how much processor time it took.
 fn serve(
     server: ThreadedServer,
 ) -> thread::JoinHandle<Result<Duration, std::io::Error>> {
@@ -162,8 +162,8 @@ fn use_up_descriptors(
     (all, clients)
 }
 
-/// A client that is there goes on, one that comes waits, and is served when there is a
-/// descriptor again.
+/// A connected client goes on. A new one waits, and is served when there is a descriptor
+/// again.
 #[test]
 fn without_file_descriptors_the_server_waits_and_then_serves_again() {
     let test =
@@ -196,7 +196,8 @@ fn without_file_descriptors_the_server_waits_and_then_serves_again() {
     });
 }
 
-/// It does not wait for its whole pause: a connection that ends gives back what it had.
+/// It does not wait for its whole pause, because a connection that ends frees a
+/// descriptor.
 #[test]
 fn a_connection_that_ends_makes_room_for_the_next_one() {
     let test = "resources::a_connection_that_ends_makes_room_for_the_next_one";
@@ -213,7 +214,7 @@ fn a_connection_that_ends_makes_room_for_the_next_one() {
     });
 }
 
-/// A server that is out of descriptors can be stopped, and does not wait for any.
+/// A server that is out of descriptors can be stopped, and does not wait for a free one.
 #[test]
 fn without_descriptors_the_server_can_be_stopped() {
     let test = "resources::without_descriptors_the_server_can_be_stopped";
@@ -226,7 +227,7 @@ fn without_descriptors_the_server_can_be_stopped() {
     });
 }
 
-/// A stack so large that no system has a thread with it.
+/// A stack so large that no system can start a thread with it.
 const TOO_LARGE: usize = 1 << 46;
 
 /// Each client sees its connection end, and `handle_error` is called once for each.
@@ -264,8 +265,8 @@ fn without_threads_a_udp_server_waits_and_can_be_stopped() {
     assert_backs_off(busy, said);
 }
 
-/// Leaves this process no room for a stack of `STACK` bytes, until the limit is set
-/// back to what is returned.
+/// Leaves this process no space for a stack of `STACK` bytes, until the limit is set
+/// back to the value that this returns.
 fn leave_no_room_for_a_thread() -> Rlimit {
     let limit = getrlimit(Resource::As);
     let now = pages(0) * rustix::param::page_size();
@@ -274,10 +275,10 @@ fn leave_no_room_for_a_thread() -> Rlimit {
     limit
 }
 
-/// Large enough that there is room for everything else when there is none for it.
+/// Large enough that everything else still fits when it doesn't.
 const STACK: usize = 512 * 1024 * 1024;
 
-/// This time for real: the process may have no more memory.
+/// This time for real: the process can't get any more memory.
 #[test]
 #[cfg(target_os = "linux")]
 fn without_threads_the_server_goes_on_and_then_serves_again() {
@@ -350,7 +351,7 @@ fn visit_and_stay(address: SocketAddr) -> (String, TcpStream) {
     (String::from_utf8(name[..count].to_vec()).unwrap(), client)
 }
 
-/// Says which thread serves, and stays until the client leaves.
+/// Sends the name of the thread that serves, and stays until the client leaves.
 fn say_thread(request: &mut TcpRequest) -> std::io::Result<()> {
     let name = thread::current().name().unwrap_or("?").to_owned();
     request.write_all(name.as_bytes())?;
@@ -401,7 +402,7 @@ fn the_last_thread_to_finish_is_the_first_to_be_used_again() {
         leave(client, 0);
         name == last_name
     };
-    // On a busy machine it may go wrong now and then.
+    // On a busy machine it might go wrong now and then.
     let results: Vec<bool> = (0..5).map(|_| last_is_first()).collect();
     assert!(results.iter().filter(|is_so| **is_so).count() >= 3, "{results:?}");
 }
@@ -440,7 +441,7 @@ fn a_server_that_has_ended_leaves_no_thread() {
     assert!((0..5).any(|_| left() == 0), "the server does not wait for its threads");
 }
 
-/// A thousand clients at the same moment: the queue has room for them.
+/// A thousand clients at the same moment fit into the queue.
 #[test]
 fn a_burst_of_clients_is_served() {
     let server = tcp(options(), |request: &mut TcpRequest| request.write_all(b"!"));

@@ -1,5 +1,5 @@
-//! Promise 2 with signals: the first Ctrl-C or SIGTERM drains, the second cuts off. In
-//! processes of their own, for a signal is for the whole process.
+//! Promise 2 with signals: the first Ctrl-C or SIGTERM drains, the second cuts off. The
+//! tests run in processes of their own, because a signal is for the whole process.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::support::{
 
 /// The child's part: serves without a limit on the drain, until signals have come.
 ///
-/// An `L` is answered with more than a client that does not read can take.
+/// The reply to an `L` is more than a client that does not read can take.
 fn serve_until_signals() -> Stats {
     let server = tcp(options().drain_timeout(None), |request: &mut TcpRequest| {
         let mut wish = [0];
@@ -66,7 +66,8 @@ fn one_signal_drains(start: fn(&str) -> Child, test: &str, signal: Signal) {
 fn two_signals_cut_off(test: &str, signal: Signal) {
     if is_child() {
         let stats = serve_until_signals();
-        // The idle one has got all by then, but its thread may not have left yet.
+        // The idle one has got everything by then, but its thread might not have ended
+        // yet.
         assert_eq!(stats.finished + stats.cut_off, 2, "{stats}");
         assert!(stats.cut_off >= 1, "{stats}");
         return;
@@ -106,8 +107,8 @@ fn a_second_sigterm_cuts_off() {
     two_signals_cut_off("signals::a_second_sigterm_cuts_off", Signal::TERM);
 }
 
-/// The shell lets programs in the background ignore Ctrl-C. A server that
-/// asks for it gets it anyway, because an ignored signal isn't a handler of the program's own.
+/// The shell lets programs in the background ignore Ctrl-C. A server that asks for it
+/// gets it anyway, because an ignored signal isn't a handler of the program's own.
 #[test]
 fn a_server_that_was_started_in_the_background_drains() {
     let test = "signals::a_server_that_was_started_in_the_background_drains";

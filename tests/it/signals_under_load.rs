@@ -1,5 +1,5 @@
 //! Ctrl-C and SIGTERM in the middle of the work: the first loses nothing, the second
-//! ends everything, and a hail of them does no more than two.
+//! ends everything, and a hundred of them do no more than two.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,7 +18,7 @@ use crate::support::{assert_balanced, assert_echo, connect, in_time, options};
 
 const CLIENTS: usize = 16;
 
-/// Answers lines, and a line `endless` with more than a client can take that does not
+/// Replies to lines. The reply to `endless` is more than a client can take that does not
 /// read.
 #[derive(Clone)]
 struct Handler(ByLines);
@@ -37,7 +37,7 @@ impl RequestHandler for Handler {
     }
 }
 
-/// The child's part: serves until signals have come, then says what it has done.
+/// The child's part: serves until signals have come, then reports what it did.
 fn serve() {
     let served = Arc::new(AtomicU64::new(0));
     let handler = Handler(ByLines(served.clone()));
@@ -60,8 +60,8 @@ fn serve() {
     eprintln!("served {}", served.load(Ordering::SeqCst));
 }
 
-/// Starts the child. Returns it with so many clients that are being served, of the kind
-/// that reads and of the kind that does not.
+/// Starts the child. Returns it with clients that are being served: this many of the
+/// kind that reads, and this many of the kind that does not.
 fn start(
     test: &str,
     good: usize,
@@ -153,7 +153,7 @@ fn a_hail_of_signals_under_load_ends_everything() {
     let test = "signals_under_load::a_hail_of_signals_under_load_ends_everything";
     if is_child() {
         serve();
-        // It may have ended before the last of them came.
+        // It might have ended before the last of them came.
         thread::sleep(Duration::from_millis(50));
         return;
     }
@@ -161,7 +161,7 @@ fn a_hail_of_signals_under_load_ends_everything() {
     let good: Vec<_> = good
         .into_iter()
         .map(|mut client| {
-            // It may be cut off, so any end will do.
+            // It might be cut off, so any end will do.
             thread::spawn(move || {
                 while client.write_all(b"100\n").is_ok()
                     && client.read_exact(&mut [0; 100]).is_ok()

@@ -1,5 +1,5 @@
 //! `shutdown`, in every state of a server and from every kind of thread, a thousand
-//! times. Whichever it is, the server ends, soon and with nobody left.
+//! times. In every case, the server ends soon, and no client is left.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,19 +23,19 @@ use crate::support::{
 /// What the server is doing when it is told to stop.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
-    /// Nobody is there.
+    /// No client is connected.
     Idle,
     /// A client is silent.
     Reading,
     /// A client does not read its reply.
     Writing,
-    /// There is room for one, one is there, and another one waits.
+    /// Only one client is allowed, one is connected, and another one waits.
     Full,
     /// A client has just connected, a datagram has just been sent.
     Arriving,
-    /// Somebody has stopped it before.
+    /// It has been stopped before.
     Stopping,
-    /// Somebody has cut it off before.
+    /// It has been cut off before.
     Cut,
     /// It has not served yet.
     Bound,
@@ -43,7 +43,7 @@ enum State {
     ServingOne,
 }
 
-/// Who tells it.
+/// Who stops it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Actor {
     /// The thread that will wait for the end.
@@ -92,7 +92,7 @@ struct Trigger {
 }
 
 impl Trigger {
-    /// The server belongs to the hooks and the hooks to the server: that must end.
+    /// The hooks own the server, and the server owns the hooks. This breaks the circle.
     fn forget(&self) {
         *self.server.lock() = None;
     }
@@ -111,8 +111,8 @@ impl Trigger {
 /// Options in which `actor`, if it is a hook, pulls the trigger.
 fn options_for(actor: Actor, trigger: &Trigger) -> ServerBuilder {
     let trigger = trigger.clone();
-    // A client that does not read is cut off soon. Those who do not take part keep
-    // the drain for less than that.
+    // A client that does not read is cut off soon. The others hold up the drain for less
+    // than that.
     let options =
         options().drain_timeout(Duration::from_millis(5)).handle_error(|_, _| ());
     match actor {
@@ -132,8 +132,8 @@ fn options_for(actor: Actor, trigger: &Trigger) -> ServerBuilder {
     }
 }
 
-/// Echoes, but stops the server at a `!`, and answers an `L` with more than a client
-/// that does not read can take.
+/// Echoes, but stops the server at a `!`. The reply to an `L` is more than a client that
+/// does not read can take.
 fn handle(request: &mut TcpRequest) -> std::io::Result<()> {
     let mut wish = [0];
     while request.read(&mut wish)? > 0 {
@@ -146,7 +146,7 @@ fn handle(request: &mut TcpRequest) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A server on its way, in whatever state.
+/// A running server, in any state.
 enum Server {
     Running(RunningServer),
     Bound(ThreadedServer),
@@ -190,7 +190,7 @@ fn bring(server: ThreadedServer, state: State) -> (Server, Vec<TcpStream>) {
     (Server::Running(server), clients)
 }
 
-/// Has `actor` stop the server. `visit` is what brings a hook to be called.
+/// Has `actor` stop the server. `visit` causes a hook to be called.
 fn act(actor: Actor, server: &Server, trigger: &Trigger, visit: impl FnOnce(&[u8])) {
     let handle = match server {
         Server::Running(server) => server.handle(),
@@ -245,7 +245,7 @@ fn end(actor: Actor, server: Server) -> Stats {
 }
 
 /// Whether `actor` can stop a server in `state` at all: hooks for new clients are not
-/// called when there is no room for one, and only who serves forever has the others.
+/// called when the server is full, and only `serve_forever` calls the others.
 fn is_possible(state: State, actor: Actor) -> bool {
     let needs_a_client =
         matches!(actor, Actor::Handler | Actor::Verify | Actor::Listener);
@@ -256,7 +256,7 @@ fn is_possible(state: State, actor: Actor) -> bool {
     }
 }
 
-/// Five hundred rounds, each in a state and by an actor that chance picks.
+/// Five hundred rounds, each in a random state and by a random actor.
 fn play_all(test: &str, play: impl Fn(State, Actor)) {
     in_own_process(test, || {
         let before = Belongings::now();
@@ -302,7 +302,7 @@ fn a_tcp_server_can_be_stopped_in_every_state_from_every_thread() {
     });
 }
 
-/// Another client, which says what it wants; `None` if the server has gone already.
+/// Another client, which sends its request; `None` if the server has gone already.
 fn visit(address: SocketAddr, wish: &[u8]) -> Option<TcpStream> {
     let mut client = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
     client.write_all(wish).ok()?;

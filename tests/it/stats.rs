@@ -13,7 +13,7 @@ use crate::support::{
     stop, tcp, udp,
 };
 
-/// Clients of every fate come and go, and whenever one looks, each client that was
+/// Clients come and go in every possible way. Whenever you look, each client that was
 /// accepted is counted in exactly one other place.
 #[test]
 fn the_counts_agree_at_any_moment() {
@@ -54,7 +54,7 @@ fn the_counts_agree_at_any_moment() {
             last = stats;
         }
     });
-    // One of these two is served, whichever is refused, and it will be cut off.
+    // One of these two is rejected. The other one is served, and will be cut off.
     let _stay = [(); 2].map(|()| {
         let mut client = connect(address);
         let _ = client.write_all(b"L");

@@ -1,4 +1,4 @@
-//! Promises 2, 3 and 4: `shutdown()` may be called from anywhere and never blocks, the
+//! Promises 2, 3 and 4: `shutdown()` can be called from anywhere and never blocks, the
 //! server is woken instead of polling, and accepts no new clients once it has begun to
 //! stop.
 
@@ -99,7 +99,7 @@ fn shutdown_before_serving_is_not_forgotten() {
 }
 
 #[test]
-fn many_threads_may_shut_down_at_once_and_one_draining_is_told() {
+fn many_threads_can_shut_down_at_once_and_draining_is_reported_once() {
     let events = Notes::new();
     let note = events.clone();
     let server = tcp(options().on_event(move |event| note.add(event.clone())), Echo);
@@ -115,8 +115,8 @@ fn many_threads_may_shut_down_at_once_and_one_draining_is_told() {
     assert_eq!(events.all().iter().filter(|event| **event == draining).count(), 1);
 }
 
-/// Nobody connects, nothing moves, so the serving threads must sleep: they do not even
-/// wake up, and use next to no processor time. And they must wake at once.
+/// No client connects and nothing happens, so the serving threads must sleep. They do
+/// not even wake up, and use next to no processor time. But then they must wake at once.
 #[test]
 fn a_server_sleeps_until_it_is_woken() {
     let (to_begin, begun) = unbounded();
@@ -148,7 +148,7 @@ fn a_server_sleeps_until_it_is_woken() {
 }
 
 /// The processor time that `serve` takes, and how often it goes to sleep (0 where the
-/// system does not tell).
+/// system doesn't show it).
 pub(crate) fn effort_of(serve: impl FnOnce() -> io::Result<()>) -> (Duration, u64) {
     let sleeps = || sleeps_of(Path::new("/proc/thread-self"));
     let (cpu_before, sleeps_before) = (cpu_time(), sleeps());
@@ -164,8 +164,8 @@ fn sleeps_of(thread: &Path) -> u64 {
     count.map_or(0, |count| count.trim().parse().unwrap())
 }
 
-/// A server that checks twice a second whether it should stop needs a quarter of a second
-/// for each of these on average.
+/// A server that checks twice a second whether it should stop needs a quarter of a
+/// second for each of these on average.
 #[test]
 fn stopping_a_hundred_servers_takes_hardly_any_time() {
     in_time("a hundred servers", || {
@@ -180,7 +180,7 @@ fn stopping_a_hundred_servers_takes_hardly_any_time() {
 /// The client has been accepted, and the `verify_request` hook is still thinking about
 /// it when the shutdown begins: it is too late then.
 #[test]
-fn no_client_is_let_in_after_shutdown_began() {
+fn no_client_is_accepted_after_shutdown_began() {
     let (key, gate) = gate();
     let (asking, asked) = unbounded();
     let served = Notes::new();
@@ -324,7 +324,7 @@ fn a_handle_outlives_its_server() {
     wait_until("its threads leave", || handle.stats().threads == 0);
 }
 
-/// `service_actions` is called though nobody connects, and only now and then.
+/// `service_actions` is called now and then, even if no client connects.
 #[test]
 fn service_actions_are_called_while_the_server_is_idle() {
     if !IS_PLAIN {

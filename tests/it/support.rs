@@ -1,5 +1,5 @@
-//! What the tests share: servers that end with the test, clients that never wait forever,
-//! handlers, and places where a handler waits.
+//! What the tests share: servers that end with the test, clients that never wait
+//! forever, handlers, and places where a handler waits.
 
 use std::env;
 use std::fs;
@@ -20,8 +20,8 @@ use socketserver::{
     ServerHandle, Stats, StreamRequest, TcpRequest, ThreadedServer, UdpRequest,
 };
 
-/// How long anything may take before we call it hanging. Far more than it needs, so
-/// that a busy machine fails no test.
+/// How long anything can take before we say that it hangs. That's far more than it
+/// needs, so no test fails because the machine is busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A builder with the default options.
@@ -32,7 +32,7 @@ pub(crate) fn options() -> ServerBuilder {
 /// A server that runs in the background and ends with the test, at the latest. Unlike
 /// the library's own, it does not wait forever for that.
 pub(crate) struct Server<A: Clone + Send + 'static = SocketAddr> {
-    /// Taken by whoever waits for its end.
+    /// Taken by the thread that waits for its end.
     running: Option<RunningServer<A>>,
     handle: ServerHandle<A>,
 }
@@ -44,7 +44,7 @@ pub(crate) fn run<A: Clone + Send + 'static>(server: ThreadedServer<A>) -> Serve
 }
 
 impl<A: Clone + Send + 'static> Server<A> {
-    /// A handle that may outlive the server.
+    /// A handle that can outlive the server.
     pub(crate) fn handle(&self) -> ServerHandle<A> {
         self.handle.clone()
     }
@@ -85,7 +85,7 @@ pub(crate) fn udp(
     run(options.udp("127.0.0.1:0", handler).unwrap())
 }
 
-/// A client as these tests have it. (Through TLS, it's another type.)
+/// A client, as these tests use it. (Through TLS, it's another type.)
 pub(crate) type Client = TcpStream;
 
 /// A client from a connection that was made by hand.
@@ -93,7 +93,7 @@ pub(crate) fn client(socket: TcpStream) -> Client {
     socket
 }
 
-/// Whether connections are as they come: not through TLS, where there are no datagrams.
+/// Whether connections are plain: through TLS, there are no datagrams.
 pub(crate) const IS_PLAIN: bool = true;
 
 /// A TCP client that waits for nothing longer than [`PATIENCE`].
@@ -191,7 +191,7 @@ pub(crate) fn has_ended(mut client: impl Read) -> bool {
     }
 }
 
-/// Waits until it is so.
+/// Waits until that's true.
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !condition() {
@@ -214,14 +214,13 @@ pub(crate) fn in_time<T: Send + 'static>(
     }
 }
 
-/// Stops the server, waits for its end and returns what it has done.
+/// Stops the server, waits for its end and returns its statistics.
 pub(crate) fn stop<A: Clone + Send + 'static>(server: Server<A>) -> Stats {
     server.shutdown();
     ended(server)
 }
 
-/// Waits for the end of a server that somebody has stopped, or will, and returns what it
-/// has done.
+/// Waits for the end of a server that another thread stops, and returns its statistics.
 pub(crate) fn ended<A: Clone + Send + 'static>(mut server: Server<A>) -> Stats {
     let running = server.running.take().expect("nobody else has waited");
     in_time("the server ends", || running.join()).unwrap();
@@ -270,7 +269,7 @@ impl<A: Address> RequestHandler<DatagramRequest<A>> for Echo {
 #[derive(Debug, Clone)]
 pub(crate) struct Gate(Receiver<()>);
 
-/// Dropping it opens the gate for everybody, for good.
+/// Dropping it opens the gate for all, for good.
 #[derive(Debug)]
 pub(crate) struct Key(#[expect(dead_code, reason = "it is only dropped")] Sender<()>);
 
@@ -308,7 +307,7 @@ impl<T: Clone> Notes<T> {
         self.0.lock().clone()
     }
 
-    /// Whether nobody else can add any more.
+    /// Whether no other owner can add any more.
     pub(crate) fn is_mine_alone(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
@@ -326,7 +325,8 @@ impl<T> Clone for Notes<T> {
     }
 }
 
-/// The processor time that this thread has used; nothing, where nobody tells us.
+/// The processor time that this thread has used; nothing where the system doesn't show
+/// it.
 pub(crate) fn cpu_time() -> Duration {
     #[cfg(unix)]
     {
@@ -344,7 +344,7 @@ pub(crate) struct TempDir(PathBuf);
 impl TempDir {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        // Not in cargo's directory: the path of a socket may have only 100 bytes.
+        // Not in cargo's directory: the path of a socket can have only 100 bytes.
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("socketserver-{}-{number}", std::process::id());
         let path = env::temp_dir().join(name);

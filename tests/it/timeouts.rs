@@ -1,5 +1,5 @@
-//! Limits that a handler changes while its connection lives, and whose fault it is when
-//! time is over. (The limits that a builder sets are in `limits`.)
+//! Limits that a handler changes during a connection, and what is reported when the time
+//! is up. (The limits that a builder sets are in `limits`.)
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::thread;
@@ -17,8 +17,8 @@ const SHORT: Duration = Duration::from_millis(50);
 /// Far more than the system buffers for one connection.
 const LARGE: usize = 32 * 1024 * 1024;
 
-/// Serves one client, which does this. Says how that is counted, and which errors were
-/// reported.
+/// Serves one client, which does this. Returns how that is counted, and which errors
+/// were reported.
 fn serve(
     handler: impl RequestHandler<TcpRequest>,
     client: impl FnOnce(Client),
@@ -45,7 +45,7 @@ fn wait_for_the_end(mut client: Client) {
     let _ = client.read_to_end(&mut Vec::new()); // an end or a reset
 }
 
-/// Sends a byte each 10 ms, and never the end of a line.
+/// Sends a byte every 10 ms, and never the end of a line.
 fn drip(mut client: Client) {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until && client.write_all(b"x").is_ok() {
@@ -65,7 +65,7 @@ fn a_handler_sets_its_read_timeout() {
     ));
 }
 
-/// It takes what has come already.
+/// The read returns what has arrived already.
 #[test]
 fn a_read_timeout_of_zero_does_not_wait() {
     let (stats, errors) = serve(
@@ -93,7 +93,7 @@ fn a_read_timeout_of_zero_does_not_wait() {
 
 /// Long for the first line, short for the next.
 #[test]
-fn a_read_timeout_may_change() {
+fn a_read_timeout_can_change() {
     assert_timed_out(serve(
         |request: &mut TcpRequest| {
             request.set_read_timeout(SHORT);
@@ -125,7 +125,7 @@ fn a_handler_sets_its_write_timeout() {
     ));
 }
 
-/// However the bytes drip.
+/// However slowly the bytes arrive.
 #[test]
 fn a_deadline_is_for_all_that_comes_next() {
     assert_timed_out(serve(
@@ -176,7 +176,7 @@ fn a_deadline_can_be_lifted_and_set_again() {
 
 /// A handler can go on after it.
 #[test]
-fn after_a_timeout_the_conversation_may_go_on() {
+fn after_a_timeout_the_conversation_can_go_on() {
     let (stats, errors) = serve(
         |request: &mut TcpRequest| {
             request.set_read_timeout(SHORT);
@@ -326,7 +326,7 @@ fn a_deadline_in_a_busy_conversation_is_kept() {
 
 /// A deadline is for what the handler is doing, not for those who write to the client.
 #[test]
-fn a_writer_knows_no_deadline() {
+fn a_writer_has_no_deadline() {
     let server = tcp(options(), |request: &mut TcpRequest| {
         request.set_deadline(Duration::from_millis(10));
         let mut writer = request.writer();

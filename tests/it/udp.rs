@@ -1,5 +1,5 @@
-//! Promise 14: no datagram is cut silently, a reply is sent only when the handler sends
-//! one, and a slow handler delays no other client.
+//! Promise 14: no datagram is truncated silently, a reply is sent only when the handler
+//! sends one, and a slow handler doesn't delay other clients.
 
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -29,7 +29,7 @@ fn a_datagram_of_any_size_comes_and_goes_whole() {
     assert_eq!(stop(server).finished, 7);
 }
 
-/// Up to `max_packet_size` a datagram is whole; beyond it, it is cut and says so.
+/// Up to `max_packet_size`, a datagram is whole. A longer one is truncated, and says so.
 #[test]
 fn a_truncated_datagram_says_so() {
     let server = udp(options().max_packet_size(10), |request: &mut UdpRequest| {
@@ -58,7 +58,7 @@ fn by_default_no_datagram_is_truncated() {
 
 /// Python's `DatagramRequestHandler` sends an empty datagram where nothing was written.
 #[test]
-fn a_handler_may_reply_once_or_often_or_not_at_all() {
+fn a_handler_can_reply_once_or_often_or_not_at_all() {
     let server = udp(options(), |request: &mut UdpRequest| {
         let count: u8 = request.data()[0] - b'0';
         (0..count).try_for_each(|number| request.reply(&[b'0' + number]))
@@ -77,8 +77,8 @@ fn a_handler_may_reply_once_or_often_or_not_at_all() {
     assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
 }
 
-/// Handlers that answer when the gate opens, each begun one told of by the channel; a
-/// datagram that says `fast` is answered at once.
+/// Handlers that reply when the gate opens; the channel reports each one that has begun.
+/// The reply to `fast` comes at once.
 fn slow() -> (
     Key,
     crossbeam_channel::Receiver<()>,
@@ -96,7 +96,7 @@ fn slow() -> (
     (key, started, handler)
 }
 
-/// None of the eight goes on before all of them are there; and somebody else is served
+/// None of the eight goes on before all of them are there, and another client is served
 /// all the same.
 #[test]
 fn eight_slow_handlers_do_not_delay_others() {
@@ -122,7 +122,7 @@ fn eight_slow_handlers_do_not_delay_others() {
     assert_eq!(stop(server).finished, 18);
 }
 
-/// The datagrams beyond the bound wait in the system's queue.
+/// The datagrams beyond the limit wait in the system's queue.
 #[test]
 fn no_more_datagrams_are_handled_at_once_than_allowed() {
     let (key, started, handler) = slow();
@@ -144,7 +144,7 @@ fn no_more_datagrams_are_handled_at_once_than_allowed() {
     assert_eq!(stop(server).finished, 5);
 }
 
-/// The receivers that were added for slow handlers leave when there is little to do.
+/// The receivers that were added for slow handlers end when there is little to do.
 #[test]
 fn threads_for_slow_datagrams_leave_afterwards() {
     let (key, started, handler) = slow();
@@ -164,7 +164,7 @@ fn threads_for_slow_datagrams_leave_afterwards() {
     wait_until("the last one leaves", || handle.stats().threads == 0);
 }
 
-/// A handler at work when the server stops may still reply; no new one begins.
+/// A handler that is at work when the server stops can still reply; no new one begins.
 #[test]
 fn a_reply_that_is_being_worked_out_still_goes_out() {
     let (key, started, handler) = slow();
@@ -195,7 +195,7 @@ fn a_slow_datagram_is_cut_off_when_the_drain_takes_too_long() {
 }
 
 #[test]
-fn a_reply_that_no_datagram_can_carry_is_an_error() {
+fn a_reply_too_long_for_a_datagram_is_an_error() {
     let errors = Notes::new();
     let note = errors.clone();
     let hook = move |_: &_, error: &HandlerError| note.add(error.is_disconnect());
@@ -209,9 +209,9 @@ fn a_reply_that_no_datagram_can_carry_is_an_error() {
     assert_eq!(stop(server).failed, 1);
 }
 
-/// A client that is gone cannot be answered, and nobody else notices.
+/// A client that is gone gets no reply, and the others don't notice.
 #[test]
-fn a_client_that_is_gone_disturbs_nobody() {
+fn a_client_that_has_gone_does_not_disturb_the_others() {
     let (key, started, handler) = slow();
     let server = udp(options(), handler);
     let gone = connect_udp(server.local_addr());
@@ -226,8 +226,8 @@ fn a_client_that_is_gone_disturbs_nobody() {
     assert_eq!(stop(server).finished, 21);
 }
 
-/// Many clients at once, each asking again and again: all are answered, and the counts
-/// agree.
+/// Many clients at once, each asking again and again: all get their replies, and the
+/// counts agree.
 #[test]
 fn datagrams_of_many_clients_are_all_answered() {
     let count = Arc::new(AtomicUsize::new(0));

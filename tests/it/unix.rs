@@ -134,7 +134,7 @@ fn a_file_that_a_dead_server_left_behind_is_replaced() {
     }
 }
 
-/// Whatever kind of server lives there, and whatever kind wants to.
+/// Whichever kind of server listens there, and whichever kind wants to.
 #[test]
 fn the_file_of_a_live_server_is_not_stolen() {
     let dir = TempDir::new();
@@ -152,7 +152,7 @@ fn the_file_of_a_live_server_is_not_stolen() {
     }
 }
 
-/// A server that is too busy to let anybody in does not answer, and is alive all the
+/// A server that is too busy to accept a client does not answer, but is alive all the
 /// same.
 #[test]
 fn the_file_of_a_server_with_a_full_queue_is_not_stolen() {
@@ -177,7 +177,7 @@ fn the_file_of_a_server_with_a_full_queue_is_not_stolen() {
     drop(busy);
 }
 
-/// Somebody has removed our file and put another one there: it is not ours to remove.
+/// Another program has removed our file and put its own there. We must not remove that.
 #[test]
 fn a_file_that_has_been_replaced_meanwhile_is_not_removed() {
     let dir = TempDir::new();
@@ -196,7 +196,7 @@ fn a_file_that_has_been_replaced_meanwhile_is_not_removed() {
 
 /// A mistyped path must not cost anybody their thesis.
 #[test]
-fn a_file_that_is_no_socket_is_never_touched() {
+fn a_file_that_is_not_a_socket_is_never_touched() {
     let dir = TempDir::new();
     let path = dir.path("thesis");
     fs::write(&path, "forty pages").unwrap();
@@ -221,7 +221,7 @@ fn a_path_that_cannot_be_bound_is_named() {
     }
 }
 
-/// A socket that somebody else has bound is somebody else's to remove.
+/// The program that bound a socket has to remove its file.
 #[test]
 fn a_socket_that_is_bound_already_will_do() {
     let dir = TempDir::new();
@@ -305,8 +305,8 @@ fn a_datagram_client_with_a_path_is_known_by_it() {
     stop(server);
 }
 
-/// It has no address, so there is nowhere to send the answer: that is an error of the
-/// handler that tries, and of nobody else.
+/// It has no address, so there is nowhere to send the reply. That is an error of the
+/// handler that tries, and of no other.
 #[test]
 fn a_datagram_client_without_a_path_cannot_be_answered() {
     let dir = TempDir::new();
@@ -326,9 +326,9 @@ fn a_datagram_client_without_a_path_cannot_be_answered() {
     assert_eq!((stats.failed, stats.finished), (1, 1));
 }
 
-/// The file goes before the drain: who connects then finds nobody there.
+/// The file is removed before the drain, so a client that connects then finds no server.
 #[test]
-fn a_draining_server_has_no_file_any_more() {
+fn a_draining_server_has_removed_its_file() {
     let dir = TempDir::new();
     let path = dir.path("socket");
     let (key, gate) = gate();

@@ -1,5 +1,5 @@
 //! Promise 22: Unix datagram sockets keep what UDP promises, whoever the client is and
-//! whatever it does. And promise 15 for sockets that are none of ours.
+//! whatever it does. And promise 15, for sockets that aren't ours.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -39,13 +39,13 @@ fn ask(client: &UnixDatagram, question: &[u8]) -> Vec<u8> {
 
 /// A client that never reads. The system lets only a few datagrams wait for it, because
 /// it isn't connected.
-fn deaf_client(own: &Path, server: &Path) -> UnixDatagram {
+fn stalled_client(own: &Path, server: &Path) -> UnixDatagram {
     let client = UnixDatagram::bind(own).unwrap();
     client.send_to(b"flood", server).unwrap();
     client
 }
 
-/// `flood` is answered without an end, anything else with itself.
+/// The reply to `flood` never ends; anything else is sent back.
 fn start(options: ServerBuilder, path: &Path) -> Server<PathBuf> {
     let handler = |request: &mut UnixDatagramRequest| {
         while request.data() == b"flood" {
@@ -62,9 +62,8 @@ fn process_time() -> Duration {
 }
 
 #[test]
-fn a_client_that_never_reads_costs_its_handler_the_write_timeout() {
-    let test =
-        "unix_datagrams::a_client_that_never_reads_costs_its_handler_the_write_timeout";
+fn a_client_that_never_reads_holds_its_handler_for_the_write_timeout() {
+    let test = "unix_datagrams::a_client_that_never_reads_holds_its_handler_for_the_write_timeout";
     in_own_process(test, || {
         let dir = TempDir::new();
         let path = dir.path("server");
@@ -76,7 +75,7 @@ fn a_client_that_never_reads_costs_its_handler_the_write_timeout() {
         let server = start(options, &path);
         let other = bind_client(&dir.path("other"), &path);
         assert_eq!(ask(&other, b"hello"), b"hello");
-        let deaf = deaf_client(&dir.path("deaf"), &path);
+        let stalled = stalled_client(&dir.path("stalled"), &path);
         wait_until("it is handled", || server.stats().active == 1);
         let (begin, before) = (Instant::now(), process_time());
         wait_until("it has timed out", || server.stats().timed_out == 1);
@@ -87,18 +86,21 @@ fn a_client_that_never_reads_costs_its_handler_the_write_timeout() {
         let stats = stop(server);
         assert_eq!((stats.timed_out, stats.finished, stats.failed), (1, 2, 0));
         assert!(errors.all().is_empty(), "reported: {:?}", errors.all());
-        drop(deaf);
+        drop(stalled);
     });
 }
 
-fn others_are_served_beside(count: usize, deaf: impl Fn(&Path, &Path) -> UnixDatagram) {
+fn others_are_served_beside(
+    count: usize,
+    stalled: impl Fn(&Path, &Path) -> UnixDatagram,
+) {
     let dir = TempDir::new();
     let path = dir.path("server");
     let server = start(options().drain_timeout(Duration::ZERO), &path);
     let other = bind_client(&dir.path("other"), &path);
     assert_eq!(ask(&other, b"hello"), b"hello");
-    let deaf: Vec<_> = (0..count)
-        .map(|number| deaf(&dir.path(&format!("deaf-{number}")), &path))
+    let stalled: Vec<_> = (0..count)
+        .map(|number| stalled(&dir.path(&format!("stalled-{number}")), &path))
         .collect();
     wait_until("they are handled", || server.stats().active == count);
     thread::sleep(Duration::from_millis(100)); // in which all that can be full is full
@@ -109,13 +111,13 @@ fn others_are_served_beside(count: usize, deaf: impl Fn(&Path, &Path) -> UnixDat
     wait_until("the echoes are done", || server.stats().finished == 21);
     let stats = stop(server);
     assert_eq!(stats.cut_off, count as u64, "{stats}");
-    drop(deaf);
+    drop(stalled);
 }
 
 #[test]
 fn others_are_served_beside_clients_that_never_read() {
-    others_are_served_beside(1, deaf_client);
-    others_are_served_beside(10, deaf_client);
+    others_are_served_beside(1, stalled_client);
+    others_are_served_beside(10, stalled_client);
 }
 
 #[test]
@@ -128,7 +130,7 @@ fn others_are_served_beside_a_connected_client_that_never_reads() {
     });
 }
 
-/// Without any timeout but the drain's.
+/// With no timeout except the drain's.
 #[test]
 fn a_client_that_never_reads_does_not_keep_the_server() {
     let test = "unix_datagrams::a_client_that_never_reads_does_not_keep_the_server";
@@ -139,7 +141,7 @@ fn a_client_that_never_reads_does_not_keep_the_server() {
             let drain = if is_now { None } else { Some(Duration::from_millis(100)) };
             let options = options().write_timeout(None).drain_timeout(drain);
             let server = start(options, &path);
-            let deaf = deaf_client(&dir.path("deaf"), &path);
+            let stalled = stalled_client(&dir.path("stalled"), &path);
             wait_until("it is handled", || server.stats().active == 1);
             thread::sleep(Duration::from_millis(100)); // until its queue is full
             if is_now {
@@ -156,7 +158,7 @@ fn a_client_that_never_reads_does_not_keep_the_server() {
             thread::sleep(Duration::from_millis(300)); // in which it could go on
             let busy = process_time() - before;
             assert!(busy < Duration::from_millis(50), "busy for {busy:?} after the end");
-            drop(deaf);
+            drop(stalled);
         }
     });
 }
@@ -226,7 +228,7 @@ fn a_client_with_an_automatic_address_is_answered() {
 
 /// A server on an abstract address: there is no file, and the address is free again.
 #[test]
-fn a_server_may_have_an_abstract_address() {
+fn a_server_can_have_an_abstract_address() {
     let dir = TempDir::new();
     let name = abstract_name("server");
     let path = PathBuf::from(format!("\0{}", String::from_utf8(name.clone()).unwrap()));
@@ -248,7 +250,7 @@ fn a_server_may_have_an_abstract_address() {
     }
 }
 
-/// It has removed its file, or left it behind, by the time of its answer.
+/// It has removed its file, or left it behind, before the reply comes.
 #[test]
 fn a_client_that_has_left_is_a_disconnect() {
     for leaves_its_file in [false, true] {
@@ -319,8 +321,8 @@ fn the_file_of_a_living_socket_that_does_not_listen_is_not_removed() {
     }
 }
 
-/// One server stops while the next starts on the same path, until it can. The file of the
-/// second is never removed by the first.
+/// One server stops while the next starts on the same path, until it can. The file of
+/// the second is never removed by the first.
 #[test]
 fn a_server_that_stops_does_not_take_its_successors_file() {
     let dir = TempDir::new();

@@ -1,5 +1,6 @@
-//! Promises 18 and 19: what was written arrives whole, or the client can tell; and no half
-//! line is handed over because the server stops. (`lossy` has promise 18 on a bad network.)
+//! Promises 18 and 19: what was written arrives whole, or the client can tell; and no
+//! half line is handed over because the server stops. (`lossy` has promise 18 on a bad
+//! network.)
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -34,7 +35,7 @@ fn keep_talking(client: &Client) -> thread::JoinHandle<()> {
     })
 }
 
-/// Reads to a clean end, so many bytes in each millisecond.
+/// Reads to a clean end, this many bytes in each millisecond.
 fn read_slowly(mut client: &Client, pace: usize) -> Vec<u8> {
     let (mut bytes, mut piece) = (Vec::new(), vec![0; pace]);
     loop {
@@ -46,7 +47,7 @@ fn read_slowly(mut client: &Client, pace: usize) -> Vec<u8> {
     }
 }
 
-/// What comes before the connection is reset. An end that looks good fails the test.
+/// What comes before the connection is reset. A clean end fails the test.
 fn read_to_reset(mut client: impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     let error = client.read_to_end(&mut bytes).expect_err("a reset, and no clean end");
@@ -54,7 +55,7 @@ fn read_to_reset(mut client: impl Read) -> Vec<u8> {
     bytes
 }
 
-/// Waits until nobody is served, stops the server, and says what it has done.
+/// Waits until no client is served, stops the server, and returns its statistics.
 fn served(server: Server) -> Stats {
     wait_until("all have been served", || {
         server.stats().accepted > 0 && server.stats().active == 0
@@ -117,7 +118,7 @@ fn what_a_writer_wrote_before_it_hung_up_arrives() {
     assert_eq!(served(server).finished, 1);
 }
 
-/// A chat: one who says goodbye and types on gets all that was said before.
+/// A chat: a guest who says goodbye and types on gets everything that was said before.
 #[test]
 fn a_client_that_says_goodbye_and_types_on_gets_everything() {
     let server = tcp(options(), |request: &mut TcpRequest| {
@@ -212,7 +213,7 @@ fn write_lines(mut writer: TcpWriter, length: usize) {
 
 /// The handler ends while others are in the middle of a line.
 #[test]
-fn a_handler_that_ends_while_others_write_tears_no_line() {
+fn a_handler_that_ends_while_others_write_does_not_tear_a_line() {
     for _ in 0..20 {
         let options = options().send_buffer(10_000);
         let server = tcp(options, |request: &mut TcpRequest| {
@@ -234,7 +235,7 @@ fn a_handler_that_ends_while_others_write_tears_no_line() {
 
 /// One writer hangs up while another is in the middle of a line.
 #[test]
-fn a_writer_that_hangs_up_while_others_write_tears_no_line() {
+fn a_writer_that_hangs_up_while_others_write_does_not_tear_a_line() {
     for _ in 0..20 {
         let (key, gate) = gate();
         let options = options().send_buffer(10_000);
@@ -260,7 +261,7 @@ fn a_writer_that_hangs_up_while_others_write_tears_no_line() {
     }
 }
 
-/// How a handler ends other than well, in the middle of its reply.
+/// How a handler can fail in the middle of its reply.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Trouble {
     Error,
@@ -342,8 +343,8 @@ fn a_client_that_is_cut_off_finds_a_reset() {
     }
 }
 
-/// A client whose system buffers little for it. By itself a system may find that a client
-/// deserves many megabytes.
+/// A client whose system buffers little for it. By default, a system might buffer many
+/// megabytes for a client.
 fn connect_narrowly(address: SocketAddr) -> Client {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(64 * 1024).unwrap();
@@ -374,9 +375,9 @@ fn a_reply_that_was_not_read_before_the_drains_end_breaks_off_visibly() {
     assert!(read_to_reset(client).len() < 3 << 20);
 }
 
-/// A server that has sent all it can to a client that doesn't read, and such a client. All
-/// of the reply fits into the server's buffer (where the system allows one so large), or
-/// it doesn't.
+/// A server that has sent all it can to a client that doesn't read, and such a client.
+/// All of the reply fits into the server's buffer (where the system allows one so
+/// large), or it doesn't.
 fn unread(size: usize, has_ended: bool) -> (Client, Stats) {
     let options =
         options().send_buffer(2 << 20).write_timeout(Duration::from_millis(200));
@@ -405,7 +406,8 @@ fn a_client_that_does_not_read_is_not_finished() {
     }
 }
 
-/// It has said its end, so nothing more can come from it. But it hasn't got its reply.
+/// It has closed its half, so nothing more can come from it. But it hasn't got its
+/// reply.
 #[test]
 fn a_client_that_has_ended_and_does_not_read_finds_a_reset() {
     let (client, stats) = unread(LARGE, true);
@@ -420,7 +422,7 @@ fn a_client_that_has_ended_and_does_not_read_is_not_finished() {
     assert!(read_to_reset(client).len() < 2 << 20);
 }
 
-/// Being silent isn't a fault of the reply.
+/// A silent client doesn't make the reply incomplete.
 #[test]
 fn a_read_timeout_ends_cleanly() {
     let errors = Notes::new();
@@ -447,7 +449,7 @@ fn too_late(request: &mut TcpRequest) -> io::Result<()> {
     request.write_all(b"two")
 }
 
-/// No byte of the last piece was sent, and no client was waited for.
+/// No byte of the last piece was sent, and the server didn't wait for a client.
 #[test]
 fn a_reply_that_a_deadline_breaks_off_ends_with_a_reset() {
     let handlers: [fn(&mut TcpRequest) -> io::Result<()>; 2] = [too_late, |request| {
@@ -462,7 +464,7 @@ fn a_reply_that_a_deadline_breaks_off_ends_with_a_reset() {
     }
 }
 
-/// The handler says that all is well, and it isn't.
+/// The handler returns `Ok`, but not all is well.
 #[test]
 fn a_write_that_failed_is_not_forgotten() {
     let options = || options().write_timeout(Duration::from_millis(100));
@@ -527,7 +529,7 @@ fn nothing_follows_half_a_message() {
     assert_eq!(served(server).finished, 0);
 }
 
-/// How a handler may read a line.
+/// How a handler can read a line.
 type ReadLine = fn(&mut TcpRequest) -> io::Result<Option<String>>;
 
 fn text(bytes: Vec<u8>) -> Option<String> {
@@ -617,7 +619,7 @@ fn a_whole_line_is_handed_over_though_the_server_stops() {
 }
 
 #[test]
-fn a_clients_own_last_line_needs_no_end() {
+fn a_clients_last_line_needs_no_newline() {
     for (way, read_line) in WAYS {
         let line = second_line(read_line, b"whole\nlast", |_, client| {
             client.shutdown(Shutdown::Write).unwrap();

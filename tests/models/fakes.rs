@@ -153,12 +153,12 @@ pub(crate) mod socket {
             /// Waits until another thread wakes us, or until `time` is over.
             pub(crate) fn pause_or_sleep(&self, time: Duration) {
                 poll(|| self.is_woken(), Some(Instant::now() + time));
-                // A thread that looks again and again lets others run in between, even in
-                // an unfair order.
+                // A thread that looks again and again lets others run in between, even
+                // in an unfair order.
                 shuttle::thread::yield_now();
             }
 
-            /// Waits until somebody wakes us.
+            /// Waits until another thread wakes us.
             pub(crate) fn wait(&self) {
                 poll(|| self.is_woken(), None);
             }

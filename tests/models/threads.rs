@@ -77,7 +77,7 @@ fn no_job_waits_for_another_to_end() {
     });
 }
 
-/// One thread hands out jobs, another one closes the cache meanwhile.
+/// One thread hands out jobs while another one closes the cache.
 #[test]
 fn closing_at_any_moment_leaves_no_thread_and_no_job() {
     check(|| {
@@ -160,8 +160,8 @@ fn a_deadline_ends_the_wait_for_a_job_that_goes_on() {
     });
 }
 
-/// No two living threads have the same number, and no number exceeds the largest count of
-/// living threads.
+/// No two living threads have the same number, and no number exceeds the largest count
+/// of living threads.
 #[test]
 fn numbers_are_given_out_once_at_a_time() {
     check(|| {

@@ -176,7 +176,7 @@ fn size_of(buffer: &LineBuffer) -> usize {
 /// A handler can mix lines of any kind with plain reads. No byte is lost, and no byte
 /// comes twice.
 #[test]
-fn lines_and_plain_reads_may_be_mixed() {
+fn lines_and_plain_reads_can_be_mixed() {
     check(|choices| {
         let calls = choices.up_to(30, |choices| (choices.below(3), choices.below(50)));
         let mut client = Client::any(choices);

@@ -23,9 +23,9 @@ fn every_job_is_done_once_a_million_times() {
     every_job(MILLION);
 }
 
-/// Three threads hand out jobs. An idle thread waits for about as long as it takes for
-/// the next job to come, so that again and again it gives up at the very moment at
-/// which it is given one.
+/// Three threads hand out jobs. An idle thread waits for about as long as it takes until
+/// the next job comes. So again and again, it gives up at the very moment when it gets a
+/// job.
 fn every_job(count: usize) {
     let mut random = Random(1);
     // Each cache has another waiting time, zero too.
@@ -73,7 +73,7 @@ fn every_job(count: usize) {
     }
 }
 
-/// Waits until fewer than `max` jobs are begun and not done.
+/// Waits until fewer than `max` jobs are running.
 fn wait_for_room(inside: &AtomicUsize, max: usize) {
     let until = Instant::now() + PATIENCE;
     while inside.load(Ordering::SeqCst) >= max {
@@ -93,7 +93,7 @@ fn closing_at_any_moment_leaves_no_thread_and_no_job_often() {
     closing(MILLION / 40);
 }
 
-/// One thread hands out jobs, another one closes the cache meanwhile.
+/// One thread hands out jobs while another one closes the cache.
 fn closing(rounds: usize) {
     let mut random = Random(2);
     for _ in 0..rounds {
@@ -132,8 +132,8 @@ fn no_job_waits_for_another_to_end_a_million_times() {
     groups(MILLION);
 }
 
-/// Jobs in groups, of which none ends before all have begun, while threads that are idle
-/// give up all the time; or never, so that nobody takes a job merely by giving up.
+/// Jobs in groups: no job ends before its whole group has begun. Idle threads give up
+/// all the time; or never, so that no thread takes a job merely because it gives up.
 fn groups(count: usize) {
     let mut random = Random(4);
     for micros in [0, 20, 50, 100, u64::MAX] {
@@ -173,8 +173,8 @@ fn groups(count: usize) {
     }
 }
 
-/// No two threads that are alive have the same number, and no number is larger than the
-/// most that have been alive.
+/// No two living threads have the same number, and no number exceeds the largest count
+/// of living threads.
 #[test]
 fn numbers_are_given_out_once_at_a_time() {
     let threads = Threads::new("stress".into(), None, Duration::from_micros(20));

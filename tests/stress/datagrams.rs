@@ -21,8 +21,8 @@ fn every_datagram_is_handled_once_a_million_times() {
     every_datagram(MILLION);
 }
 
-/// Six clients ask and wait for the answer. Some answers take longer than the
-/// supervisor looks on, so that receivers come and go all the time.
+/// Six clients ask and wait for the reply. Some replies take longer than the supervisor
+/// waits, so receivers come and go all the time.
 fn every_datagram(count: usize) {
     const CLIENTS: usize = 6;
     let most = Arc::new(AtomicUsize::new(0));

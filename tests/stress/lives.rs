@@ -1,4 +1,4 @@
-//! The whole of it: servers that live for a moment, and are stopped at any.
+//! Everything together: servers that run only briefly, and are stopped at any moment.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -10,18 +10,18 @@ use socketserver::{TcpRequest, ThreadedServer};
 use crate::{FEW, MILLION, PATIENCE, Random, wait_until};
 
 #[test]
-fn a_server_may_be_stopped_at_any_moment() {
+fn a_server_can_be_stopped_at_any_moment() {
     lives(FEW / 100);
 }
 
 #[test]
 #[ignore = "takes long"]
-fn a_server_may_be_stopped_at_any_moment_often() {
+fn a_server_can_be_stopped_at_any_moment_often() {
     lives(MILLION / 100);
 }
 
-/// Each server has a few clients, who come when they come, and is stopped when it is. A
-/// client that gets a reply gets the right one.
+/// Each server has a few clients, which connect at any moment, and is stopped at any
+/// moment. A client that gets a reply gets the right one.
 fn lives(rounds: usize) {
     let mut random = Random(1);
     let mut answered = 0;
@@ -69,8 +69,8 @@ fn lives(rounds: usize) {
     println!("{rounds} servers, {answered} replies");
 }
 
-/// Asks until the end. A reset is fine only for who was never answered: it may have been
-/// in the queue.
+/// Asks until the end. A reset is fine only for a client that never got a reply, because
+/// it might have been in the queue.
 fn talk(mut client: TcpStream, random: &mut Random) -> u64 {
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut replies = 0;

@@ -1,9 +1,9 @@
 //! Where a race could hide: many threads at the same moment, many times.
 //!
-//! What needs no socket is included here as it stands, and driven much harder than a
+//! Code that needs no socket is included here unchanged, and driven much harder than a
 //! server can: the cache of threads (`src/state/threads.rs`) and the registry of
-//! connections (`src/state/connections.rs`). The receivers of datagrams and the drain are driven through
-//! real sockets.
+//! connections (`src/state/connections.rs`). The receivers of datagrams and the drain
+//! are driven through real sockets.
 //!
 //! Each test has a short form, which `cargo test` runs, and a long one:
 //!
@@ -11,8 +11,8 @@
 //! cargo test --release --test stress -- --ignored --nocapture
 //! ```
 //!
-//! runs a million hand-overs of each kind. No order is arranged: what is checked must
-//! hold for every order. Every wait is bounded.
+//! runs a million hand-overs of each kind. No order is arranged, so the checks must hold
+//! for every order. Every wait has a limit.
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 #![allow(
     dead_code,
@@ -47,16 +47,16 @@ mod registry;
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take before we call it stuck.
+/// How long anything can take before we call it stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// So many times in the long form.
+/// How many times in the long form.
 const MILLION: usize = 1_000_000;
 
-/// So many times in the short one.
+/// How many times in the short form.
 const FEW: usize = 20_000;
 
-/// Waits until it is so.
+/// Waits until that's true.
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !condition() {

@@ -1,4 +1,5 @@
-//! The registry of connections: none is lost, none slips in, and the counts agree.
+//! The registry of connections: no connection is lost, none slips in, and the counts
+//! agree.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,8 +25,8 @@ fn no_client_is_lost_and_none_slips_in_a_million_times() {
     stop_at_any_moment(MILLION / 40);
 }
 
-/// In each round some forty connections come and go, and at some moment the server is
-/// stopped, by two at once, and cut off.
+/// In each round, about forty connections come and go. At some moment, two threads stop
+/// the server at once, and then it is cut off.
 fn stop_at_any_moment(rounds: usize) {
     let mut random = Random(1);
     for _ in 0..rounds {
@@ -131,8 +132,8 @@ fn there_is_never_more_room_than_there_is_and_no_client_waits_forever_a_million_
     room(MILLION);
 }
 
-/// One thread lets connections in when there is room, as a server does, and others lead
-/// them out. A wake-up that is lost would stop them all.
+/// One thread adds connections when there is a free place, as a server does, and others
+/// remove them. If a wake-up were lost, all of them would stop.
 fn room(count: usize) {
     const MAX: usize = 4;
     let registry = Registry::default();

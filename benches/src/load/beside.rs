@@ -1,4 +1,4 @@
-//! Short connections beside clients whose handlers take their time.
+//! Short connections beside clients whose handlers are slow.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;

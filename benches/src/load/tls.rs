@@ -1,4 +1,5 @@
-//! Encrypted clients. They don't check whom they talk to: that would cost the client only.
+//! Encrypted clients. They don't check the certificate: that would only cost client
+//! time.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +24,8 @@ type Stream = StreamOwned<ClientConnection, TcpStream>;
 /// The size of a long message.
 const LONG: usize = 64 * 1024;
 
-/// Measures `loops` clients that connect, shake hands, have a message echoed, and close.
+/// Measures `loops` clients that connect, do the handshake, have a message echoed, and
+/// close.
 pub fn visits(server: &mut Server, loops: usize, timing: Timing) -> io::Result<Sample> {
     let address = server.address;
     workers::run(server, loops, timing, |number, phase| {
@@ -43,8 +45,8 @@ pub fn visits(server: &mut Server, loops: usize, timing: Timing) -> io::Result<S
     })
 }
 
-/// Measures `connections` clients with a connection each: short messages, or long ones, there
-/// and back. The rate of long ones is in megabytes (10⁶ bytes) a second.
+/// Measures `connections` clients with a connection each: short messages, or long ones,
+/// there and back. The rate of long ones is in megabytes (10⁶ bytes) a second.
 pub fn talk(
     server: &mut Server,
     connections: usize,
@@ -119,7 +121,7 @@ fn connect(server: SocketAddr, message: Message) -> io::Result<Stream> {
     Ok(stream)
 }
 
-/// Trusts anybody.
+/// Trusts any server.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

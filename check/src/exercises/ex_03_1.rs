@@ -1,4 +1,4 @@
-//! 03.1: a datagram that is too long is not cut.
+//! 03.1: a datagram that is too long is not truncated.
 
 use crate::broken::Broken;
 use crate::client::Peer;

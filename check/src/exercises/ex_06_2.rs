@@ -53,7 +53,7 @@ fn talk(program: &Program) -> Result<(), Broken> {
     Ok(())
 }
 
-/// With a client connected that does something odd, the next one is served in the end.
+/// A client does something odd. The next one is served in the end.
 fn next(server: &Server<'_>, odd: &str, thought: &'static str) -> Result<(), Broken> {
     let mut client = Client::connect(server)?;
     let answered = client.send(b"Hello").expect(b"Hello", |_| thought);
@@ -86,8 +86,8 @@ fn drips(program: &Program) -> Result<(), Broken> {
 
 fn never_reads(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
-    let mut deaf = Client::connect(&server)?;
-    deaf.flood(&[b'x'; 64 * 1024]);
+    let mut stalled = Client::connect(&server)?;
+    stalled.flood(&[b'x'; 64 * 1024]);
     let thought = "Your write waits until the client reads, and it never does. A write needs \
         what is left of the two seconds, too.";
     next(&server, "sends a lot and never reads", thought)

@@ -51,7 +51,7 @@ fn told(args: &[&str]) -> String {
     if args.is_empty() { "no words".to_owned() } else { args.join(" ") }
 }
 
-/// The place of a line that ends like this, whichever thread says it.
+/// The place of a line that ends like this, whichever thread prints it.
 fn place(ran: &Ran, speaker: &str, words: &str) -> Option<usize> {
     ran.lines.iter().position(|line| {
         let (name, said) = line.split_once('|').unwrap_or(("", line));

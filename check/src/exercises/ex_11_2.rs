@@ -24,7 +24,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
         Promise { name: "a last line without a newline counts, too", test: unended },
         Promise {
             name: "a client that never reads doesn't keep the others waiting",
-            test: deaf,
+            test: stalled,
         },
     ],
 };
@@ -102,11 +102,11 @@ fn unended(program: &Program) -> Result<(), Broken> {
     })
 }
 
-fn deaf(program: &Program) -> Result<(), Broken> {
+fn stalled(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
-    let mut deaf = Client::connect(&server)?;
+    let mut stalled = Client::connect(&server)?;
     let words = ["much".repeat(1000), "ado".repeat(1000), "more".repeat(1000)].join(" ");
-    deaf.send(format!("{words}\n")).flood("?\n".repeat(500).as_bytes());
+    stalled.send(format!("{words}\n")).flood("?\n".repeat(500).as_bytes());
     let mut client = Client::connect(&server)?;
     client.send("tea ".repeat(2)).send("tea\n?\n");
     let answer = client.line();

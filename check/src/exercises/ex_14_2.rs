@@ -32,7 +32,7 @@ impl Guest {
     fn enter(server: &Server<'_>, name: &str) -> Result<Self, Broken> {
         let mut guest = Self(Client::connect(server)?);
         guest.0.send(format!("/nick {name}\n"));
-        guest.hears_sometime(&format!("is now {name}"))?;
+        guest.hears_eventually(&format!("is now {name}"))?;
         Ok(guest)
     }
 
@@ -42,7 +42,7 @@ impl Guest {
     }
 
     /// Reads until a line contains these words.
-    fn hears_sometime(&mut self, words: &str) -> Result<(), Broken> {
+    fn hears_eventually(&mut self, words: &str) -> Result<(), Broken> {
         for _ in 0..40 {
             let Got { bytes, end } = self.0.line();
             if String::from_utf8_lossy(&bytes).contains(words) {
@@ -90,8 +90,8 @@ fn room(server: &Server<'_>) -> Result<[Guest; 3], Broken> {
     let mut ada = Guest::enter(server, "ada")?;
     let mut bob = Guest::enter(server, "bob")?;
     let cem = Guest::enter(server, "cem")?;
-    ada.hears_sometime("is now cem")?;
-    bob.hears_sometime("is now cem")?;
+    ada.hears_eventually("is now cem")?;
+    bob.hears_eventually("is now cem")?;
     Ok([ada, bob, cem])
 }
 

@@ -29,7 +29,10 @@ pub(super) const EXERCISE: Exercise = Exercise {
             name: "each silent client is disconnected at its own time",
             test: each,
         },
-        Promise { name: "a client that never reads counts as silent, too", test: deaf },
+        Promise {
+            name: "a client that never reads counts as silent, too",
+            test: stalled,
+        },
         Promise { name: "the server sleeps while it waits", test: sleeps },
     ],
 };
@@ -148,14 +151,14 @@ fn beside(program: &Program) -> Result<(), Broken> {
     outcome
 }
 
-fn deaf(program: &Program) -> Result<(), Broken> {
+fn stalled(program: &Program) -> Result<(), Broken> {
     let server = serve(program, "500")?;
-    let mut deaf = Client::connect(&server)?;
-    deaf.flood(&[b'x'; 64 * 1024]);
+    let mut stalled = Client::connect(&server)?;
+    stalled.flood(&[b'x'; 64 * 1024]);
     // On a busy machine, the server might need more than a moment to read all that fits.
     for _ in 0..3 {
         thread::sleep(Duration::from_millis(700));
-        if deaf.is_closed() {
+        if stalled.is_closed() {
             return Ok(());
         }
     }

@@ -66,7 +66,7 @@ fn all(program: &Program) -> Result<(), Broken> {
     let mut guests = [enters(&server, "the second one")?, enters(&server, "the third")?];
     ada.says("Hello, all");
     for guest in &mut guests {
-        guest.hears_sometime("a text that ends with \": Hello, all\"", |text| {
+        guest.hears_eventually("a text that ends with \": Hello, all\"", |text| {
             text.ends_with(": Hello, all")
         })?;
     }
@@ -83,7 +83,7 @@ fn unheard(program: &Program) -> Result<(), Broken> {
     let server = program.serve(MOST)?;
     let mut ada = enters(&server, "the first of two")?;
     let mut bob = enters(&server, "the second of two")?;
-    ada.hears_sometime("the news that the second has joined", |text| {
+    ada.hears_eventually("the news that the second has joined", |text| {
         text.ends_with(" joined")
     })?;
     is_sent_away(&server, "the third guest of two")?;
@@ -118,7 +118,7 @@ fn looks(server: &Server<'_>) -> Result<(), Broken> {
     if got.bytes == b"HTTP/1.1 200 OK" {
         return Ok(());
     }
-    Err(Broken::new("Whoever only looks at the page isn't a guest.")
+    Err(Broken::new("A client that only fetches the page isn't a guest.")
         .sent(format!("{request:?}"))
         .expected("\"HTTP/1.1 200 OK\"")
         .received(got.to_string()))

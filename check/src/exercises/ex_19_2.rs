@@ -1,4 +1,4 @@
-//! 19.2: objects of JSON, for a client that asks for them.
+//! 19.2: JSON objects, for a client that asks for them.
 
 use std::collections::BTreeMap;
 
@@ -34,14 +34,14 @@ pub(super) const EXERCISE: Exercise = Exercise {
 /// The header.
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
 
-/// Somebody who wants JSON, greeted.
+/// A guest that asked for JSON, and has its greeting.
 fn enters(server: &Server<'_>) -> Result<Guest, Broken> {
     let mut guest = Guest::connect(server, &[(PROTOCOL, "chat.json")])?;
     is_object(&guest.hears(), "a newcomer", &[("news", None)], "")?;
     Ok(guest)
 }
 
-/// Sees that a text is an object with these members, and no others.
+/// Checks that a text is an object with these members, and no others.
 fn is_object(
     heard: &Heard,
     after: &str,
@@ -66,7 +66,7 @@ fn is_object(
     });
     let thought = match (&object, thought) {
         (None, _) => {
-            "This isn't an object of JSON whose members are strings. Is something in it \
+            "This isn't a JSON object whose members are strings. Is something in it \
              that needs a backslash before it?"
         }
         (_, "") => "The exercise says which members each object has.",
@@ -92,7 +92,7 @@ fn lines(program: &Program) -> Result<(), Broken> {
     }
 }
 
-/// Sees which protocols the answer names.
+/// Checks which protocol the response names.
 fn names(guest: &Guest, asked: &str, wanted: &[&str]) -> Result<(), Broken> {
     let found = guest.header(PROTOCOL);
     if found == wanted {
@@ -134,7 +134,9 @@ fn hears_of(program: &Program, text: &str, thought: &str) -> Result<(), Broken> 
     let server = program.serve(&[])?;
     let mut ada = enters(&server)?;
     let mut bob = enters(&server)?;
-    ada.hears_sometime("the news that guest-2 has joined", |it| it.contains("joined"))?;
+    ada.hears_eventually("the news that guest-2 has joined", |it| {
+        it.contains("joined")
+    })?;
     bob.says(text);
     let wanted = [("from", Some("guest-2")), ("text", Some(text))];
     is_object(&ada.hears(), &format!("{text:?}, by guest-2"), &wanted, thought)
@@ -147,10 +149,10 @@ fn says(program: &Program) -> Result<(), Broken> {
 }
 
 fn quotes(program: &Program) -> Result<(), Broken> {
-    let thought = "A string of JSON has a backslash before `\"` and before `\\`.";
+    let thought = "A JSON string has a backslash before `\"` and before `\\`.";
     hears_of(program, "say \"Hello\"", thought)?;
     hears_of(program, "C:\\new\\table \\\" \\u0041 {}", thought)?;
-    let thought = "A tab in a string of JSON is written `\\t`.";
+    let thought = "In a JSON string, a tab is written `\\t`.";
     hears_of(program, "one\ttwo", thought)
 }
 
@@ -186,7 +188,7 @@ fn unknown(program: &Program) -> Result<(), Broken> {
         names(&guest, asked, &[])?;
         let heard = guest.hears();
         if !matches!(&heard, Heard::Text(text) if text.starts_with("-- you are ")) {
-            return Err(Broken::new("Who hasn't been promised JSON gets lines.")
+            return Err(Broken::new("A client that didn't ask for JSON gets lines.")
                 .sent(format!("the request of a client that names {asked}"))
                 .expected("a text that begins with \"-- you are \"")
                 .received(heard.to_string()));
@@ -200,8 +202,10 @@ fn both(program: &Program) -> Result<(), Broken> {
     let mut ada = enters(&server)?;
     let mut bob = Guest::connect(&server, &[])?;
     let is_greeting = |text: &str| text.starts_with("-- you are ");
-    bob.hears_sometime("a text that begins with \"-- you are \"", is_greeting)?;
-    ada.hears_sometime("the news that guest-2 has joined", |it| it.contains("joined"))?;
+    bob.hears_eventually("a text that begins with \"-- you are \"", is_greeting)?;
+    ada.hears_eventually("the news that guest-2 has joined", |it| {
+        it.contains("joined")
+    })?;
     bob.says("from bob");
     let wanted = [("from", Some("guest-2")), ("text", Some("from bob"))];
     is_object(&ada.hears(), "\"from bob\", by guest-2", &wanted, "")?;
@@ -217,7 +221,7 @@ fn both(program: &Program) -> Result<(), Broken> {
     }
 }
 
-// ---- As much JSON as is needed --------------------------------------------------------
+// ---- As much JSON as we need ----------------------------------------------------------
 
 /// An object whose values are strings; `None` if the text is anything else.
 fn object(text: &str) -> Option<BTreeMap<String, String>> {

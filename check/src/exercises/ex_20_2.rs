@@ -55,7 +55,7 @@ fn says(program: &Program) -> Result<(), Broken> {
     Client::connect_to(plain).map(drop)
 }
 
-/// The answer that is wanted for this path.
+/// The response that is expected for this path.
 fn moved(server: &Server<'_>, path: &str) -> String {
     format!(
         "HTTP/1.1 301 Moved Permanently\r\nLocation: https://localhost:{}{path}\r\n\

@@ -1,4 +1,4 @@
-//! 21.1: a task hands over its work.
+//! 21.1: a task gives its work to another thread.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,9 +57,9 @@ fn meanwhile(program: &Program) -> Result<(), Broken> {
         thread::sleep(Duration::from_millis(100));
         other.send(b"meanwhile").expect(b"meanwhile", think)?;
     }
-    if works.hears_within(Duration::from_millis(1)) {
+    if works.receives_within(Duration::from_millis(1)) {
         return Err(Broken::new(
-            "The work keeps the thread busy that runs all tasks. Which of tokio's functions \
+            "The work keeps the one thread busy that runs all tasks. Which of tokio's functions \
              takes a closure to another thread?",
         )
         .sent("serve --kind tasks --work 2000; one client sends `!`, another `meanwhile`")
@@ -79,7 +79,7 @@ fn together(program: &Program) -> Result<(), Broken> {
     let until = Instant::now() + PATIENCE; // for all of them together
     for (number, client) in all.iter_mut().enumerate() {
         let left = until.saturating_duration_since(Instant::now());
-        if !client.hears_within(left.max(Duration::from_millis(1))) {
+        if !client.receives_within(left.max(Duration::from_millis(1))) {
             return Err(Broken::new(
                 "The work of one client waits for that of another. How many threads do the \
                  work?",

@@ -1,4 +1,4 @@
-//! 21.2: tasks with a bound.
+//! 21.2: a limited number of tasks.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn served(server: &Server<'_>) -> Result<Client, Broken> {
 fn waiting(server: &Server<'_>) -> Result<Client, Broken> {
     let mut client = Client::connect(server)?;
     client.send(b"me too");
-    if client.hears_within(Duration::from_millis(500)) {
+    if client.receives_within(Duration::from_millis(500)) {
         return Err(Broken::new(
             "Two clients are there, and `--most 2` allows no more. The next one isn't \
              rejected: it waits, unanswered, until there's room.",

@@ -1,4 +1,4 @@
-//! 22.2: a client that says again what a dead server may not have passed on.
+//! 22.2: a client that sends a line again if a dead server might not have passed it on.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -30,14 +30,15 @@ pub(super) const EXERCISE: Exercise = Exercise {
     ],
 };
 
-/// How long nothing may come, where nothing should.
+/// How long to wait where nothing should come.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// The two servers, and what the second one must hear.
+/// The two servers, and what the second one must receive.
 struct Story {
     /// What is typed, at the first server.
     typed: &'static str,
-    /// How many lines of it the first server reads, and which it passes on, before it dies.
+    /// How many lines of it the first server reads, and which it passes on, before it
+    /// dies.
     first: (usize, &'static [&'static str]),
     /// The last lines that the second server shows, before `-- guest-9 joined`.
     history: &'static [&'static str],
@@ -57,8 +58,8 @@ impl Story {
         let words = ["client", "--addr", &addr(one), "--also", &addr(two)];
         let limit = 3 * PATIENCE;
         let ran = program.run_and_type(&words, self.typed, limit)?;
-        let heard: Vec<String> = told.try_iter().collect();
-        if heard == self.wanted {
+        let received: Vec<String> = told.try_iter().collect();
+        if received == self.wanted {
             return Ok(());
         }
         let error = ran.errors.first().map_or(String::new(), |it| format!(", {it:?}"));
@@ -68,7 +69,7 @@ impl Story {
                 self.typed
             ))
             .expected(format!("at the second server, after `joined`: {:?}", self.wanted))
-            .received(format!("{heard:?}{error}")))
+            .received(format!("{received:?}{error}")))
     }
 }
 
@@ -83,7 +84,7 @@ fn first(stream: TcpStream, count: usize, passed_on: &[&str]) -> io::Result<()> 
     said.try_for_each(|line| writeln!(&stream, "guest-1: {line}"))
 }
 
-/// A server that shows its last lines, and notes what the client says after that.
+/// A server that shows its last lines, and notes what the client sends after that.
 fn second(
     stream: TcpStream,
     history: &[&str],
@@ -93,27 +94,27 @@ fn second(
     let mut lines = BufReader::new(&stream);
     (&stream).write_all(b"-- you are guest-9: /nick NAME, /who, /quit\n")?;
     history.iter().try_for_each(|line| writeln!(&stream, "{line}"))?;
-    for line in hear(&mut lines, 1, QUIET)? {
+    for line in read_lines(&mut lines, 1, QUIET)? {
         let _ = tell.send(format!("{line} (before `joined`)"));
     }
     (&stream).write_all(b"-- guest-9 joined\n")?;
-    let mut heard = hear(&mut lines, count, PATIENCE)?;
-    heard.extend(hear(&mut lines, usize::MAX, QUIET)?);
-    for line in heard {
+    let mut received = read_lines(&mut lines, count, PATIENCE)?;
+    received.extend(read_lines(&mut lines, usize::MAX, QUIET)?);
+    for line in received {
         let _ = tell.send(line);
     }
     (&stream).write_all(b"-- goodbye\n")
 }
 
-/// The lines that come in this time, up to so many.
-fn hear(
+/// The lines that arrive in this time, up to `count`.
+fn read_lines(
     lines: &mut BufReader<&TcpStream>,
     count: usize,
     limit: Duration,
 ) -> io::Result<Vec<String>> {
     let until = Instant::now() + limit;
-    let (mut heard, mut line) = (Vec::new(), Vec::new());
-    while heard.len() < count {
+    let (mut received, mut line) = (Vec::new(), Vec::new());
+    while received.len() < count {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
@@ -122,7 +123,7 @@ fn hear(
         match lines.read_until(b'\n', &mut line) {
             Ok(0) => break,
             Ok(_) => {
-                heard.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+                received.push(String::from_utf8_lossy(&line).trim_end().to_owned());
                 line.clear();
             }
             Err(error)
@@ -131,7 +132,7 @@ fn hear(
             Err(error) => return Err(error),
         }
     }
-    Ok(heard)
+    Ok(received)
 }
 
 fn again(program: &Program) -> Result<(), Broken> {

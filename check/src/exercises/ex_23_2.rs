@@ -162,7 +162,7 @@ fn drips(program: &Program) -> Result<(), Broken> {
     let mut heard = false;
     while !heard && begin.elapsed() < LIMIT {
         client.send("x");
-        heard = client.hears_within(Duration::from_millis(200));
+        heard = client.receives_within(Duration::from_millis(200));
     }
     let thought = "Each byte starts a new read, and `read_timeout` is for one read. \
         What limits all reads together?";

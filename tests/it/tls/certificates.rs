@@ -1,4 +1,4 @@
-//! `Certificate`: what it takes, and what it says about the rest.
+//! `Certificate`: what it accepts, and how it reports anything else.
 
 use std::fs;
 use std::io;

@@ -1,9 +1,10 @@
-//! Encrypted connections: what is special about them, and the promises about streams once
-//! more, through TLS.
+//! Encrypted connections: what is special about them, and the promises about streams
+//! once more, through TLS.
 //!
-//! The modules of `tests/it` that are about streams are here as they stand. Only `support`
-//! is another one: its servers encrypt, and so do its clients. (`one_request` isn't here: its
-//! clients connect before the server is asked to serve one, and wait for it on its thread.)
+//! The modules of `tests/it` that are about streams are here unchanged. Only `support`
+//! is a different one: its servers encrypt, and so do its clients. (`one_request` isn't
+//! here: its clients connect before the server is asked to serve one, and wait for it on
+//! its thread.)
 #![allow(clippy::unwrap_used)] // a test that fails should say so at once
 #![allow(dead_code, reason = "the plain tests use the rest")]
 

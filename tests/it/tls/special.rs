@@ -53,7 +53,7 @@ fn relay(
 }
 
 #[test]
-fn a_client_that_is_silent_in_its_handshake_delays_no_other_and_times_out() {
+fn a_client_silent_in_its_handshake_times_out_without_delaying_others() {
     let (options, errors) = listening();
     let server = tcp(options.handshake_timeout(Duration::from_millis(300)), Echo);
     let mut silent = crate::plain::connect(server.local_addr());
@@ -65,7 +65,7 @@ fn a_client_that_is_silent_in_its_handshake_delays_no_other_and_times_out() {
     assert_eq!(errors.len(), 0, "{:?}", errors.all());
 }
 
-/// Each byte comes within the time, and all of them don't.
+/// Each byte arrives in time, but all of them together don't.
 #[test]
 fn a_client_that_trickles_its_handshake_times_out() {
     let server = tcp(options().handshake_timeout(Duration::from_millis(500)), Echo);
@@ -99,7 +99,7 @@ fn what_is_not_tls_is_answered_with_an_alert_and_counted_not_reported() {
         client.write_all(bytes).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         let reply = read_all(client);
-        // (Three bytes are no record yet: the client has gone in the middle of one.)
+        // (Three bytes aren't a record yet: the client left in the middle of one.)
         assert!(
             reply.is_empty() || reply[0] == 21,
             "{bytes:?} is answered by {reply:?}"
@@ -206,7 +206,7 @@ fn an_end_that_was_not_announced_is_a_disconnect() {
 
 /// The last words and the end in one packet: the socket tells the server only once.
 #[test]
-fn last_words_and_end_may_come_at_once() {
+fn last_bytes_and_end_of_file_can_arrive_together() {
     let server = tcp(options(), |request: &mut TcpRequest| {
         let mut small = [0; 3];
         request.read_exact(&mut small)?;
@@ -222,7 +222,7 @@ fn last_words_and_end_may_come_at_once() {
 }
 
 #[test]
-fn new_keys_may_come_in_the_middle_of_a_conversation() {
+fn new_keys_can_come_in_the_middle_of_a_conversation() {
     let server = tcp(options(), Echo);
     let client = connect(server.local_addr());
     for round in 0..20 {
@@ -311,9 +311,10 @@ fn a_server_that_stops_does_not_wait_for_a_client_that_never_began() {
     let _ = silent.read(&mut [0]); // an end, or a reset
 }
 
-/// A client that was in the middle of its handshake when the server stopped gets its reply.
+/// A client that was in the middle of its handshake when the server stopped gets its
+/// reply.
 #[test]
-fn a_handshake_that_has_begun_may_end_though_the_server_stops() {
+fn a_handshake_that_has_begun_can_end_although_the_server_stops() {
     let server = tcp(options(), |request: &mut TcpRequest| {
         let line = request.next_line()?.unwrap_or_default();
         request.write_all(line.to_uppercase().as_bytes())
@@ -327,7 +328,7 @@ fn a_handshake_that_has_begun_may_end_though_the_server_stops() {
     assert_eq!(ended(server).finished, 1);
 }
 
-/// A Unix socket knows no reset. But here the client can tell.
+/// A Unix socket has no reset. But here the client can tell.
 #[cfg(unix)]
 #[test]
 fn a_reply_that_breaks_off_on_a_unix_socket_is_seen_to_break_off() {

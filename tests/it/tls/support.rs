@@ -1,5 +1,6 @@
-//! What the tests share, for encrypted connections: the same names as in `tests/it/support.rs`,
-//! and the same meaning. So a test doesn't know which of the two it has.
+//! What the tests share, for encrypted connections: the same names as in
+//! `tests/it/support.rs`, and the same meaning. So a test doesn't know which of the two
+//! it uses.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -71,7 +72,7 @@ pub(crate) fn client(socket: TcpStream) -> Client {
     Client::new(socket)
 }
 
-/// Whether connections are as they come: not through TLS, where there are no datagrams.
+/// Whether connections are plain: through TLS, there are no datagrams.
 pub(crate) const IS_PLAIN: bool = false;
 
 /// What comes back for `request`, to the end of file.
@@ -87,8 +88,8 @@ pub(crate) fn connect_to_trouble(address: SocketAddr) -> (Client, SocketAddr) {
     (Client::new(client), local)
 }
 
-/// Whether the server ends the connection, well or not, whatever it sends before. Waits for
-/// it.
+/// Whether the server ends the connection, well or not, whatever it sends before. Waits
+/// for it.
 pub(crate) fn has_ended(mut client: impl Read) -> bool {
     let until = Instant::now() + PATIENCE;
     let mut rest = [0; 65_536];
@@ -102,8 +103,8 @@ pub(crate) fn has_ended(mut client: impl Read) -> bool {
     }
 }
 
-/// Whether the server answers `request` with a reset, or with an end that nobody can take for
-/// a good one.
+/// Whether the server ends `request` with a reset, or with an end that can't be mistaken
+/// for a clean one.
 pub(crate) fn is_reset(address: SocketAddr, request: &[u8]) -> bool {
     let (mut client, _) = connect_to_trouble(address);
     let _ = client.write_all(request); // it may be reset already
@@ -118,13 +119,13 @@ pub(crate) struct Client(Arc<Line>);
 struct Line {
     socket: TcpStream,
     tls: Mutex<ClientConnection>,
-    /// Held by the one who reads from the socket.
+    /// Held by the thread that reads from the socket.
     reading: Mutex<()>,
 }
 
 impl Client {
-    /// Shakes hands at once if the server does, else with the first byte. (It may have no
-    /// room for this client yet.)
+    /// Does the handshake at once if the server does, otherwise with the first byte.
+    /// (The server might be full.)
     pub(crate) fn new(socket: TcpStream) -> Self {
         Self::with(socket, Arc::clone(&CLIENTS))
     }
