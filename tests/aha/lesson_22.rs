@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Once, PoisonError};
 use std::thread;
@@ -547,6 +548,60 @@ fn a_python_server_and_a_rust_server_share_the_room() -> Outcome {
     Ok(())
 }
 
+/// The demonstration starts its broker through a program of this name that the test has put
+/// in front of the real one. So the test knows the broker's process.
+#[test]
+fn however_the_demonstration_ends_its_broker_ends_with_it() -> Outcome {
+    let (_turn, _broker) = broker!();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = folder.join(format!("own-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let path = std::env::var("PATH")?;
+    let own = folder.join("redis-server");
+    let script = format!(
+        "#!/bin/sh\nPATH='{path}'; cd '{}'\n\
+         [ \"$1\" = --help ] || echo $$ >>brokers\nexec redis-server \"$@\"\n",
+        folder.display()
+    );
+    std::fs::write(&own, script)?;
+    assert!(Command::new("chmod").arg("+x").arg(&own).status()?.success());
+    let demonstration = || {
+        let mut command = Command::new(example("22_many_machines"));
+        command.env("PATH", format!("{}:{path}", folder.display()));
+        command
+    };
+    for name in ["INT", "TERM", "HUP", "QUIT", "KILL"] {
+        let mut program = Program::start(&mut demonstration())?;
+        let end = Instant::now() + DEADLINE;
+        let line = program.line(end)?.unwrap_or_default();
+        assert_eq!(line, "story  | ada is at the first server, bob is at the second");
+        signal(&program, &format!("-{name}"))?;
+        program.status(end)?;
+    }
+    // And `| head`: it prints on, and nobody reads.
+    let mut program = demonstration().stdout(Stdio::piped()).spawn()?;
+    let mut printed = BufReader::new(program.stdout.take().ok_or("no output")?);
+    printed.read_line(&mut String::new())?;
+    drop(printed);
+    program.wait()?;
+
+    let brokers = std::fs::read_to_string(folder.join("brokers"))?;
+    assert!(brokers.lines().count() >= 6, "{brokers:?}");
+    let end = Instant::now() + DEADLINE;
+    for broker in brokers.lines() {
+        let is_there = || {
+            let mut command = Command::new("kill");
+            command.args(["-0", broker]).stderr(Stdio::null()).status()
+        };
+        while is_there()?.success() {
+            assert!(Instant::now() < end, "the broker {broker} still runs");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
 #[test]
 fn pubsub_loses_lines_and_tells_nobody_and_the_stream_tells() -> Outcome {
     let (_turn, _broker) = broker!();
@@ -583,7 +638,7 @@ impl Cluster {
             .filter(|port| is_free(*port) && is_free(port + 10_000));
         for _ in 0..3 {
             let port = ports.next().ok_or("no port is free")?;
-            let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
             let folder = folder.join(format!("cluster-{}-{port}", std::process::id()));
             std::fs::create_dir_all(&folder)?;
             cluster.folders.push(folder);
