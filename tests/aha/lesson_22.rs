@@ -512,6 +512,34 @@ fn a_server_that_is_not_too_far_behind_says_nothing() -> Outcome {
     Ok(())
 }
 
+/// The servers see nothing of the broker's death, and its new stream is the longer one.
+#[test]
+fn a_broker_that_was_emptied_unseen_is_noticed() -> Outcome {
+    let (_turn, mut broker) = broker!();
+    let mut servers = vec![broker.server()?];
+    servers.extend(python_server(&broker)?);
+    let guests = servers.iter().map(|(_, addr)| Guest::enters(*addr));
+    let mut guests = guests.collect::<Result<Vec<_>, _>>()?;
+    for guest in &mut guests {
+        guest.says("before")?;
+        guest.hears(": before")?;
+    }
+    for (server, _) in &servers {
+        signal(server, "-STOP")?;
+    }
+    broker.dies();
+    broker.begin()?;
+    broker.cli(&["XADD", "{chat}", "*", "line", "after"])?;
+    for (server, _) in &servers {
+        signal(server, "-CONT")?;
+    }
+    for guest in &mut guests {
+        guest.hears("after")?;
+        assert!(guest.heard.iter().any(|line| line.contains("lines may be missing")));
+    }
+    Ok(())
+}
+
 #[test]
 fn when_a_server_is_killed_its_clients_go_to_the_next_one() -> Outcome {
     let (_turn, broker) = broker!();
