@@ -540,6 +540,38 @@ fn a_broker_that_was_emptied_unseen_is_noticed() -> Outcome {
     Ok(())
 }
 
+/// Ten seconds are long for a test, so it brings the end of both leases closer.
+#[test]
+fn a_killed_server_s_names_end_with_their_lease_and_a_living_one_s_go_on() -> Outcome {
+    let (_turn, broker) = broker!();
+    let ((one, at_one), (_two, two)) = (broker.server()?, broker.server()?);
+    let (mut ada, mut bob) = (Guest::named(at_one, "ada")?, Guest::named(two, "bob")?);
+    ada.hears("is now bob")?;
+    drop(one); // killed
+    assert_eq!(ada.line()?, "");
+    bob.says("/nick ada")?;
+    bob.hears("-- ada is taken")?;
+    bob.says("/who")?;
+    bob.hears("-- here: ada, bob")?;
+    let left: i32 = broker.cli(&["TTL", "{chat}:name:ada"])?.trim().parse()?;
+    assert!((1..=10).contains(&left), "{left} seconds");
+
+    for name in ["ada", "bob"] {
+        let key = format!("{{chat}}:name:{name}");
+        assert_eq!(broker.cli(&["EXPIRE", &key, "3"])?.trim(), "1");
+    }
+    let end = Instant::now() + DEADLINE;
+    while broker.cli(&["EXISTS", "{chat}:name:ada"])?.trim() != "0" {
+        assert!(Instant::now() < end, "ada's name never ends");
+        thread::sleep(Duration::from_millis(50));
+    }
+    bob.says("/who")?;
+    bob.hears("-- here: bob")?; // renewed by the server that lives
+    bob.says("/nick ada")?;
+    bob.hears("-- bob is now ada")?;
+    Ok(())
+}
+
 #[test]
 fn when_a_server_is_killed_its_clients_go_to_the_next_one() -> Outcome {
     let (_turn, broker) = broker!();
