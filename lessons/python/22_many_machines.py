@@ -8,7 +8,6 @@ import socketserver
 import sys
 import threading
 import time
-import unicodedata
 from collections import deque
 
 try:
@@ -18,10 +17,11 @@ try:
 except ImportError:
     redis = None
 
-from support import keep_trying, shown, split
+from support import is_name, keep_trying, shown, split
 
 COMMANDS = "/nick NAME, /who, /quit"
 STREAM, NAME = "{chat}", "{chat}:name:"
+LONGEST = 4000  # bytes of a line
 LEASE = 10  # seconds for which a name is kept without a renewal
 
 
@@ -258,7 +258,7 @@ class Chat(socketserver.StreamRequestHandler):
         writer.start()
         self.room.post(f"-- {self.name} joined")
         try:
-            for line in self.rfile:
+            for line in self.lines():
                 line = shown(line).rstrip("\r\n")
                 word, _, rest = line.partition(" ")
                 try:
@@ -279,6 +279,20 @@ class Chat(socketserver.StreamRequestHandler):
         finally:
             self.room.leave(self)
             writer.join()
+
+    def lines(self):
+        """The client's lines, without those that can't be passed on."""
+        while line := self.rfile.readline(LONGEST + 1):
+            rest = line
+            while rest and not rest.endswith(b"\n"):
+                rest = self.rfile.readline(LONGEST + 1)
+                line = line[:LONGEST] + rest[:1]
+            try:
+                if len(line.rstrip(b"\r\n")) > LONGEST:
+                    raise ValueError
+                yield line.decode()
+            except ValueError:
+                self.tell("that was not passed on: too long, or not UTF-8")
 
     def tell(self, text):
         try:
@@ -310,13 +324,6 @@ class Chat(socketserver.StreamRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             self.room.leave(self)
-
-
-def is_name(name):
-    """Whether this may be a name: letters, digits, - and _. Lesson 14 looks closer."""
-    kinds = [unicodedata.category(letter)[0] for letter in name]
-    return 1 <= len(name) <= 20 and all(
-        kind in "LN" or letter in "-_" for kind, letter in zip(kinds, name))
 
 
 class Server(socketserver.ThreadingTCPServer):

@@ -166,8 +166,33 @@ impl Guest {
         }
     }
 
+    /// Enters on a connection whose buffers are soon full, since it doesn't read.
+    fn stalls(addr: SocketAddr) -> Result<Self, Box<dyn std::error::Error>> {
+        let domain = socket2::Domain::for_address(addr);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+        #[cfg(unix)]
+        socket.set_tcp_mss(1000)?; // small packets, and so a small buffer at the other end
+        socket.set_recv_buffer_size(4096)?;
+        socket.connect(&addr.into())?;
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(DEADLINE))?;
+        let mut guest = Self { stream: BufReader::new(stream), heard: vec![] };
+        guest.line()?;
+        Ok(guest)
+    }
+
+    /// What its server called it at first.
+    fn name(&self) -> String {
+        let name = self.heard[0].strip_prefix("-- you are ").unwrap_or_default();
+        name.split(": ").next().unwrap_or_default().to_owned()
+    }
+
     fn says(&mut self, line: &str) -> std::io::Result<()> {
-        self.stream.get_mut().write_all(format!("{line}\n").as_bytes())
+        self.sends(format!("{line}\n").as_bytes())
+    }
+
+    fn sends(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
     }
 
     fn line(&mut self) -> Result<String, Box<dyn std::error::Error>> {
@@ -470,11 +495,8 @@ fn a_server_that_was_too_far_behind_says_so() -> Outcome {
 #[test]
 fn a_server_that_reads_too_slowly_says_so_although_it_was_never_cut_off() -> Outcome {
     let (_turn, broker) = broker!();
-    let (_one, one) = broker.server()?;
-    let python = python_server(&broker)?;
-    let addresses: Vec<_> =
-        [one].into_iter().chain(python.as_ref().map(|(_, addr)| *addr)).collect();
-    let guests = addresses.iter().map(|addr| Guest::enters(*addr));
+    let servers = both_kinds(&broker)?;
+    let guests = servers.iter().map(|(_, addr)| Guest::enters(*addr));
     let mut guests = guests.collect::<Result<Vec<_>, _>>()?;
     let many = "for i = 1, 3000 do redis.call('XADD', KEYS[1], 'MAXLEN', '~', 1000, \
                 '*', 'line', 'line ' .. i) end";
@@ -516,8 +538,7 @@ fn a_server_that_is_not_too_far_behind_says_nothing() -> Outcome {
 #[test]
 fn a_broker_that_was_emptied_unseen_is_noticed() -> Outcome {
     let (_turn, mut broker) = broker!();
-    let mut servers = vec![broker.server()?];
-    servers.extend(python_server(&broker)?);
+    let servers = both_kinds(&broker)?;
     let guests = servers.iter().map(|(_, addr)| Guest::enters(*addr));
     let mut guests = guests.collect::<Result<Vec<_>, _>>()?;
     for guest in &mut guests {
@@ -569,6 +590,109 @@ fn a_killed_server_s_names_end_with_their_lease_and_a_living_one_s_go_on() -> Ou
     bob.hears("-- here: bob")?; // renewed by the server that lives
     bob.says("/nick ada")?;
     bob.hears("-- bob is now ada")?;
+    Ok(())
+}
+
+/// A server of each kind, and where it listens. Only the Rust one, if Python can't.
+fn both_kinds(
+    broker: &Broker,
+) -> Result<Vec<(Program, SocketAddr)>, Box<dyn std::error::Error>> {
+    let mut servers = vec![broker.server()?];
+    servers.extend(python_server(broker)?);
+    Ok(servers)
+}
+
+#[test]
+fn an_odd_client_costs_no_server_anything() -> Outcome {
+    let (_turn, broker) = broker!();
+    let (_other, other) = broker.server()?;
+    let mut bob = Guest::named(other, "bob")?;
+    let complaint = "-- that was not passed on: too long, or not UTF-8";
+    for (_server, addr) in both_kinds(&broker)? {
+        let mut odd = Guest::enters(addr)?;
+        let name = odd.name();
+        odd.sends(&vec![b'x'; 10_000_000])?;
+        odd.says("")?;
+        odd.hears(complaint)?;
+        odd.sends(b"\xff\xfe \n")?;
+        odd.hears(complaint)?;
+        odd.says(&"x".repeat(3900))?;
+        bob.hears(&"x".repeat(3900))?;
+        odd.says("\x1b[2J\x07bell")?;
+        bob.hears(&format!("{name}: \u{fffd}[2J\u{fffd}bell"))?;
+        for byte in "sl\u{f6}wly\n".bytes() {
+            odd.sends(&[byte])?;
+        }
+        bob.hears(&format!("{name}: sl\u{f6}wly"))?;
+        odd.sends(b"in the mid")?;
+        socket2::SockRef::from(odd.stream.get_ref()).set_linger(Some(Duration::ZERO))?;
+        drop(odd); // closed with a reset
+        bob.hears(&format!("-- {name} left"))?;
+        assert_eq!(bob.heard.iter().filter(|it| it.contains("in the mid")).count(), 0);
+
+        let mut half = Guest::enters(addr)?;
+        let name = half.name();
+        half.sends(b"no newline")?;
+        half.stream.get_ref().shutdown(std::net::Shutdown::Write)?;
+        half.hears("-- goodbye")?;
+        assert_eq!(half.line()?, "");
+        bob.hears(&format!("{name}: no newline"))?;
+        bob.hears(&format!("-- {name} left"))?;
+
+        for _ in 0..50 {
+            drop(TcpStream::connect(addr)?); // never a byte
+        }
+        let mut ada = Guest::enters(addr)?;
+        ada.says("still here")?;
+        bob.hears(&format!("{}: still here", ada.name()))?;
+    }
+    assert_eq!(bob.heard.iter().filter(|line| line.len() > 4100).count(), 0);
+    Ok(())
+}
+
+#[test]
+fn a_client_that_never_reads_is_sent_away_and_nobody_misses_a_line() -> Outcome {
+    const LINES: usize = 300;
+    let (_turn, broker) = broker!();
+    let (_other, other) = broker.server()?;
+    for (_server, addr) in both_kinds(&broker)? {
+        let (mut ada, mut bob) = (Guest::enters(addr)?, Guest::enters(other)?);
+        let (ada_s_name, stalled) = (ada.name(), Guest::stalls(addr)?);
+        for number in 0..LINES {
+            let line = format!("line {number} {}", "bla ".repeat(900));
+            ada.says(&line)?;
+            for guest in [&mut ada, &mut bob] {
+                guest.hears(&format!("{ada_s_name}: line {number} "))?;
+            }
+        }
+        let left = format!("-- {} left", stalled.name());
+        if bob.count(&left) == 0 {
+            bob.hears(&left)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same names on all servers: otherwise a guest might lose hers by moving.
+#[test]
+fn a_name_can_have_marks_and_must_be_seen_on_every_server() -> Outcome {
+    let (_turn, broker) = broker!();
+    for (number, (_server, addr)) in both_kinds(&broker)?.into_iter().enumerate() {
+        let mut guest = Guest::enters(addr)?;
+        for name in ["e\u{301}va", "\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}", "a_b-2"]
+        {
+            guest.says(&format!("/nick {name}{number}"))?; // not what a latecomer reads
+            guest.hears(&format!(" is now {name}{number}"))?;
+        }
+        for name in
+            ["\u{301}ada", "ada\u{3164}", "ada\u{200b}", "\u{202e}ada", "a,b", ""]
+        {
+            guest.says(&format!("/nick {name}"))?;
+            guest.hears("-- a name has 1 to 20 letters, digits, - or _")?;
+        }
+        guest.says("/quit")?;
+        guest.hears("-- goodbye")?;
+    }
     Ok(())
 }
 
