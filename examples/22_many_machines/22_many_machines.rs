@@ -23,7 +23,6 @@ mod room;
 mod screen;
 #[path = "../support/mod.rs"]
 mod support;
-mod tied;
 
 fn main() -> ExitCode {
     Lesson::new("one chat room, many servers", crowd::meet)

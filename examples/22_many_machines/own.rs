@@ -6,8 +6,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tied::Tied;
+
 use crate::support::PATIENCE;
-use crate::tied::Tied;
+
+#[path = "tied.rs"]
+mod tied;
 
 /// A running broker. It ends when this is dropped, or when this program ends.
 pub(crate) struct Own {
