@@ -314,7 +314,8 @@ fn a_name_is_taken_on_every_server_and_free_when_its_owner_has_left() -> Outcome
 }
 
 /// Ada at one server says lines while something happens; bob at the other listens. Each
-/// line was heard once, or ada was told (or bob, if only her server got it); says how many were heard, and how many were not.
+/// line was heard once, or ada was told (or bob, if only her server got it); says how many
+/// were heard, and how many were not.
 fn accounted(
     broker: &mut Broker,
     mut happens: impl FnMut(&mut Broker, usize) -> Outcome,
