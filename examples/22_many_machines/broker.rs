@@ -95,8 +95,8 @@ pub(crate) struct Reader {
     seen: HashMap<String, u64>,
     /// What is to be reported first.
     news: Vec<News>,
-    /// Whether entries may have been removed that this server has not read.
-    may_have_gap: bool,
+    /// Whether the connection is a new one: entries may have been removed in between.
+    is_new: bool,
 }
 
 /// An entry's place in the stream: milliseconds, and a number.
@@ -275,7 +275,7 @@ impl Broker {
             let pending = pending.into_values().filter(|(member, _)| *member != 0);
             reader.news.extend(pending.map(|(member, it)| News::Forgotten(member, it)));
         }
-        reader.may_have_gap = true;
+        reader.is_new = true;
         reader.turn -= 1; // it works
         Ok(connection)
     }
@@ -294,7 +294,9 @@ impl Broker {
         let entries: Entries =
             streams.into_iter().flatten().flat_map(|(_, entries)| entries).collect();
         let mut news = std::mem::take(&mut reader.news);
-        if reader.may_have_gap && reader.last != (0, 0) {
+        // What is kept behind a gap always fills a whole answer.
+        let may_have_gap = std::mem::take(&mut reader.is_new) || entries.len() == COUNT;
+        if may_have_gap && reader.last != (0, 0) {
             let mut oldest = cmd("XRANGE");
             oldest.arg(STREAM).arg("-").arg("+").arg("COUNT").arg(1);
             let oldest: Entries = oldest.query(connection)?;
@@ -304,7 +306,6 @@ impl Broker {
                 news.push(News::Line(text.to_owned()));
             }
         }
-        reader.may_have_gap = entries.len() == COUNT;
         for (id, fields) in entries {
             reader.last = id_of(&id);
             self.understand(reader, &fields, &mut news);

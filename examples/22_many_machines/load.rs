@@ -5,9 +5,14 @@
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use redis::{Client, InfoDict, cmd};
+use tied::Tied;
+
+mod tied;
 
 /// How many people are in the room, and how many of them speak.
 const CLIENTS: [usize; 2] = [16, 64];
@@ -20,16 +25,6 @@ const TIME: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
-
-/// A process that ends with this program.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn main() -> Outcome<()> {
     println!("clients  servers  lines/s  deliveries/s  p50 ms  p99 ms  broker's CPU");
@@ -46,15 +41,14 @@ fn measure(clients: usize, servers: usize) -> Outcome<()> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let mut broker = Command::new("redis-server");
     broker.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
-    let broker = broker.stdout(Stdio::null()).spawn();
-    let broker =
-        Process(broker.map_err(|_| "There is no redis-server here: install it.")?);
+    let _broker = Tied::start(&broker, Stdio::null())
+        .map_err(|_| "There is no redis-server here: install it.")?;
     let url = format!("redis://127.0.0.1:{port}");
     let started = (0..servers).map(|_| serve(&url)).collect::<Outcome<Vec<_>>>()?;
     let seats = (0..clients).map(|at| started[at % servers].1);
     let seats = seats.map(enter).collect::<Outcome<Vec<_>>>()?;
 
-    let (before, begin) = (cpu(&broker), Instant::now());
+    let (before, begin) = (cpu(&url)?, Instant::now());
     let people: Vec<_> = seats
         .into_iter()
         .enumerate()
@@ -64,7 +58,7 @@ fn measure(clients: usize, servers: usize) -> Outcome<()> {
     for person in people {
         times.extend(person.join().map_err(|_| "somebody panicked")??);
     }
-    let (took, used) = (begin.elapsed().as_secs_f64(), cpu(&broker) - before);
+    let (took, used) = (begin.elapsed().as_secs_f64(), cpu(&url)? - before);
     times.sort();
     let rate = times.len() as f64 / took;
     let part = |part: usize| {
@@ -82,13 +76,12 @@ fn measure(clients: usize, servers: usize) -> Outcome<()> {
 }
 
 /// A server of lesson 22, and where it listens.
-fn serve(url: &str) -> Outcome<(Process, SocketAddr)> {
+fn serve(url: &str) -> Outcome<(Tied, SocketAddr)> {
     let program = std::env::current_exe()?.with_file_name("22_many_machines");
     let mut command = Command::new(program);
     command.args(["serve", "--addr", "127.0.0.1:0", "--broker", url]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let mut server =
-        Process(child.map_err(|_| "Build it first: cargo build --examples")?);
+    let mut server = Tied::start(&command, Stdio::piped())
+        .map_err(|_| "Build it first: cargo build --examples")?;
     let mut printed = BufReader::new(server.0.stdout.take().ok_or("no output")?);
     let mut line = String::new();
     printed.read_line(&mut line)?;
@@ -148,12 +141,10 @@ fn visit(
     Ok(times)
 }
 
-/// How many seconds of a processor a process has used. (Linux; elsewhere 0.)
-fn cpu(process: &Process) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/stat", process.0.id()));
-    let text = text.unwrap_or_default();
-    let fields = text.rsplit(") ").next().unwrap_or_default().split(' ');
-    let ticks: f64 =
-        fields.skip(11).take(2).filter_map(|it| it.parse::<f64>().ok()).sum();
-    ticks / 100.0
+/// How many seconds of a processor the broker has used.
+fn cpu(url: &str) -> Outcome<f64> {
+    let info: InfoDict =
+        cmd("INFO").arg("cpu").query(&mut Client::open(url)?.get_connection()?)?;
+    let seconds = |name: &str| info.get::<f64>(name).unwrap_or_default();
+    Ok(seconds("used_cpu_sys") + seconds("used_cpu_user"))
 }

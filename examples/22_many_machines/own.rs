@@ -2,17 +2,22 @@
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tied::Tied;
+
 use crate::support::PATIENCE;
 
-/// A running broker. It ends when this is dropped.
+#[path = "tied.rs"]
+mod tied;
+
+/// A running broker. It ends when this is dropped, or when this program ends.
 pub(crate) struct Own {
     program: &'static str,
     port: u16,
-    child: Child,
+    process: Tied,
 }
 
 impl Own {
@@ -21,8 +26,8 @@ impl Own {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         for program in ["redis-server", "valkey-server"] {
             match run(program, port) {
-                Ok(child) => {
-                    let own = Self { program, port, child };
+                Ok(process) => {
+                    let own = Self { program, port, process };
                     own.wait()?;
                     return Ok(Some(own));
                 }
@@ -40,13 +45,12 @@ impl Own {
 
     /// Ends it at once, as a power cut would.
     pub(crate) fn kill(&mut self) -> io::Result<()> {
-        self.child.kill()?;
-        self.child.wait().map(drop)
+        self.process.kill()
     }
 
     /// Starts it again, empty.
     pub(crate) fn start_again(&mut self) -> io::Result<()> {
-        self.child = run(self.program, self.port)?;
+        self.process = run(self.program, self.port)?;
         self.wait()
     }
 
@@ -63,19 +67,9 @@ impl Own {
     }
 }
 
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = self.kill();
-    }
-}
-
 /// Runs a broker that keeps nothing.
-fn run(program: &str, port: u16) -> io::Result<Child> {
-    Command::new(program)
-        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
-        .arg(port.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
+fn run(program: &str, port: u16) -> io::Result<Tied> {
+    let mut command = Command::new(program);
+    command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]);
+    Tied::start(command.arg(port.to_string()), Stdio::null())
 }

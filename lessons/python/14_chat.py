@@ -7,9 +7,8 @@ import socketserver
 import sys
 import threading
 import time
-import unicodedata
 
-from support import keep_trying, shown, split
+from support import is_name, keep_trying, shown, split
 
 COMMANDS = "/nick NAME, /who, /quit"
 MAILBOX = 100  # lines that can wait for one client
@@ -71,22 +70,6 @@ class Room:
             self.post(f"-- {name} is taken", only=member)
         else:
             self.post(f"-- {old} is now {name}")
-
-
-# Letters and marks that show nothing, such as the fillers of Hangul.
-UNSEEN = [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2D7F, 0x3164,
-          *range(0xFE00, 0xFE10), 0xFFA0, 0x1107F, 0x16FE4, *range(0xE0100, 0xE01F0)]
-
-
-def is_name(name):
-    """Whether this can be a name: letters with their marks, digits, - and _."""
-    kinds = [unicodedata.category(letter)[0] for letter in name]
-    return (
-        1 <= len(name) <= 20
-        and kinds[0] != "M"
-        and all(kind in "LMN" or letter in "-_" for kind, letter in zip(kinds, name))
-        and not any(ord(letter) in UNSEEN for letter in name)
-    )
 
 
 class Chat(socketserver.StreamRequestHandler):

@@ -8,7 +8,6 @@ import socketserver
 import sys
 import threading
 import time
-import unicodedata
 from collections import deque
 
 try:
@@ -18,10 +17,11 @@ try:
 except ImportError:
     redis = None
 
-from support import keep_trying, shown, split
+from support import is_name, keep_trying, shown, split
 
 COMMANDS = "/nick NAME, /who, /quit"
 STREAM, NAME = "{chat}", "{chat}:name:"
+LONGEST = 4000  # bytes of a line
 LEASE = 10  # seconds for which a name is kept without a renewal
 
 
@@ -111,6 +111,11 @@ class Broker:
         return sorted(owner.split(" ", 2)[2] for owner in owners if owner)
 
 
+def place(entry):
+    """Where an entry is in the stream: milliseconds, and a number."""
+    return [int(part) for part in entry.split("-")]
+
+
 class Room:
     def __init__(self, broker):
         self.broker = broker
@@ -164,12 +169,17 @@ class Room:
         last, seen, cut_off = "0-0", {}, False
         while True:
             try:
-                last = self.reset(last)
+                last, new = self.reset(last), True
                 while True:
-                    entries = self.broker.reader.xread({STREAM: last}, count=100, block=300)
-                    for _, found in entries or []:
-                        for last, fields in found:
-                            self.understand(fields, seen)
+                    answer = self.broker.reader.xread({STREAM: last}, count=100, block=300)
+                    entries = answer[0][1] if answer else []
+                    # What is kept behind a gap always fills a whole answer.
+                    if (new or len(entries) == 100) and self.has_gap(last):
+                        self.deliver("-- lines may be missing here: "
+                                     "this server was too far behind")
+                    new = False
+                    for last, fields in entries:
+                        self.understand(fields, seen)
                     if not entries and cut_off:
                         cut_off = False
                         self.deliver("-- together with the other servers again")
@@ -185,11 +195,15 @@ class Room:
                 time.sleep(0.2)
     # [/follow]
 
+    def has_gap(self, last):
+        """Whether the stream no longer holds the entry after the last one read."""
+        oldest = self.broker.reader.xrange(STREAM, count=1)
+        return last != "0-0" and bool(oldest) and place(oldest[0][0]) > place(last)
+
     def reset(self, last):
         """Where to go on: at the beginning, if the broker has forgotten."""
         newest = self.broker.reader.xrevrange(STREAM, count=1)
-        order = [int(part) for part in (newest[0][0] if newest else "0-0").split("-")]
-        if order >= [int(part) for part in last.split("-")]:
+        if place(newest[0][0] if newest else "0-0") >= place(last):
             return last
         self.deliver("-- the broker has forgotten: lines may be missing here")
         for number in sorted(self.broker.pending):
@@ -244,7 +258,7 @@ class Chat(socketserver.StreamRequestHandler):
         writer.start()
         self.room.post(f"-- {self.name} joined")
         try:
-            for line in self.rfile:
+            for line in self.lines():
                 line = shown(line).rstrip("\r\n")
                 word, _, rest = line.partition(" ")
                 try:
@@ -265,6 +279,20 @@ class Chat(socketserver.StreamRequestHandler):
         finally:
             self.room.leave(self)
             writer.join()
+
+    def lines(self):
+        """The client's lines, without those that can't be passed on."""
+        while line := self.rfile.readline(LONGEST + 1):
+            rest = line
+            while rest and not rest.endswith(b"\n"):
+                rest = self.rfile.readline(LONGEST + 1)
+                line = line[:LONGEST] + rest[:1]
+            try:
+                if len(line.rstrip(b"\r\n")) > LONGEST:
+                    raise ValueError
+                yield line.decode()
+            except ValueError:
+                self.tell("that was not passed on: too long, or not UTF-8")
 
     def tell(self, text):
         try:
@@ -296,13 +324,6 @@ class Chat(socketserver.StreamRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             self.room.leave(self)
-
-
-def is_name(name):
-    """Whether this may be a name: letters, digits, - and _. Lesson 14 looks closer."""
-    kinds = [unicodedata.category(letter)[0] for letter in name]
-    return 1 <= len(name) <= 20 and all(
-        kind in "LN" or letter in "-_" for kind, letter in zip(kinds, name))
 
 
 class Server(socketserver.ThreadingTCPServer):

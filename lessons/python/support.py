@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+import unicodedata
 
 for word in sys.argv:
     try:
@@ -30,6 +31,22 @@ def shown(text):
         return "\ufffd" if letter in TURNS or control and letter not in "\t\n" else letter
 
     return "".join(map(harmless, text.replace("\r\n", "\n")))
+
+
+# Letters and marks that show nothing, such as the fillers of Hangul.
+UNSEEN = [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2D7F, 0x3164,
+          *range(0xFE00, 0xFE10), 0xFFA0, 0x1107F, 0x16FE4, *range(0xE0100, 0xE01F0)]
+
+
+def is_name(name):
+    """Whether this can be a name: letters with their marks, digits, - and _."""
+    kinds = [unicodedata.category(letter)[0] for letter in name]
+    return (
+        1 <= len(name) <= 20
+        and kinds[0] != "M"
+        and all(kind in "LMN" or letter in "-_" for kind, letter in zip(kinds, name))
+        and not any(ord(letter) in UNSEEN for letter in name)
+    )
 
 
 class BackOff:
