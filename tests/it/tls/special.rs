@@ -358,3 +358,40 @@ fn a_reply_that_breaks_off_on_a_unix_socket_is_seen_to_break_off() {
         assert_eq!(stop(server).finished, u64::from(!fails));
     }
 }
+
+/// A Unix socket says at once that nobody is there for our own `close_notify`. That does no
+/// harm, unless the client has left something else unread.
+#[cfg(unix)]
+#[test]
+fn a_client_of_a_unix_socket_may_say_its_end_and_go() {
+    use socketserver::UnixRequest;
+
+    let dir = TempDir::new();
+    for reads in [true, false] {
+        let (key, gate) = gate();
+        let written = Notes::new();
+        let note = written.clone();
+        let path = dir.path("socket");
+        let server = options().unix(&path, move |request: &mut UnixRequest| {
+            request.write_all(b"!")?;
+            note.add(());
+            gate.pass();
+            request.read_to_end(&mut Vec::new()).map(drop)
+        });
+        let server = run(server.unwrap());
+        let mut client = connect_unix(&path);
+        written.wait_for(1);
+        if reads {
+            client.read_exact(&mut [0]).unwrap();
+        }
+        drop(client);
+        drop(key);
+        wait_until("it has left", || server.stats().active == 0);
+        let stats = stop(server);
+        assert_eq!(
+            (stats.finished == 1, stats.disconnected == 0),
+            (reads, reads),
+            "{stats}"
+        );
+    }
+}
