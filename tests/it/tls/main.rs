@@ -12,6 +12,8 @@ mod plain;
 mod support;
 
 mod certificates;
+#[cfg(unix)]
+mod records;
 mod special;
 
 #[path = "../drain.rs"]
