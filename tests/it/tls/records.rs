@@ -319,7 +319,8 @@ fn new_keys_may_come_while_nobody_reads_ours() {
     const SIZE: usize = 16 * MEGABYTE;
     let (lines, writes) = (Notes::new(), Notes::new());
     let (note, note_write) = (lines.clone(), writes.clone());
-    let server = tcp(options(), move |request: &mut TcpRequest| {
+    let options = options().send_buffer(32 * 1024); // else the system adds to it
+    let server = tcp(options, move |request: &mut TcpRequest| {
         let (mut writer, note_write) = (request.writer(), note_write.clone());
         let sender = thread::spawn(move || {
             let mut pieces = Pieces::new(3);
