@@ -89,7 +89,7 @@ fn man_in_the_middle(
 
 /// The handler gets the lines before it, and never one that was not said.
 #[test]
-fn whoever_tampers_with_records_ends_one_connection_and_nothing_else() {
+fn a_man_in_the_middle_ends_one_connection_and_nothing_else() {
     type Tamper = fn(Vec<u8>) -> Vec<u8>;
     let ways: [(&str, Tamper, &[&str]); 8] = [
         ("dropped", |_| Vec::new(), &["one"]),
