@@ -368,6 +368,11 @@ impl Connection {
         }
     }
 
+    #[cfg(any(feature = "tls", not(target_os = "linux")))]
+    pub(super) fn is_unix(&self) -> bool {
+        self.socket.local_addr().is_ok_and(|address| address.is_unix())
+    }
+
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }
@@ -383,7 +388,7 @@ impl Connection {
         #[cfg(target_os = "linux")]
         let is_reset = rustix::net::connect_unspec(&self.socket).is_ok();
         #[cfg(not(target_os = "linux"))]
-        let is_reset = !self.socket.local_addr().is_ok_and(|address| address.is_unix());
+        let is_reset = !self.is_unix();
         if !is_reset {
             // Unix sockets have no resets.
             let _ = self.socket.shutdown(Shutdown::Both);

@@ -256,6 +256,16 @@ impl Connection {
             return Ok(true);
         };
         session.0.lock().send_close_notify();
-        self.send_waiting(session, sending, until, |_| self.check_cut())
+        let said = self.send_waiting(session, sending, until, |_| self.check_cut());
+        match said {
+            Err(error)
+                if error.kind() == io::ErrorKind::BrokenPipe && self.is_unix() =>
+            {
+                // The client has closed its Unix socket, so it doesn't need our farewell. If
+                // it has left something else unread, the socket has an error.
+                self.socket.take_error()?.map_or(Ok(true), Err)
+            }
+            said => said,
+        }
     }
 }

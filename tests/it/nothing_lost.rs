@@ -6,7 +6,6 @@
 //! replies. No thread and no descriptor is left. All this happens two hundred times.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -18,7 +17,8 @@ use socketserver::{Address, RequestHandler, ServerBuilder, StreamRequest, TcpReq
 use crate::leaks::{Belongings, Random};
 use crate::process::in_own_process;
 use crate::support::{
-    PATIENCE, Server, connect, options, read_all, run, stop, tcp, wait_until,
+    Client, PATIENCE, Server, connect, connect_unix, options, read_all, run, stop, tcp,
+    wait_until,
 };
 
 const CLIENTS: usize = 32;
@@ -117,21 +117,31 @@ fn patient() -> ServerBuilder {
     options().drain_timeout(None)
 }
 
-/// One round. `converse` is the life of a client: it connects, talks to the end, and
-/// returns what it has counted.
-fn round<A: Clone + Send + 'static>(
+/// One round. In the life of a client, it connects, then talks to the end, and returns
+/// what it has counted.
+fn round<A: Clone + Send + 'static, C: 'static>(
     server: Server<A>,
     served: &AtomicU64,
     random: &mut Random,
-    converse: impl Fn(A, &mut Random) -> u64 + Clone + Send + 'static,
+    connect: fn(A) -> C,
+    converse: fn(C, &mut Random) -> u64,
 ) {
+    let (connecting, connected) = unbounded();
     let (ending, ended) = unbounded();
     for _ in 0..CLIENTS {
-        let (address, ending) = (server.local_addr(), ending.clone());
-        let (converse, mut random) = (converse.clone(), Random(random.below(u64::MAX)));
-        thread::spawn(move || ending.send(converse(address, &mut random)));
+        let (address, mut random) =
+            (server.local_addr(), Random(random.below(u64::MAX)));
+        let (connecting, ending) = (connecting.clone(), ending.clone());
+        thread::spawn(move || {
+            let client = connect(address);
+            connecting.send(()).unwrap();
+            ending.send(converse(client, &mut random))
+        });
     }
-    drop(ending);
+    drop((connecting, ending));
+    for _ in 0..CLIENTS {
+        connected.recv_timeout(PATIENCE).expect("each client connects");
+    }
     wait_until("all are accepted", || server.stats().active == CLIENTS);
     thread::sleep(Duration::from_micros(random.below(3000)));
     let stats = stop(server);
@@ -160,14 +170,10 @@ fn tcp_clients_lose_nothing_whenever_the_server_is_stopped() {
     rounds(test, |by_lines, served, random| {
         if by_lines {
             let server = tcp(patient(), ByLines(served.clone()));
-            round(server, served, random, |address, random| {
-                converse_by_lines(connect(address), random)
-            });
+            round(server, served, random, connect, converse_by_lines);
         } else {
             let server = tcp(patient(), ByBytes(served.clone()));
-            round(server, served, random, |address, random| {
-                converse_by_bytes(connect(address), random)
-            });
+            round(server, served, random, connect, converse_by_bytes);
         }
     });
 }
@@ -175,28 +181,17 @@ fn tcp_clients_lose_nothing_whenever_the_server_is_stopped() {
 #[cfg(unix)]
 #[test]
 fn unix_clients_lose_nothing_whenever_the_server_is_stopped() {
-    use std::os::unix::net::UnixStream;
-
     let test = "nothing_lost::unix_clients_lose_nothing_whenever_the_server_is_stopped";
     let dir = crate::support::TempDir::new();
     let path = dir.path("socket");
-    let connect = |path: std::path::PathBuf| {
-        let client = UnixStream::connect(path).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
-        client.set_write_timeout(Some(PATIENCE)).unwrap();
-        client
-    };
+    let connect = |path: std::path::PathBuf| connect_unix(&path);
     rounds(test, |by_lines, served, random| {
         if by_lines {
             let server = patient().unix(&path, ByLines(served.clone())).unwrap();
-            round(run(server), served, random, move |path, random| {
-                converse_by_lines(connect(path), random)
-            });
+            round(run(server), served, random, connect, converse_by_lines);
         } else {
             let server = patient().unix(&path, ByBytes(served.clone())).unwrap();
-            round(run(server), served, random, move |path, random| {
-                converse_by_bytes(connect(path), random)
-            });
+            round(run(server), served, random, connect, converse_by_bytes);
         }
     });
 }
@@ -246,7 +241,7 @@ fn a_client_that_goes_on_sending_gets_the_whole_reply_of_a_server_that_stops() {
 }
 
 /// Sends for a moment. Whether that does any harm, reading will tell.
-fn send_on(mut client: &TcpStream) {
+fn send_on(mut client: &Client) {
     for _ in 0..30 {
         let _ = client.write_all(b"and another thing");
         thread::sleep(Duration::from_millis(1));

@@ -104,6 +104,15 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     client
 }
 
+/// The same for a Unix socket.
+#[cfg(unix)]
+pub(crate) fn connect_unix(path: &std::path::Path) -> std::os::unix::net::UnixStream {
+    let client = std::os::unix::net::UnixStream::connect(path).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.set_write_timeout(Some(PATIENCE)).unwrap();
+    client
+}
+
 /// A UDP client of one server, which waits for nothing longer than [`PATIENCE`].
 pub(crate) fn connect_udp(address: SocketAddr) -> UdpSocket {
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();

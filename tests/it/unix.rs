@@ -13,8 +13,8 @@ use socketserver::{
 };
 
 use crate::support::{
-    Echo, Notes, PATIENCE, Server, TempDir, assert_echo, gate, has_ended, options,
-    read_all, run, stop, wait_until,
+    Echo, Notes, PATIENCE, Server, TempDir, assert_echo, connect_unix, gate, has_ended,
+    options, read_all, run, stop, wait_until,
 };
 
 /// Both kinds of Unix server, for tests that hold for both.
@@ -30,7 +30,7 @@ impl Kind {
     /// An echo server at `path`.
     fn server(self, path: &Path) -> io::Result<ThreadedServer<PathBuf>> {
         match self {
-            Self::Stream => ThreadedServer::unix(path, Echo),
+            Self::Stream => options().unix(path, Echo),
             Self::Datagram => ThreadedServer::unix_datagram(path, Echo),
         }
     }
@@ -56,7 +56,7 @@ impl Kind {
     /// Asks the server at `path` and expects an echo.
     fn assert_serves(self, path: &Path) {
         match self {
-            Self::Stream => assert_echo(connect(path), b"hello"),
+            Self::Stream => assert_echo(connect_unix(path), b"hello"),
             Self::Datagram => {
                 let dir = TempDir::new();
                 let client = bind_client(&dir.path("client"), path);
@@ -64,12 +64,6 @@ impl Kind {
             }
         }
     }
-}
-
-fn connect(path: &Path) -> UnixStream {
-    let client = UnixStream::connect(path).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    client
 }
 
 /// A datagram client with a path of its own, so that it can be answered.
@@ -171,7 +165,7 @@ fn the_file_of_a_server_with_a_full_queue_is_not_stolen() {
         queue.push(client);
         assert!(queue.len() < 100, "the queue has no end");
     }
-    let error = ThreadedServer::unix(&path, Echo).unwrap_err();
+    let error = options().unix(&path, Echo).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert!(path.exists());
     drop(busy);
@@ -216,7 +210,7 @@ fn a_path_that_cannot_be_bound_is_named() {
     let missing = dir.path("missing/socket");
     let too_long = dir.path(&"x".repeat(200));
     for path in [missing, too_long] {
-        let error = ThreadedServer::unix(&path, Echo).unwrap_err();
+        let error = options().unix(&path, Echo).unwrap_err();
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }
@@ -235,7 +229,8 @@ fn a_socket_that_is_bound_already_will_do() {
 
     let path = dir.path("datagram");
     let socket = UnixDatagram::bind(&path).unwrap();
-    let server = run(options().from_socket(socket, Echo).unwrap());
+    let server = ThreadedServer::builder().from_socket(socket, Echo);
+    let server = run(server.unwrap());
     assert_eq!(server.local_addr(), path);
     Kind::Datagram.assert_serves(&path);
     stop(server);
@@ -246,8 +241,8 @@ fn a_socket_that_is_bound_already_will_do() {
 fn idle_clients_see_a_clean_end_when_the_server_stops() {
     let dir = TempDir::new();
     let path = dir.path("socket");
-    let server = run(ThreadedServer::unix(&path, Echo).unwrap());
-    let client = connect(&path);
+    let server = run(options().unix(&path, Echo).unwrap());
+    let client = connect_unix(&path);
     assert_echo(&client, b"hello");
     assert_eq!(stop(server).finished, 1);
     assert!(read_all(client).is_empty());
@@ -261,7 +256,7 @@ fn a_request_that_was_not_read_to_its_end_gets_its_reply() {
         io::Read::read_exact(request, &mut [0])?;
         request.write_all(b"enough")
     });
-    let mut client = connect(&path);
+    let mut client = connect_unix(&path);
     client.write_all(&[b'x'; 1000]).unwrap();
     assert_eq!(read_all(client), b"enough");
     stop(server);
@@ -284,7 +279,7 @@ fn lines_writers_and_hooks_work_as_with_tcp() {
         request.read_line(&mut line)?;
         writer.write_all(line.to_uppercase().as_bytes())
     });
-    let mut client = connect(&path);
+    let mut client = connect_unix(&path);
     client.write_all(b"hello\n").unwrap();
     assert_eq!(read_all(client), b"HELLO\n");
     assert_eq!(seen.all(), [ClientAddress::Unix(None)]);
@@ -313,7 +308,7 @@ fn a_datagram_client_without_a_path_cannot_be_answered() {
     let path = dir.path("socket");
     let errors = Notes::new();
     let note = errors.clone();
-    let options = options().handle_error(move |client, error| {
+    let options = ThreadedServer::builder().handle_error(move |client, error| {
         note.add((client.clone(), error.to_string()));
     });
     let server = run(options.unix_datagram(&path, Echo).unwrap());
@@ -338,7 +333,7 @@ fn a_draining_server_has_removed_its_file() {
         gate.pass();
         Ok(())
     });
-    let client = connect(&path);
+    let client = connect_unix(&path);
     started.recv_timeout(PATIENCE).unwrap();
     server.shutdown();
     wait_until("the file is removed", || !path.exists());

@@ -13,20 +13,37 @@ mod plain;
 mod support;
 
 mod certificates;
+#[cfg(unix)]
+mod records;
 mod special;
 
 #[path = "../drain.rs"]
 mod drain;
 #[path = "../events.rs"]
 mod events;
+#[cfg(unix)]
+#[path = "../faults.rs"]
+mod faults;
 #[path = "../isolation.rs"]
 mod isolation;
+#[cfg(unix)]
+#[path = "../leaks.rs"]
+mod leaks;
 #[path = "../limits.rs"]
 mod limits;
 #[path = "../line_errors.rs"]
 mod line_errors;
 #[path = "../lines.rs"]
 mod lines;
+#[cfg(unix)]
+#[path = "../nothing_goes_on.rs"]
+mod nothing_goes_on;
+#[cfg(unix)]
+#[path = "../nothing_lost.rs"]
+mod nothing_lost;
+#[cfg(unix)]
+#[path = "../process.rs"]
+mod process;
 #[path = "../requests.rs"]
 mod requests;
 #[path = "../stats.rs"]
@@ -35,5 +52,8 @@ mod stats;
 mod stopping;
 #[path = "../timeouts.rs"]
 mod timeouts;
+#[cfg(unix)]
+#[path = "../unix.rs"]
+mod unix;
 #[path = "../whole_or_reset.rs"]
 mod whole_or_reset;

@@ -67,6 +67,14 @@ pub(crate) fn connect(address: SocketAddr) -> Client {
     Client::new(crate::plain::connect(address))
 }
 
+/// The same for a Unix socket. (A `TcpStream` can have any socket in it: what our clients
+/// do is the same for all streams.)
+#[cfg(unix)]
+pub(crate) fn connect_unix(path: &std::path::Path) -> Client {
+    let socket = std::os::fd::OwnedFd::from(crate::plain::connect_unix(path));
+    Client::new(socket.into())
+}
+
 /// A client from a connection that was made by hand.
 pub(crate) fn client(socket: TcpStream) -> Client {
     Client::new(socket)
