@@ -11,8 +11,8 @@ use socketserver::{
 };
 
 use crate::support::{
-    Client, Echo, IS_PLAIN, Notes, assert_echo, client, connect, ended, gate, has_ended,
-    options, stop, tcp, wait_until,
+    Client, Echo, IS_PLAIN, Notes, assert_echo, client, connect, connect_to_trouble,
+    ended, gate, has_ended, options, stop, tcp, wait_until,
 };
 
 /// A builder that writes down what happens.
@@ -52,7 +52,7 @@ fn every_client_that_is_rejected_raises_an_event() {
     let (options, events) = listening();
     let server = tcp(options.verify_request(|_| false), Echo);
     for _ in 0..3 {
-        assert!(has_ended(connect(server.local_addr())));
+        assert!(has_ended(connect_to_trouble(server.local_addr()).0));
     }
     assert_eq!(stop(server).rejected, 3);
     let numbers = events.all().into_iter().filter_map(|event| match event {
@@ -163,7 +163,7 @@ fn look<T: Clone + Send + 'static>(
         note.add(at(SockRef::from(&*request))?);
         Ok(())
     });
-    assert!(has_ended(connect(server.local_addr())));
+    assert!(has_ended(connect_to_trouble(server.local_addr()).0));
     notes.wait_for(1)[0].clone()
 }
 

@@ -187,7 +187,7 @@ fn a_handler_whose_drop_always_panics_does_not_end_the_server() {
     let no_thread_has_such_a_stack = 1 << 46;
     let server = tcp(options.stack_size(no_thread_has_such_a_stack), Fragile);
     for count in 1..=3 {
-        assert!(has_ended(connect(server.local_addr())));
+        assert!(has_ended(connect_to_trouble(server.local_addr()).0));
         errors.wait_for(count);
     }
     let stats = stop(server);
@@ -247,7 +247,7 @@ fn a_panic_in_verify_request_rejects_and_is_reported_once() {
         true
     });
     let server = tcp(options, Echo);
-    assert!(has_ended(connect(server.local_addr())));
+    assert!(has_ended(connect_to_trouble(server.local_addr()).0));
     assert_echo(connect(server.local_addr()), b"next");
     let stats = stop(server);
     assert_eq!((stats.rejected, stats.panicked, stats.finished), (1, 0, 1));
@@ -281,7 +281,7 @@ fn a_panic_in_any_other_hook_does_not_affect_clients() {
         let count = |hook| calls.all().iter().filter(|call| **call == hook).count();
         let stats = if kind == "tcp" {
             let server = tcp(options, Trouble::new("handle", false));
-            assert!(has_ended(connect(server.local_addr())));
+            assert!(has_ended(connect_to_trouble(server.local_addr()).0));
             assert!(is_reset(server.local_addr(), b""));
             assert_echo(connect(server.local_addr()), b"next");
             wait_until("it is called again", || count("service_actions") > 2);
@@ -409,7 +409,7 @@ fn verify_request_decides_about_each_client() {
         options().verify_request(move |_| !turn.fetch_xor(true, Ordering::SeqCst));
     let server = tcp(options, Echo);
     assert_echo(connect(server.local_addr()), b"first");
-    assert!(has_ended(connect(server.local_addr())));
+    assert!(has_ended(connect_to_trouble(server.local_addr()).0));
     assert_echo(connect(server.local_addr()), b"third");
     assert_eq!(stop(server).rejected, 1);
 }
@@ -442,8 +442,8 @@ fn events_tell_the_story_of_each_connection() {
     let server = tcp(options, Trouble::new("handle", true));
     for (number, outcome) in [(1, Outcome::Panicked), (2, Outcome::Finished)] {
         let before = events.len();
-        let client = connect(server.local_addr());
-        let address = socketserver::ClientAddress::from(client.local_addr().unwrap());
+        let (client, local) = connect_to_trouble(server.local_addr());
+        let address = socketserver::ClientAddress::from(local);
         let _ = client.shutdown(Shutdown::Write); // it may be reset already
         assert!(has_ended(&client));
         let story = events.wait_for(before + 3).split_off(before);

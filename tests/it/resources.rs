@@ -21,9 +21,9 @@ use socketserver::{
 
 use crate::process::in_own_process;
 use crate::support::{
-    Echo, Notes, ask, ask_udp, assert_balanced, assert_echo, connect, connect_udp,
-    cpu_time, gate, has_ended, in_time, options, read_all, receive, stop, tcp, udp,
-    wait_until,
+    Echo, Notes, ask, ask_udp, assert_balanced, assert_echo, connect,
+    connect_to_trouble, connect_udp, cpu_time, gate, has_ended, in_time, options,
+    read_all, receive, stop, tcp, udp, wait_until,
 };
 
 /// In a debug build each connection takes longer.
@@ -238,7 +238,7 @@ fn without_threads_clients_are_rejected_one_by_one() {
     let handle = server.handle();
     let serving = serve(server);
     for _ in 0..4 {
-        assert!(has_ended(connect(handle.local_addr())));
+        assert!(has_ended(connect_to_trouble(handle.local_addr()).0));
     }
     assert_eq!(errors.wait_for(4).len(), 4);
     assert!(errors.all().iter().all(|error| error.starts_with("spawn: no thread")));
@@ -292,7 +292,7 @@ fn without_threads_the_server_goes_on_and_then_serves_again() {
         assert_echo(&first, b"while there is room");
 
         let limit = leave_no_room_for_a_thread();
-        assert!(has_ended(connect(handle.local_addr())));
+        assert!(has_ended(connect_to_trouble(handle.local_addr()).0));
         assert!(errors.wait_for(1)[0].starts_with("spawn"));
         assert_echo(&first, b"while there is none");
 
