@@ -1,8 +1,9 @@
 //! The checker is right about right answers, and about wrong ones for the right reason;
 //! each exercise is in its note, and each of a note's exercises is known to the checker.
 //!
-//! `ROUNDS=10 cargo test -p check` judges each answer ten times, `ONLY=09.2` those of one
-//! exercise, and `TIMES=1` (with `-- --nocapture`) says how long each one took.
+//! `cargo test -p check -- --include-ignored` judges all answers. `ROUNDS=10` before it judges
+//! each answer ten times, `ONLY=09.2` those of one exercise, and `TIMES=1` (with `--nocapture`
+//! at the end) says how long each one took.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -147,6 +148,7 @@ fn examples() -> PathBuf {
 }
 
 #[test]
+#[ignore = "takes half a minute; `.ci/run` runs it"]
 fn every_answer_is_judged_as_its_first_line_says() {
     judge_all(answers());
 }

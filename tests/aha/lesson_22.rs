@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Once, PoisonError};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,18 +21,30 @@ mod support {
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// A few programs each: not all of them at once.
-static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-
-/// A turn, and a broker; `None`, and a word about it, where none is installed.
+/// A broker of one's own. Where none is installed, the test ends here.
 macro_rules! broker {
-    () => {{
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    () => {
         match Broker::start()? {
-            Some(broker) => (turn, broker),
+            Some(broker) => broker,
             None => return Ok(()),
         }
-    }};
+    };
+}
+
+/// A port for a broker, and the one that a cluster's nodes use for each other, which is
+/// larger by 10,000. No system gives out ports below 32,768 by itself. So no client of
+/// another test gets a broker's port while the broker is dead.
+fn port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    for _ in 0..10_000 {
+        let number = std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 12_000 + (number % 10_000) as u16;
+        if is_free(port) && is_free(port + 10_000) {
+            return port;
+        }
+    }
+    panic!("no port is free")
 }
 
 /// A broker that keeps nothing on disk.
@@ -53,8 +66,7 @@ impl Broker {
             });
             return Ok(None);
         }
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut broker = Self { program: None, port };
+        let mut broker = Self { program: None, port: port() };
         broker.begin()?;
         Ok(Some(broker))
     }
@@ -232,7 +244,7 @@ impl Guest {
 #[test]
 fn every_server_hears_everything_in_one_order() -> Outcome {
     const LINES: usize = 200;
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let ((_one, one), (_two, two)) = (broker.server()?, broker.server()?);
     let names = [("ada", one), ("bob", two), ("cem", two), ("dot", one)];
     let guests = names.map(|(name, addr)| Guest::named(addr, name));
@@ -277,7 +289,7 @@ fn every_server_hears_everything_in_one_order() -> Outcome {
 
 #[test]
 fn a_client_that_comes_late_sees_the_last_lines() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::named(one, "ada")?;
     for number in 0..30 {
@@ -295,7 +307,7 @@ fn a_client_that_comes_late_sees_the_last_lines() -> Outcome {
 
 #[test]
 fn a_name_is_taken_on_every_server_and_free_when_its_owner_has_left() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let ((_one, one), (_two, two)) = (broker.server()?, broker.server()?);
     let mut ada = Guest::named(one, "ada")?;
     let mut bob = Guest::named(two, "bob")?;
@@ -372,7 +384,7 @@ fn accounted(
 
 #[test]
 fn a_broker_that_dies_and_comes_back_empty_loses_nothing_silently() -> Outcome {
-    let (_turn, mut broker) = broker!();
+    let mut broker = broker!();
     let (heard, lost) = accounted(&mut broker, |broker, number| {
         match number {
             40 => broker.dies(),
@@ -388,7 +400,7 @@ fn a_broker_that_dies_and_comes_back_empty_loses_nothing_silently() -> Outcome {
 #[test]
 fn a_broker_that_stops_and_goes_on_loses_nothing_silently_and_says_nothing_twice()
 -> Outcome {
-    let (_turn, mut broker) = broker!();
+    let mut broker = broker!();
     let (heard, lost) = accounted(&mut broker, |broker, number| {
         match number {
             40 => broker.signal("-STOP")?,
@@ -407,7 +419,7 @@ fn a_broker_that_stops_and_goes_on_loses_nothing_silently_and_says_nothing_twice
 
 #[test]
 fn a_line_without_an_answer_gets_its_verdict_although_nobody_speaks_again() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::named(one, "ada")?;
     // It takes what writes and does not do it; it forgets that if the connection ends.
@@ -421,7 +433,7 @@ fn a_line_without_an_answer_gets_its_verdict_although_nobody_speaks_again() -> O
 
 #[test]
 fn a_broker_whose_clock_went_back_is_understood() -> Outcome {
-    let (_turn, mut broker) = broker!();
+    let mut broker = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::named(one, "ada")?;
     broker.cli(&["XADD", "{chat}", "99999999999999-1", "line", "from the future"])?;
@@ -438,7 +450,7 @@ fn a_broker_whose_clock_went_back_is_understood() -> Outcome {
 
 #[test]
 fn a_full_broker_says_no_and_the_speaker_hears_it() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::named(one, "ada")?;
     broker.cli(&["CONFIG", "SET", "maxmemory", "1"])?;
@@ -453,7 +465,7 @@ fn a_full_broker_says_no_and_the_speaker_hears_it() -> Outcome {
 
 #[test]
 fn what_was_sent_twice_is_heard_once_and_a_stranger_s_bytes_harm_nobody() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::named(one, "ada")?;
     for line in ["first", "first again"] {
@@ -477,7 +489,7 @@ fn what_was_sent_twice_is_heard_once_and_a_stranger_s_bytes_harm_nobody() -> Out
 
 #[test]
 fn a_server_that_was_too_far_behind_says_so() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let ((one, at_one), (_two, two)) = (broker.server()?, broker.server()?);
     let (mut ada, mut bob) = (Guest::named(at_one, "ada")?, Guest::named(two, "bob")?);
     signal(&one, "-STOP")?;
@@ -499,7 +511,7 @@ fn a_server_that_was_too_far_behind_says_so() -> Outcome {
 /// server can ask: the listener is too slow, although its connection never broke.
 #[test]
 fn a_server_that_reads_too_slowly_says_so_although_it_was_never_cut_off() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let servers = both_kinds(&broker)?;
     let guests = servers.iter().map(|(_, addr)| Guest::enters(*addr));
     let mut guests = guests.collect::<Result<Vec<_>, _>>()?;
@@ -527,7 +539,7 @@ fn a_server_that_reads_too_slowly_says_so_although_it_was_never_cut_off() -> Out
 /// A hundred lines and more in one moment are many, but none of them is missing.
 #[test]
 fn a_server_that_is_not_too_far_behind_says_nothing() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::enters(one)?;
     let many = "for i = 1, 900 do redis.call('XADD', KEYS[1], 'MAXLEN', '~', 1000, \
@@ -542,7 +554,7 @@ fn a_server_that_is_not_too_far_behind_says_nothing() -> Outcome {
 /// The servers see nothing of the broker's death, and its new stream is the longer one.
 #[test]
 fn a_broker_that_was_emptied_unseen_is_noticed() -> Outcome {
-    let (_turn, mut broker) = broker!();
+    let mut broker = broker!();
     let servers = both_kinds(&broker)?;
     let guests = servers.iter().map(|(_, addr)| Guest::enters(*addr));
     let mut guests = guests.collect::<Result<Vec<_>, _>>()?;
@@ -569,7 +581,7 @@ fn a_broker_that_was_emptied_unseen_is_noticed() -> Outcome {
 /// Ten seconds are long for a test, so it brings the end of both leases closer.
 #[test]
 fn a_killed_server_s_names_end_with_their_lease_and_a_living_one_s_go_on() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let ((one, at_one), (_two, two)) = (broker.server()?, broker.server()?);
     let (mut ada, mut bob) = (Guest::named(at_one, "ada")?, Guest::named(two, "bob")?);
     ada.hears("is now bob")?;
@@ -609,7 +621,7 @@ fn both_kinds(
 
 #[test]
 fn an_odd_client_costs_no_server_anything() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let (_other, other) = broker.server()?;
     let mut bob = Guest::named(other, "bob")?;
     let complaint = "-- that was not passed on: too long, or not UTF-8";
@@ -658,7 +670,7 @@ fn an_odd_client_costs_no_server_anything() -> Outcome {
 #[test]
 fn a_client_that_never_reads_is_sent_away_and_nobody_misses_a_line() -> Outcome {
     const LINES: usize = 300;
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let (_other, other) = broker.server()?;
     for (_server, addr) in both_kinds(&broker)? {
         let (mut ada, mut bob) = (Guest::enters(addr)?, Guest::enters(other)?);
@@ -681,7 +693,7 @@ fn a_client_that_never_reads_is_sent_away_and_nobody_misses_a_line() -> Outcome 
 /// The same names on all servers: otherwise a guest might lose hers by moving.
 #[test]
 fn a_name_can_have_marks_and_must_be_seen_on_every_server() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     for (number, (_server, addr)) in both_kinds(&broker)?.into_iter().enumerate() {
         let mut guest = Guest::enters(addr)?;
         for name in ["e\u{301}va", "\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}", "a_b-2"]
@@ -703,7 +715,7 @@ fn a_name_can_have_marks_and_must_be_seen_on_every_server() -> Outcome {
 
 #[test]
 fn when_a_server_is_killed_its_clients_go_to_the_next_one() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let ((one, at_one), (_two, two)) = (broker.server()?, broker.server()?);
     let (first, also) = (at_one.to_string(), two.to_string());
     let words = ["client", "--addr", &first, "--also", &also];
@@ -726,7 +738,7 @@ fn when_a_server_is_killed_its_clients_go_to_the_next_one() -> Outcome {
 
 #[test]
 fn sigterm_sends_one_server_s_clients_away_and_the_others_do_not_notice() -> Outcome {
-    let (_turn, broker) = broker!();
+    let broker = broker!();
     let ((mut one, at_one), (_two, two)) = (broker.server()?, broker.server()?);
     let (mut ada, mut bob) = (Guest::named(at_one, "ada")?, Guest::named(two, "bob")?);
     signal(&one, "-TERM")?;
@@ -741,7 +753,7 @@ fn sigterm_sends_one_server_s_clients_away_and_the_others_do_not_notice() -> Out
 
 #[test]
 fn without_a_broker_nobody_enters_until_there_is_one() -> Outcome {
-    let (_turn, mut broker) = broker!();
+    let mut broker = broker!();
     broker.dies();
     let (_one, one) = broker.server()?;
     let mut stream = BufReader::new(TcpStream::connect(one)?);
@@ -756,7 +768,7 @@ fn without_a_broker_nobody_enters_until_there_is_one() -> Outcome {
 
 #[test]
 fn a_python_server_and_a_rust_server_share_the_room() -> Outcome {
-    let (_turn, mut broker) = broker!();
+    let mut broker = broker!();
     let Some((_python, python)) = python_server(&broker)? else { return Ok(()) };
     let (_rust, rust) = broker.server()?;
     let (mut ada, mut bob) = (Guest::named(rust, "ada")?, Guest::named(python, "bob")?);
@@ -785,7 +797,7 @@ fn a_python_server_and_a_rust_server_share_the_room() -> Outcome {
 /// in front of the real one. So the test knows the broker's process.
 #[test]
 fn however_the_demonstration_ends_its_broker_ends_with_it() -> Outcome {
-    let (_turn, _broker) = broker!();
+    let _broker = broker!();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let folder = folder.join(format!("own-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -837,7 +849,7 @@ fn however_the_demonstration_ends_its_broker_ends_with_it() -> Outcome {
 
 #[test]
 fn pubsub_loses_lines_and_tells_nobody_and_the_stream_tells() -> Outcome {
-    let (_turn, _broker) = broker!();
+    let _broker = broker!();
     let silent = |words: &[&str]| -> Result<usize, Box<dyn std::error::Error>> {
         let mut command = Command::new(example("22_many_machines"));
         let (output, _) = programs::run(command.args(words), Instant::now() + DEADLINE)?;
@@ -864,13 +876,8 @@ struct Cluster {
 impl Cluster {
     fn start(copies: usize) -> Result<Self, Box<dyn std::error::Error>> {
         let mut cluster = Self { nodes: Vec::new(), folders: Vec::new() };
-        // The nodes talk to each other on a second port, which is larger by 10,000.
-        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        let mut ports = (20_000..40_000)
-            .step_by(7)
-            .filter(|port| is_free(*port) && is_free(port + 10_000));
         for _ in 0..3 + 3 * copies {
-            let port = ports.next().ok_or("no port is free")?;
+            let port = port();
             let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
             let folder = folder.join(format!("cluster-{}-{port}", std::process::id()));
             std::fs::create_dir_all(&folder)?;
@@ -950,7 +957,7 @@ impl Drop for Cluster {
 /// Without copies, a cluster shares the work, and each key is as safe as its one node.
 #[test]
 fn a_cluster_goes_on_without_a_node_unless_that_one_has_the_room() -> Outcome {
-    let (_turn, _broker) = broker!();
+    let _broker = broker!();
     let mut cluster = Cluster::start(0)?;
     let ((_one, one), (_two, two)) = (cluster.server()?, cluster.server()?);
     let (mut ada, mut bob) = (Guest::named(one, "ada")?, Guest::named(two, "bob")?);
@@ -989,7 +996,7 @@ fn a_cluster_goes_on_without_a_node_unless_that_one_has_the_room() -> Outcome {
 /// then. What is said later is heard, and the dead node never comes back.
 #[test]
 fn a_cluster_with_copies_goes_on_without_the_node_that_had_the_room() -> Outcome {
-    let (_turn, _broker) = broker!();
+    let _broker = broker!();
     let mut cluster = Cluster::start(1)?;
     let ((_one, one), (_two, two)) = (cluster.server()?, cluster.server()?);
     let (mut ada, mut bob) = (Guest::named(one, "ada")?, Guest::named(two, "bob")?);
