@@ -1,7 +1,7 @@
 //! The checker is right about right answers, and about wrong ones for the right reason;
 //! each exercise is in its note, and each of a note's exercises is known to the checker.
 //!
-//! `cargo test -p check -- --include-ignored` judges all answers. `ROUNDS=10` before it judges
+//! `cargo test -p check -- --ignored` judges them all. `ROUNDS=10` before it judges
 //! each answer ten times, `ONLY=09.2` those of one exercise, and `TIMES=1` (with `--nocapture`
 //! at the end) says how long each one took.
 
@@ -154,6 +154,7 @@ fn every_answer_is_judged_as_its_first_line_says() {
 }
 
 #[test]
+#[ignore = "takes half a minute; `.ci/run` runs it"]
 fn every_answer_in_python_is_judged_as_its_first_line_says() {
     let python = if cfg!(windows) { "python" } else { "python3" };
     if Command::new(python).arg("--version").output().is_err() {
@@ -164,6 +165,7 @@ fn every_answer_in_python_is_judged_as_its_first_line_says() {
 }
 
 #[test]
+#[ignore = "takes half a minute; `.ci/run` runs it"]
 fn no_exercise_is_solved_before_it_is_begun() {
     cargo(&["build", "--quiet", "--examples"]);
     // Where a learner begins with a mistake, an answer `as_it_begins` has the same one.
@@ -189,6 +191,7 @@ fn no_exercise_is_solved_before_it_is_begun() {
 }
 
 #[test]
+#[ignore = "takes half a minute; `.ci/run` runs it"]
 fn where_a_mistake_is_mended_or_all_is_new_the_lessons_own_program_is_right() {
     cargo(&["build", "--quiet", "--examples"]);
     let is_right =

@@ -151,6 +151,7 @@ fn only_our_own_page_can_join() -> Outcome {
 /// A client that sends a byte now and then never runs into a read timeout. A deadline
 /// stops it, and that deadline is for the head only.
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn a_head_that_trickles_in_is_not_waited_for_forever() -> Outcome {
     let (_server, addr) = server()?;
     let mut ada = witness(addr)?;

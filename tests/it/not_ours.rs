@@ -518,6 +518,7 @@ fn signals_do_not_postpone_a_timeout() {
 /// A server that only sleeps, and is stopped all the same.
 #[cfg(target_os = "linux")]
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn signals_at_any_rate_disturb_nothing() {
     let test = "not_ours::signals_at_any_rate_disturb_nothing";
     if is_child() {

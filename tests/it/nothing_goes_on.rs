@@ -438,9 +438,12 @@ fn a_server_with_a_thousand_quiet_clients_stops_at_once() {
                 while request.read(&mut [0])? > 0 {}
                 Ok(())
             });
-            let mut clients: Vec<_> =
-                (0..1000).map(|_| connect(server.local_addr())).collect();
-            clients.iter_mut().for_each(|client| client.read_exact(&mut [0]).unwrap());
+            let greeted = |_| {
+                let mut client = connect(server.local_addr());
+                client.read_exact(&mut [0]).unwrap();
+                client
+            };
+            let clients: Vec<_> = (0..1000).map(greeted).collect();
             thread::sleep(Duration::from_millis(2100)); // since the last greeting
             let begin = Instant::now();
             let stats = stop(server);

@@ -165,6 +165,7 @@ fn rounds(test: &str, mut one: impl FnMut(bool, &Arc<AtomicU64>, &mut Random)) {
 }
 
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn tcp_clients_lose_nothing_whenever_the_server_is_stopped() {
     let test = "nothing_lost::tcp_clients_lose_nothing_whenever_the_server_is_stopped";
     rounds(test, |by_lines, served, random| {
@@ -180,6 +181,7 @@ fn tcp_clients_lose_nothing_whenever_the_server_is_stopped() {
 
 #[cfg(unix)]
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn unix_clients_lose_nothing_whenever_the_server_is_stopped() {
     let test = "nothing_lost::unix_clients_lose_nothing_whenever_the_server_is_stopped";
     let dir = crate::support::TempDir::new();

@@ -30,6 +30,7 @@ use crate::support::{
 const MANY: usize = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
 
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn many_short_connections_leave_nothing_behind() {
     in_own_process("resources::many_short_connections_leave_nothing_behind", || {
         let server = tcp(options(), |request: &mut TcpRequest| {

@@ -10,6 +10,7 @@ use crate::process::in_own_process;
 mod program;
 
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn after_a_short_soak_nothing_is_left() {
     in_own_process("soak::after_a_short_soak_nothing_is_left", || {
         program::soak(Duration::from_secs(3)).unwrap_or_else(|error| panic!("{error}"));
