@@ -620,6 +620,7 @@ fn both_kinds(
 }
 
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn an_odd_client_costs_no_server_anything() -> Outcome {
     let broker = broker!();
     let (_other, other) = broker.server()?;

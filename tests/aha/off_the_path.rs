@@ -291,6 +291,7 @@ fn a_server_without_descriptors_says_so_once_and_goes_on() -> Outcome {
 }
 
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn a_python_server_without_descriptors_says_so_once_and_goes_on() -> Outcome {
     let Some(python) = python() else { return Ok(()) };
     let with_a_module = [
@@ -547,6 +548,7 @@ fn a_reader_that_has_left_is_not_an_error() -> Outcome {
 
 /// Each of the two writes and waits for the other to read.
 #[test]
+#[ignore = "takes ten seconds; `.ci/run` runs it"]
 fn a_line_of_64_megabytes_does_not_wait_forever() -> Outcome {
     let (mut server, addr) = server("06_one_at_a_time")?;
     let mut command = Command::new(example("06_one_at_a_time"));
