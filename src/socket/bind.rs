@@ -4,9 +4,8 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 
-use super::connection;
 use crate::options::{Options, SocketOptions};
 
 /// Makes a listening socket: `socket`, `bind` and `listen`.
@@ -19,7 +18,7 @@ pub(crate) fn tcp(
         // On Windows, reusing the address would let another program take the port from us.
         let reuse = options.socket.reuse_address.unwrap_or(cfg!(unix));
         set_options(&socket, address, &options.socket, reuse)?;
-        connection::set_options(&socket, &options.socket)?; // for all of its connections
+        set_connection_options(&socket, &options.socket)?; // for all of its connections
         socket.bind(&address.into())?;
         socket.listen(options.system_backlog())?;
         Ok(socket)
@@ -98,4 +97,29 @@ pub(crate) fn set_buffers(socket: &Socket, options: &SocketOptions) -> io::Resul
         socket.set_send_buffer_size(bytes)?;
     }
     Ok(())
+}
+
+/// Sets the options of a connection. On Linux, connections inherit them from the listener.
+pub(crate) fn set_connection_options(
+    socket: &Socket,
+    options: &SocketOptions,
+) -> io::Result<()> {
+    if options.nodelay {
+        socket.set_tcp_nodelay(true)?;
+    }
+    if let Some(time) = options.keepalive {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?;
+    }
+    Ok(())
+}
+
+/// Whether the options of each connection must be set. A listener that we didn't bind
+/// might not have them, so its connections don't inherit them.
+pub(crate) fn must_set_options(listener: &Socket, options: &SocketOptions) -> bool {
+    let is_missing = |is_wanted: bool, is_set: io::Result<bool>| {
+        is_wanted && !is_set.unwrap_or(true) // only TCP sockets have it
+    };
+    !cfg!(target_os = "linux")
+        || is_missing(options.nodelay, listener.tcp_nodelay())
+        || is_missing(options.keepalive.is_some(), listener.keepalive())
 }

@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use socket2::{SockAddr, Socket, TcpKeepalive};
+use socket2::{SockAddr, Socket};
 
+use super::bind::set_connection_options;
 #[cfg(feature = "tls")]
 use super::tls::Session;
 use super::wake::{self, Waited, Wake, is_no_news};
@@ -42,6 +43,9 @@ pub(crate) struct Connection {
     /// The last write failed, so the client lacks something that it should have received.
     /// (Outside the lock, because a write also fails if it can't get the lock.)
     pub(super) is_lacking: AtomicBool,
+    /// The client has reset the connection, as a write found out. The system says so only
+    /// once, so the reader would find end of file.
+    was_reset: AtomicBool,
     /// Nothing more can be read or written: the drain is over.
     is_cut: AtomicBool,
     /// Everything is sent, and so is the end. Cutting it off would only do harm.
@@ -113,28 +117,6 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     }
 }
 
-/// Sets the options of a connection. On Linux, connections inherit them from the listener.
-pub(crate) fn set_options(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
-    if options.nodelay {
-        socket.set_tcp_nodelay(true)?;
-    }
-    if let Some(time) = options.keepalive {
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?;
-    }
-    Ok(())
-}
-
-/// Whether the options of each connection must be set. A listener that we didn't bind
-/// might not have them, so its connections don't inherit them.
-pub(crate) fn must_set_options(listener: &Socket, options: &SocketOptions) -> bool {
-    let is_missing = |is_wanted: bool, is_set: io::Result<bool>| {
-        is_wanted && !is_set.unwrap_or(true) // only TCP sockets have it
-    };
-    !cfg!(target_os = "linux")
-        || is_missing(options.nodelay, listener.tcp_nodelay())
-        || is_missing(options.keepalive.is_some(), listener.keepalive())
-}
-
 impl Connection {
     pub(crate) fn new(socket: Socket, wakes: Arc<Wakes>) -> Self {
         Self {
@@ -145,6 +127,7 @@ impl Connection {
             sending: Mutex::default(),
             sent: AtomicUsize::new(0),
             is_lacking: AtomicBool::new(false),
+            was_reset: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             is_lingering: AtomicBool::new(false),
             #[cfg(feature = "tls")]
@@ -159,7 +142,7 @@ impl Connection {
     /// Sets the options that this connection didn't inherit.
     pub(crate) fn set_options(&self, options: &SocketOptions) {
         // On some systems this fails if the client has gone. Then reading fails as well.
-        let _ = set_options(&self.socket, options);
+        let _ = set_connection_options(&self.socket, options);
     }
 
     /// Reads once. `until` is called only if the read has to wait, so that nearly all reads
@@ -201,6 +184,9 @@ impl Connection {
             match self.read(buffer) {
                 Err(error) if is_no_news(&error) => is_ready = false,
                 Err(error) => return Err(error),
+                Ok(0) if self.has_been_reset() => {
+                    return Err(io::ErrorKind::ConnectionReset.into());
+                }
                 Ok(count) => {
                     rhythm.has_more = count == buffer.len();
                     if is_patient && rhythm.beat.strong_count() == 0 {
@@ -219,6 +205,13 @@ impl Connection {
             return session.read(&self.socket, buffer);
         }
         (&self.socket).read(buffer)
+    }
+
+    /// Whether the end of file that was found is a reset, of which a write was told.
+    fn has_been_reset(&self) -> bool {
+        // If a thread is being told right now, it holds this lock for a moment more.
+        drop(self.sending.try_lock_for(Duration::from_millis(10)));
+        self.was_reset.load(Ordering::Relaxed)
     }
 
     /// Whether there is something to read that isn't in the socket any more.
@@ -280,7 +273,11 @@ impl Connection {
             self.check_sending(sending)?;
             match self.socket.send_with_flags(bytes, NO_SIGNAL) {
                 Err(error) if is_no_news(&error) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let is_reset = error.kind() == io::ErrorKind::ConnectionReset;
+                    self.was_reset.fetch_or(is_reset, Ordering::Relaxed);
+                    return Err(error);
+                }
                 Ok(count) => {
                     self.note_sent(sending, count);
                     return Ok(Some(count));

@@ -2,10 +2,14 @@
 //! isn't text. (Promise 12 is in `limits.rs`.)
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::time::Duration;
 
+use socket2::SockRef;
 use socketserver::TcpRequest;
 
-use crate::support::{Notes, ask, connect, options, read_all, tcp};
+use crate::support::{
+    IS_PLAIN, Notes, ask, connect, gate, options, read_all, stop, tcp, wait_until,
+};
 
 /// A line, or the kind of error that came instead.
 type Line = Result<String, ErrorKind>;
@@ -153,4 +157,32 @@ fn half_closed(address: std::net::SocketAddr, request: &[u8]) -> Vec<u8> {
     client.write_all(request).unwrap();
     client.shutdown(std::net::Shutdown::Write).unwrap();
     read_all(client)
+}
+
+/// The system tells of a reset once. Here it tells the write, and the next read would find
+/// end of file.
+#[test]
+fn half_a_line_before_a_reset_is_not_the_last_line() {
+    if !IS_PLAIN {
+        return; // the client says its end before the reset
+    }
+    let lines = Notes::new();
+    let note = lines.clone();
+    let (key, gate) = gate();
+    let server =
+        tcp(options().handle_error(|_, _| {}), move |request: &mut TcpRequest| {
+            request.next_line()?;
+            gate.pass();
+            wait_until("a write fails", || request.write_all(b"!").is_err());
+            note.add(request.next_line().is_err());
+            Ok(())
+        });
+    let mut client = connect(server.local_addr());
+    client.write_all(b"a whole line\nand half").unwrap();
+    wait_until("it is read", || server.stats().active == 1);
+    SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    drop(key);
+    assert_eq!(lines.wait_for(1), [true]);
+    stop(server);
 }
