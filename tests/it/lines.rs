@@ -169,6 +169,7 @@ fn half_a_line_before_a_reset_is_not_the_last_line() {
     let server =
         tcp(options().handle_error(|_, _| {}), move |request: &mut TcpRequest| {
             request.next_line()?;
+            request.write_all(b"!")?;
             gate.pass();
             wait_until("a write fails", || request.write_all(b"!").is_err());
             note.add(request.next_line().is_err());
