@@ -26,11 +26,10 @@ fn main() {
     for entry in fs::read_dir(here).expect("the package's folder") {
         let path = entry.expect("an entry").path();
         let Some((stem, extension)) = parts(&path) else { continue };
-        let text = || read(&path);
         match extension {
-            "rs" => answers.push(Answer::new(stem, &text(), path.clone())),
-            "diff" => answers.extend(wrong_answers(stem, &text(), &out)),
-            _ => {}
+            "rs" => answers.push(Answer::new(stem, &read(&path), path.clone())),
+            "diff" => answers.extend(wrong_answers(stem, &read(&path), &out)),
+            _ => {} // an answer in Python
         }
     }
     answers.sort_by(|one, other| one.name.cmp(&other.name));
