@@ -8,6 +8,10 @@ import control
 
 class Echo(socketserver.BaseRequestHandler):
     def handle(self):
+        if task == "long-reply":
+            self.request.recv(1)
+            self.request.sendall(bytes(place // 1000 % 256 for place in range(300_000)))
+            return
         try:
             while data := self.request.recv(size):
                 if task == "slow":

@@ -95,6 +95,15 @@ fn bars(results: &Results) -> Vec<Bar> {
         bars.ratio(work, TLS_STD, Metric::Rate, AtLeast, 0.95);
     }
     bars.value(TlsIdle { connections: 1000 }, TLS_OURS, Metric::Memory, 60.0);
+    for (talks, stops) in [(false, false), (true, false), (true, true)] {
+        let lossy = Lossy { talks, stops };
+        bars.share(lossy, Metric::Cut, 0.0);
+        bars.share(lossy, Metric::Reset, 0.1);
+    }
+    let waiting = Lossy { talks: false, stops: false };
+    bars.ratio(waiting, STD, Metric::ReplyTime, AtMost, 1.1);
+    // The five seconds of `drain_timeout`, and the time that cutting off takes.
+    bars.worst(Lossy { talks: true, stops: true }, 5_100.0);
     bars.worst(Stop { connections: 0 }, 1.0);
     bars.worst(Stop { connections: 1000 }, 50.0);
     bars.bars
@@ -165,6 +174,22 @@ impl Bars<'_> {
         let beside = beside.map(|value| format!("{}: {}", first.label, number(value)));
         let what = format!("{}: {}", work.name(), metric.head());
         self.add(what, AtMost, bar, "", measured, beside.unwrap_or_default());
+    }
+
+    /// The share of all replies that end in this way, in all rounds taken together.
+    fn share(&mut self, work: Work, metric: Metric, bar: f64) {
+        let sum = |peer, metric| self.results.values(work, peer, metric).sum();
+        let share = |peer| {
+            let all = sum(peer, Metric::Whole)?
+                + sum(peer, Metric::Reset)?
+                + sum(peer, Metric::Cut)?;
+            Some(sum(peer, metric)? / all)
+        };
+        let first = work.peers()[0];
+        let beside =
+            share(first).map(|share| format!("{}: {}", first.label, number(share)));
+        let what = format!("{}: {}", work.name(), metric.head());
+        self.add(what, AtMost, bar, " of all", share(OURS), beside.unwrap_or_default());
     }
 
     /// How much slower an active client is beside idle ones.

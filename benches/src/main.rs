@@ -4,8 +4,8 @@
 //! cargo run --release -p socketserver-benches [-- OPTIONS]
 //!
 //!   --quick        three short rounds of most work, under two minutes (the default)
-//!   --full         nine rounds of all, under thirty minutes; writes benches/RESULTS.md
-//!                  and lessons/performance.svg
+//!   --full         five rounds of all, in half an hour; writes benches/RESULTS.md and
+//!                  lessons/performance.svg
 //!   --only WORK    only the work whose name contains this; may be repeated
 //!   --peer SERVER  only the servers whose name contains this; may be repeated
 //!   --rounds N     N rounds
@@ -26,6 +26,7 @@
 //!
 //! - `work`: the kinds of work, and which servers take part. `setup`: the available
 //!   servers.
+//! - `network`: runs in a network that loses packets.
 //! - `servers`: the servers. `server`: a server process, seen from here.
 //! - `load`: the clients.
 //! - `sample`, `results`: what was measured. `bars`, `report`, `plot`: what it says.
@@ -33,6 +34,7 @@
 mod bars;
 mod load;
 mod machine;
+mod network;
 mod plot;
 mod report;
 mod results;
@@ -73,6 +75,9 @@ fn main() -> ExitCode {
         Some((word, [name, setup @ ..])) if word == "server" => {
             Setup::from_args(setup).map_or_else(usage, |setup| servers::run(name, setup))
         }
+        Some((word, [work, peer, other @ ..])) if word == "run" => {
+            print_run(work, peer, other.first().map(Path::new))
+        }
         _ => Options::parse(args).map_or_else(usage, |options| harness(&options)),
     };
     match result {
@@ -108,7 +113,7 @@ impl Options {
                 _ => return None,
             }
         }
-        let rounds = rounds.unwrap_or(if is_full { 9 } else { 3 });
+        let rounds = rounds.unwrap_or(if is_full { 5 } else { 3 });
         Some(Self { is_full, only, peers, rounds, patience, other, again })
     }
 
@@ -180,7 +185,11 @@ fn run_all(options: &Options) -> Results {
     if !has_python {
         progress.note("there is no python3: Python's servers are skipped");
     }
-    let works = options.work();
+    let mut works = options.work();
+    if works.iter().any(|work| work.is_lossy()) && !network::is_available() {
+        progress.note("no network of its own (unshare, ip, tc): lossy ones are skipped");
+        works.retain(|work| !work.is_lossy());
+    }
     for (number, work) in works.iter().copied().enumerate() {
         let peers = options.peers(work, has_python);
         let rounds = peers.iter().map(|peer| work.rounds(*peer, options.rounds));
@@ -234,16 +243,41 @@ fn wait_for_quiet() {
     }
 }
 
-/// One run of one server.
+/// One run of one server, and in the network that the work needs.
 fn run_once(work: Work, peer: Peer, options: &Options) -> io::Result<Sample> {
-    let mut server = Server::start(peer, work.setup(), options.other.as_deref())?;
+    let other = options.other.as_deref();
+    if work.is_lossy() {
+        network::run(work, peer, other)
+    } else {
+        run_here(work, peer, other, options.timing())
+    }
+}
+
+/// One run in this process, for one that [`network::run`] has put into its network.
+fn print_run(work: &str, peer: &str, other: Option<&Path>) -> io::Result<()> {
+    let Some(work) = Work::from_name(work) else { return usage() };
+    let named = work.peers().iter().find(|named| named.label == peer);
+    let Some(peer) = named else { return usage() };
+    for (metric, value) in run_here(work, *peer, other, Timing::default())?.iter() {
+        println!("{}\t{value}", metric.head());
+    }
+    Ok(())
+}
+
+fn run_here(
+    work: Work,
+    peer: Peer,
+    other: Option<&Path>,
+    timing: Timing,
+) -> io::Result<Sample> {
+    let mut server = Server::start(peer, work.setup(), other)?;
     // A separate thread, because a pinned thread stays pinned.
     thread::scope(|scope| {
         let client = scope.spawn(|| {
             if let Some(core) = work.client_core() {
                 machine::pin_to(core)?;
             }
-            work.run(&mut server, options.timing())
+            work.run(&mut server, timing)
         });
         client.join().unwrap_or_else(|_| Err(io::Error::other("the client panicked")))
     })

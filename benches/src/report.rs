@@ -41,7 +41,8 @@ at the top of `src/main.rs`.
 A cell is the median of all rounds. *To the baseline* is the median of the ratios to the
 first row, each taken within its round, and in brackets the smallest and the largest. The
 second row is the first server once more, and its distance from 1 is the noise. Server CPU
-is the least of all rounds, because that varies least.
+is the least of all rounds, because that varies least. Replies that came whole, were reset
+or were cut short are counted in all rounds together.
 
 ";
 
@@ -79,7 +80,11 @@ fn cells(results: &Results, work: Work, peer: Peer, has_ratio: bool) -> Vec<Stri
     let mut cells = vec![label];
     for metric in work.metrics().iter().copied() {
         let values = results.values(work, peer, metric);
-        let value = if metric == Metric::Cpu { values.min() } else { values.median() };
+        let value = match metric {
+            Metric::Cpu => values.min(),
+            Metric::Whole | Metric::Reset | Metric::Cut => values.sum(),
+            _ => values.median(),
+        };
         cells.push(value.map_or_else(|| "–".to_owned(), number));
         match metric {
             Metric::Rate if has_ratio => {

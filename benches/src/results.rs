@@ -167,6 +167,11 @@ impl Values {
         self.0.last().copied()
     }
 
+    /// `None` if there are no numbers.
+    pub fn sum(&self) -> Option<f64> {
+        (!self.0.is_empty()).then(|| self.0.iter().sum())
+    }
+
     pub fn median(&self) -> Option<f64> {
         let middle = self.0.len() / 2;
         let upper = *self.0.get(middle)?;
@@ -196,9 +201,8 @@ pub fn number(value: f64) -> String {
     match value.abs() {
         10_000.0.. => format!("{:.1}k", value / 1000.0),
         100.0.. => format!("{value:.0}"),
-        10.0.. => format!("{value:.1}"),
-        0.0 => "0".to_owned(),
         _ if value.fract() == 0.0 => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
         1.0.. => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }

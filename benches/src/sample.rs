@@ -24,13 +24,19 @@ pub enum Metric {
     FirstWait,
     NextWait,
     StopTime,
+    /// How many replies came whole, ended with a reset, or were cut short without one.
+    Whole,
+    Reset,
+    Cut,
+    /// Until the last whole reply had arrived.
+    ReplyTime,
     /// How much of the machine other programs used meanwhile; 1 is all of it.
     Others,
 }
 
 impl Metric {
     /// All of them, with the head of their column in a table.
-    const HEADS: [(Self, &str); 19] = [
+    const HEADS: [(Self, &str); 23] = [
         (Self::Rate, "a second"),
         (Self::P50, "p50, µs"),
         (Self::P99, "p99, µs"),
@@ -48,7 +54,11 @@ impl Metric {
         (Self::SlowTime, "slow ones done, ms"),
         (Self::FirstWait, "first wait, ms"),
         (Self::NextWait, "longest of the next 19, ms"),
-        (Self::StopTime, "ms"),
+        (Self::StopTime, "stop, ms"),
+        (Self::Whole, "whole"),
+        (Self::Reset, "reset"),
+        (Self::Cut, "cut short"),
+        (Self::ReplyTime, "last whole one, ms"),
         (Self::Others, "others"),
     ];
 

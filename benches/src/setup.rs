@@ -22,6 +22,8 @@ pub enum Task {
     Bulk,
     /// The same, but it takes its time when a message asks for that.
     Slow,
+    /// It sends one long reply to the first byte, and closes.
+    LongReply,
 }
 
 impl Task {
@@ -30,6 +32,7 @@ impl Task {
             Self::Echo => "echo",
             Self::Bulk => "bulk",
             Self::Slow => "slow",
+            Self::LongReply => "long-reply",
         }
     }
 }
@@ -52,7 +55,7 @@ impl Setup {
         Some(Self {
             backlog: backlog.parse().ok(),
             connections: connections.parse().ok()?,
-            task: [Task::Echo, Task::Bulk, Task::Slow]
+            task: [Task::Echo, Task::Bulk, Task::Slow, Task::LongReply]
                 .into_iter()
                 .find(|named| named.name() == task)?,
             core: core.parse().ok(),

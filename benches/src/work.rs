@@ -40,6 +40,9 @@ pub enum Work {
     TlsTalk { connections: usize, is_long: bool },
     /// Encrypted connections that say nothing.
     TlsIdle { connections: usize },
+    /// Long replies on a network that loses packets. Clients that talk go on sending
+    /// meanwhile. If it `stops`, the server is stopped in the middle.
+    Lossy { talks: bool, stops: bool },
     /// How long stopping takes.
     Stop { connections: usize },
 }
@@ -47,7 +50,7 @@ pub enum Work {
 use Work::*;
 
 /// All of it, in the order of the report.
-pub const ALL: [Work; 33] = [
+pub const ALL: [Work; 36] = [
     RequestResponse { connections: 1, pinned: false },
     RequestResponse { connections: 16, pinned: false },
     RequestResponse { connections: 64, pinned: false },
@@ -79,6 +82,9 @@ pub const ALL: [Work; 33] = [
     TlsTalk { connections: 16, is_long: false },
     TlsTalk { connections: 4, is_long: true },
     TlsIdle { connections: 1000 },
+    Lossy { talks: false, stops: false },
+    Lossy { talks: true, stops: false },
+    Lossy { talks: true, stops: true },
     Stop { connections: 0 },
     Stop { connections: 1000 },
 ];
@@ -128,6 +134,9 @@ impl Work {
                 format!("tls, bulk, {connections} connections")
             }
             TlsIdle { connections } => format!("tls, idle, {connections} connections"),
+            Lossy { stops: true, .. } => "lossy network, stop in the middle".to_owned(),
+            Lossy { talks: false, .. } => "lossy network, clients that wait".to_owned(),
+            Lossy { talks: true, .. } => "lossy network, clients that talk".to_owned(),
             Stop { connections: 0 } => "stop, idle".to_owned(),
             Stop { connections } => format!("stop, {connections} idle connections"),
         }
@@ -143,10 +152,15 @@ impl Work {
             RequestResponse { connections, .. } => matches!(connections, 16 | 256),
             Idle { connections } => connections > 1000,
             Udp { in_flight, .. } => in_flight > 1,
-            Marathon { .. } | Beside { busy: false, .. } => true,
+            Marathon { .. } | Beside { busy: false, .. } | Lossy { .. } => true,
             UdpSlow { handlers } => handlers > 8,
             _ => false,
         }
+    }
+
+    /// Whether it needs a network that loses packets.
+    pub fn is_lossy(self) -> bool {
+        matches!(self, Lossy { .. })
     }
 
     /// Which servers take part. The first is the baseline.
@@ -184,6 +198,9 @@ impl Work {
             TlsVisits { .. } | TlsTalk { .. } | TlsIdle { .. } => {
                 &[TLS_STD, TLS_STD_AGAIN, TLS_OURS]
             }
+            Lossy { stops: false, .. } => &[STD, STD_AGAIN, OURS, OTHER, TOKIO, PYTHON],
+            // The others can't stop in any other way than to end.
+            Lossy { .. } => &[OURS, OTHER],
             Stop { connections: 0 } => &[OURS, OTHER, PYTHON],
             Stop { .. } => &[OURS, OTHER],
         }
@@ -204,6 +221,7 @@ impl Work {
             Idle { connections } => {
                 Setup { connections: connections + 1, core: Some(0), ..setup }
             }
+            Lossy { .. } => Setup { task: Task::LongReply, ..setup },
             Burst { .. } => Setup { backlog: None, ..setup },
             _ => setup,
         }
@@ -221,6 +239,8 @@ impl Work {
             Stop { connections: 0 } if peer != PYTHON => rounds * 25,
             // It takes a few milliseconds, and chance has a large part in it.
             UdpBurst { .. } => rounds * 25,
+            // Four replies take less than a second, and five rounds see a hundred.
+            Lossy { .. } => rounds * 5,
             // It takes a minute or two.
             Marathon { .. } => 1,
             // It takes five seconds.
@@ -248,6 +268,8 @@ impl Work {
             UdpSlow { .. } => &[SlowTime, FirstWait, NextWait],
             TlsVisits { .. } | TlsTalk { .. } => &[Rate, P50, P99, Cpu],
             TlsIdle { .. } => &[Memory],
+            Lossy { stops: false, .. } => &[Whole, Reset, Cut, ReplyTime],
+            Lossy { .. } => &[Whole, Reset, Cut, ReplyTime, StopTime],
             Stop { .. } => &[StopTime],
         }
     }
@@ -273,6 +295,7 @@ impl Work {
                 load::tls_talk(server, connections, is_long, timing)
             }
             TlsIdle { connections } => load::tls_idle(server, connections),
+            Lossy { talks, stops } => load::lossy(server, talks, stops),
             Stop { connections } => load::stop(server, connections),
         }
     }

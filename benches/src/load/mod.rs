@@ -6,6 +6,7 @@ mod bulk;
 mod burst;
 mod churn;
 mod idle;
+mod lossy;
 mod message;
 mod request_response;
 mod stop;
@@ -22,6 +23,7 @@ pub use bulk::run as bulk;
 pub use burst::run as burst;
 pub use churn::{marathon, run as churn};
 pub use idle::run as idle;
+pub use lossy::run as lossy;
 pub use request_response::run as request_response;
 pub use stop::run as stop;
 pub use tls::{idle as tls_idle, talk as tls_talk, visits as tls_visits};
@@ -33,7 +35,7 @@ use crate::server::Server;
 use message::Message;
 
 /// How long a client works in one run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Timing {
     /// First this long, which is not counted,
     pub warm_up: Duration,

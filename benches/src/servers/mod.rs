@@ -49,6 +49,10 @@ fn handler<S: Read + Write>(setup: Setup) -> fn(&mut S) -> io::Result<()> {
         Task::Echo => |stream| echo::<SMALL>(stream, |_| {}),
         Task::Bulk => |stream| echo::<LARGE>(stream, |_| {}),
         Task::Slow => |stream| echo::<SMALL>(stream, work_on),
+        Task::LongReply => |stream| {
+            stream.read_exact(&mut [0])?;
+            stream.write_all(&long_reply())
+        },
     }
 }
 
@@ -70,6 +74,12 @@ fn echo<const N: usize>(
 /// The size of `data` in [`echo`] for short messages, and for bulk.
 const SMALL: usize = 512;
 const LARGE: usize = 64 * 1024;
+
+/// What a server sends on the network that loses packets: much more than the system takes
+/// at once.
+pub fn long_reply() -> Vec<u8> {
+    (0..300_000).map(|place| (place / 1000) as u8).collect()
+}
 
 /// What every UDP server here does before it sends the datagram back, and every TCP server
 /// that takes its time: some messages make it wait, some make it compute.

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::runtime::Runtime;
 
 use super::control::Control;
-use super::{LARGE, SMALL, work_on};
+use super::{LARGE, SMALL, long_reply, work_on};
 use crate::setup::{Setup, Task};
 
 pub(super) fn tcp(setup: Setup) -> io::Result<()> {
@@ -20,6 +20,7 @@ pub(super) fn tcp(setup: Setup) -> io::Result<()> {
                 Task::Echo => tokio::spawn(echo::<SMALL>(stream, |_| {})),
                 Task::Bulk => tokio::spawn(echo::<LARGE>(stream, |_| {})),
                 Task::Slow => tokio::spawn(echo::<SMALL>(stream, work_on)),
+                Task::LongReply => tokio::spawn(reply(stream)),
             };
         }
     })
@@ -48,6 +49,11 @@ async fn echo<const N: usize>(
         work_on(&data[..count]);
         stream.write_all(&data[..count]).await?;
     }
+}
+
+async fn reply(mut stream: TcpStream) -> io::Result<()> {
+    stream.read_exact(&mut [0]).await?;
+    stream.write_all(&long_reply()).await
 }
 
 /// One task that receives and replies.
