@@ -208,12 +208,17 @@ impl Bars<'_> {
     /// The 99th percentile of the time to stop, in milliseconds.
     fn worst(&mut self, work: Work, bar: f64) {
         let values = self.results.values(work, OURS, Metric::StopTime);
-        let beside = match values.median() {
+        let mut beside = match values.median() {
             Some(median) => {
                 format!("median {}, {} runs", number(median), values.count())
             }
             None => String::new(),
         };
+        let first = work.peers()[0];
+        let by_hand = self.results.values(work, first, Metric::StopTime).median();
+        if let (Some(median), false) = (by_hand, first == OURS) {
+            beside += &format!("; {}: median {}", first.label, number(median));
+        }
         let what = format!("{}: p99, ms", work.name());
         self.add(what, AtMost, bar, "", values.percentile(99), beside);
     }

@@ -101,6 +101,9 @@ pub const STD: Peer = Peer::new("thread::spawn by hand", This("std"));
 /// The baseline once more: the difference is the noise.
 pub const STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("std"));
 pub const OURS: Peer = Peer::new("socketserver", This("socketserver"));
+/// By hand, too, but it remembers its clients and threads, so that it can stop.
+pub const STD_STOPPABLE: Peer =
+    Peer::new("thread::spawn by hand", This("std-stoppable"));
 /// With an option that isn't the default.
 pub const OURS_PATIENT: Peer =
     Peer::new("socketserver, read_timeout(None)", This("socketserver-patient"));

@@ -202,7 +202,7 @@ impl Work {
             // The others can't stop in any other way than to end.
             Lossy { .. } => &[OURS, OTHER],
             Stop { connections: 0 } => &[OURS, OTHER, PYTHON],
-            Stop { .. } => &[OURS, OTHER],
+            Stop { .. } => &[STD_STOPPABLE, OURS, OTHER],
         }
     }
 

@@ -25,6 +25,7 @@ pub fn run(name: &str, setup: Setup) -> io::Result<()> {
     }
     match name {
         "std" => std_threads::tcp(setup),
+        "std-stoppable" => std_threads::stoppable(setup),
         "tls-std" => std_threads::tls(setup),
         "tls-socketserver" => ours::tls(setup),
         "socketserver" => ours::tcp(setup),

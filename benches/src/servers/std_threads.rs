@@ -1,8 +1,8 @@
 //! By hand, with the standard library: a thread for each connection. The baseline.
 
 use std::io::{self, Write};
-use std::net::{TcpStream, UdpSocket};
-use std::sync::Arc;
+use std::net::{Shutdown, TcpStream, UdpSocket};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rustls::crypto::ring;
@@ -22,6 +22,34 @@ pub(super) fn tcp(setup: Setup) -> io::Result<()> {
         let mut stream: TcpStream = stream?;
         thread::spawn(move || handle(&mut stream));
     }
+    Ok(())
+}
+
+/// The same, but it can stop: it shuts down each connection, and waits for each thread.
+pub(super) fn stoppable(setup: Setup) -> io::Result<()> {
+    let listener = listen(setup)?;
+    let (address, handle) = (listener.local_addr()?, handler(setup));
+    let (accepted, clients) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream: TcpStream = stream?;
+            let again = stream.try_clone()?;
+            let thread = thread::spawn(move || handle(&mut stream));
+            accepted.send((again, thread)).map_err(io::Error::other)?;
+        }
+        io::Result::Ok(())
+    });
+    let (stop, stopping) = mpsc::channel();
+    let control = Control::announce(address, move || {
+        let _ = stop.send(()); // the main thread listens
+    });
+    stopping.recv().map_err(io::Error::other)?;
+    let clients: Vec<_> = clients.try_iter().collect();
+    for (stream, _) in &clients {
+        stream.shutdown(Shutdown::Both)?;
+    }
+    let ended = clients.into_iter().filter_map(|(_, thread)| thread.join().ok());
+    control.stopped(ended.filter(Result::is_ok).count() as u64);
     Ok(())
 }
 
