@@ -140,6 +140,28 @@
 //! long a line can be. It also sets the hooks, which are called with errors and with
 //! every event.
 //!
+//! # Encryption
+//!
+//! The feature `tls` adds encryption, with `rustls`: `features = ["tls"]` in your
+//! `Cargo.toml`. A server then takes a certificate, and nothing else changes, neither its
+//! handler nor how it stops:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tls")] {
+//! use std::io::Write;
+//! use socketserver::{Certificate, TcpRequest, ThreadedServer};
+//!
+//! let certificate = Certificate::from_files("certificate.pem", "key.pem")?;
+//! let server = ThreadedServer::builder()
+//!     .tls(certificate)
+//!     .tcp("127.0.0.1:8443", |request: &mut TcpRequest| {
+//!         request.write_all(b"Nobody else can read this.")
+//!     })?;
+//! server.serve_forever()?;
+//! # }
+//! # std::io::Result::Ok(())
+//! ```
+//!
 //! # Coming from Python
 //!
 //! The names are Python's where the thing is the same. The page [`coming_from_python`]

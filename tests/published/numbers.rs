@@ -153,9 +153,9 @@ fn the_readme_says_what_the_manifest_says() {
     let version = version.split('"').next().unwrap();
     pages_say(&[("README.md", format!("**Rust {version}** or newer"))]);
 
-    let crates = |depth: &str| {
+    let crates = |depth: &str, features: &str| {
         let args = ["tree", "--package=socketserver", "--edges=normal,build"];
-        let more = ["--prefix=none", "--format={p}", depth];
+        let more = ["--prefix=none", "--format={p}", depth, features];
         let printed = succeed(&mut cargo(&file("."), &[&args[..], &more].concat()));
         let mut names: Vec<_> =
             printed.lines().filter(|line| !line.is_empty()).collect();
@@ -164,12 +164,17 @@ fn the_readme_says_what_the_manifest_says() {
         names.len() - 1 // not this one
     };
     if cfg!(target_os = "linux") {
-        let (direct, all) = (crates("--depth=1"), crates("--depth=99"));
+        let direct = crates("--depth=1", "--features=");
+        let all = crates("--depth=99", "--features=");
+        let with_tls = crates("--depth=99", "--features=tls");
         let (direct_word, more) = (capital(WORDS[direct]), WORDS[all - direct]);
         let sentence = format!(
             "**{direct_word} dependencies**, which bring in {more} more on Linux"
         );
-        pages_say(&[("README.md", sentence)]);
+        // One of them is `rustls`.
+        let for_tls = WORDS[with_tls - all - 1];
+        let tls = format!("brings in `rustls` and {for_tls} more crates");
+        pages_say(&[("README.md", sentence), ("README.md", tls)]);
     }
 }
 
