@@ -196,21 +196,21 @@ fn a_reply_that_is_cut_off_after_its_handler_is_not_finished() {
 }
 
 #[test]
-#[ignore = "a hundred replies take a minute"]
+#[ignore = "takes a minute; `.ci/run` runs it"]
 fn a_hundred_replies_to_clients_that_talk_come_whole() {
     let test = "lossy::a_hundred_replies_to_clients_that_talk_come_whole";
     in_own_network(test, LOSSY, || judge(Client::Talks, &WELL, 100 / CLIENTS));
 }
 
 #[test]
-#[ignore = "a hundred replies take a minute"]
+#[ignore = "takes a minute; `.ci/run` runs it"]
 fn a_hundred_replies_to_clients_that_ask_again_come_whole() {
     let test = "lossy::a_hundred_replies_to_clients_that_ask_again_come_whole";
     in_own_network(test, LOSSY, || judge(Client::AsksAgain, &WELL, 100 / CLIENTS));
 }
 
 #[test]
-#[ignore = "a hundred replies take a minute"]
+#[ignore = "takes a minute; `.ci/run` runs it"]
 fn a_hundred_replies_to_clients_that_have_ended_come_whole() {
     let test = "lossy::a_hundred_replies_to_clients_that_have_ended_come_whole";
     in_own_network(test, LOSSY, || judge(Client::HasEnded, &WELL, 100 / CLIENTS));
