@@ -36,6 +36,7 @@ fn stop_at_any_moment(rounds: usize) {
         let done = AtomicBool::new(false);
         let cut = random.below(2) == 0;
         thread::scope(|scope| {
+            let is_over = Over(&done);
             let workers = [(); 3].map(|()| {
                 let (registry, wakes, entered) = (&registry, &wakes, &entered);
                 let random = Random(random.below(u64::MAX));
@@ -73,13 +74,23 @@ fn stop_at_any_moment(rounds: usize) {
             let until = Some(Instant::now() + PATIENCE);
             assert!(registry.wait_until_empty(Stage::Cut, until), "stuck");
             workers.into_iter().for_each(|worker| worker.join().unwrap());
-            done.store(true, Ordering::SeqCst);
+            drop(is_over);
             looker.join().unwrap();
         });
         let stats = registry.stats();
         assert_balanced(&stats);
         let served = stats.accepted - stats.rejected;
         assert_eq!((stats.active, served), (0, entered.into_inner() as u64), "{stats}");
+    }
+}
+
+/// Ends the looker when it is dropped: also when an assertion fails, because the test would
+/// wait for the looker forever.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
