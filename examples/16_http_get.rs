@@ -16,7 +16,12 @@ fn main() -> ExitCode {
     Lesson::new("a GET by hand, and its throughput", demonstration)
         .ends("127.0.0.1:9016", serve, client)
         .words("[URL]")
-        .number("parallel", 0, "then fetch the page on 1, 2, 4 .. N connections at once")
+        .number_to(
+            "parallel",
+            1000,
+            0,
+            "then fetch the page on 1, 2, 4 .. N connections at once",
+        )
         .run()
 }
 
