@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use http::{Excerpt, Response, Url, marked, pages, read_body};
 use socketserver::ThreadedServer;
-use support::{Args, Lesson, PATIENCE, actor, crowd, hints, mistake, say};
+use support::{Args, Lesson, PATIENCE, actor, crowd, events, hints, mistake, say};
 
 mod http;
 mod support;
@@ -16,12 +16,7 @@ fn main() -> ExitCode {
     Lesson::new("a GET by hand, and its throughput", demonstration)
         .ends("127.0.0.1:9016", serve, client)
         .words("[URL]")
-        .number_to(
-            "parallel",
-            1000,
-            0,
-            "then fetch the page on 1, 2, 4 .. N connections at once",
-        )
+        .number_to("parallel", 1000, 0, "then fetch it on 1, 2, 4 .. N at once")
         .run()
 }
 
@@ -85,7 +80,8 @@ fn client(args: &Args) -> io::Result<()> {
 
 // [serve]
 fn server(addr: &str) -> io::Result<ThreadedServer> {
-    ThreadedServer::builder().read_timeout(PATIENCE).tcp(addr, pages::answer)
+    let server = ThreadedServer::builder().read_timeout(PATIENCE);
+    server.on_event(events::come_and_go).tcp(addr, pages::answer)
 }
 
 fn serve(args: &Args) -> io::Result<()> {

@@ -68,9 +68,9 @@ fn client(args: &Args) -> io::Result<()> {
     let (clients, requests) = (args.number("clients"), args.number("requests"));
     if (clients, requests) != (1, 1) {
         if let Some(word) = args.words().first() {
-            return Err(mistake(format!(
-                "Many clients say lines of their own.\nLeave out `{word}`, or --clients and --requests."
-            )));
+            let many =
+                format!("Many clients say words of their own.\nLeave out `{word}`.");
+            return Err(mistake(many));
         }
         let took = crowd::come_and_ask(args.addr(), clients, requests)?;
         say!("{} replies, p99 {:.2} ms", took.len(), crowd::p99(&took));
