@@ -72,8 +72,8 @@ fn table(url: &Url, most: usize) -> io::Result<()> {
 // [/table]
 
 fn client(args: &Args) -> io::Result<()> {
-    let url = args.message(&format!("http://{}/", args.addr()));
-    let url = Url::parse(&url).map_err(mistake)?;
+    let url = Url::wanted(args.words(), args.addr(), args.default_addr());
+    let url = url.map_err(mistake)?;
     let result = show(&url).and_then(|()| table(&url, args.number("parallel")));
     result.map_err(|error| hints::at(&url.addr, error))
 }

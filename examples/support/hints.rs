@@ -102,6 +102,10 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
              server printed in its terminal, then run the client again.",
             error.get_ref().map(|inner| format!(" ({inner})")).unwrap_or_default()
         ),
+        ErrorKind::InvalidInput if addr.starts_with("[fe80:") => format!(
+            "{addr} can be on any network that this machine is in.\nAdd the number of a \
+             network interface, as in \"[fe80::1%2]:1234\"; `ip link` shows the numbers."
+        ),
         // The standard library has no kind for this.
         _ if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
             "This is too long for one datagram.\nMake it shorter: 65,507 bytes at most, \
