@@ -545,6 +545,27 @@ fn a_reader_that_has_left_is_not_an_error() -> Outcome {
     Ok(())
 }
 
+/// The soak goes on, and its exit status still says how it went.
+#[test]
+fn nobody_needs_to_read_what_the_soak_prints() -> Outcome {
+    let gone = OwnedFd::from(UnixStream::pair()?.0);
+    let mut soak = Command::new(example("soak"));
+    let output = soak.args(["--seconds", "0"]).stdout(gone).output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    for (words, said) in [
+        (&["--seconds"][..], "--seconds needs a number after it."),
+        (&["--seconds", "1.5"], "--seconds takes a whole number, not `1.5`."),
+        (&["5"], "There is no `5`."),
+    ] {
+        let output = Command::new(example("soak")).args(words).output()?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.starts_with(said), "{words:?}: {errors}");
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {errors}");
+    }
+    Ok(())
+}
+
 // ---- Waits ----------------------------------------------------------------------------
 
 /// Each of the two writes and waits for the other to read.
