@@ -76,7 +76,7 @@ fn close_too_early(listener: &TcpListener) -> io::Result<()> {
     server.read_exact(&mut [0; 5])?;
     drop(server); // seven bytes are still unread
     let error = retry(|| client.read(&mut [0; 5])).map_err(|error| error.kind());
-    say!("closed with 7 bytes unread, and the other end reads {error:?}");
+    say!("closed with 7 bytes unread; the other end reads {error:?}");
     Ok(())
 }
 // [/early]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use http::{Excerpt, Response, Url, marked, pages, read_body};
 use socketserver::ThreadedServer;
-use support::{Args, Lesson, PATIENCE, actor, crowd, hints, mistake, say};
+use support::{Args, Lesson, PATIENCE, actor, crowd, events, hints, mistake, say};
 
 mod http;
 mod support;
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     Lesson::new("a GET by hand, and its throughput", demonstration)
         .ends("127.0.0.1:9016", serve, client)
         .words("[URL]")
-        .number("parallel", 0, "then fetch the page on 1, 2, 4 .. N connections at once")
+        .number_to("parallel", 1000, 0, "then fetch it on 1, 2, 4 .. N at once")
         .run()
 }
 
@@ -72,15 +72,16 @@ fn table(url: &Url, most: usize) -> io::Result<()> {
 // [/table]
 
 fn client(args: &Args) -> io::Result<()> {
-    let url = args.message(&format!("http://{}/", args.addr()));
-    let url = Url::parse(&url).map_err(mistake)?;
+    let url = Url::wanted(args.words(), args.addr(), args.default_addr());
+    let url = url.map_err(mistake)?;
     let result = show(&url).and_then(|()| table(&url, args.number("parallel")));
     result.map_err(|error| hints::at(&url.addr, error))
 }
 
 // [serve]
 fn server(addr: &str) -> io::Result<ThreadedServer> {
-    ThreadedServer::builder().read_timeout(PATIENCE).tcp(addr, pages::answer)
+    let server = ThreadedServer::builder().read_timeout(PATIENCE);
+    server.on_event(events::come_and_go).tcp(addr, pages::answer)
 }
 
 fn serve(args: &Args) -> io::Result<()> {

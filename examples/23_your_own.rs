@@ -26,8 +26,11 @@ fn main() -> ExitCode {
         [] => demonstration(),
         ["serve"] => serve("127.0.0.1:9023"),
         ["serve", "--addr", address] => serve(address),
-        ["--help"] => writeln!(io::stdout(), "{NAME}: {HELP}"),
-        _ => Err(io::Error::other(format!("it has no option {words:?}, but:\n{HELP}"))),
+        ["--help" | "-h"] => writeln!(io::stdout(), "{NAME}: {HELP}"),
+        _ => {
+            let words = words.join(" ");
+            Err(io::Error::other(format!("it has no option `{words}`. It is {HELP}")))
+        }
     };
     if let Err(error) = result {
         eprintln!("{NAME}: {error}");

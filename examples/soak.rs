@@ -41,25 +41,37 @@ fn main() -> ExitCode {
         words.map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let seconds = match words[..] {
-        [] => Some(60),
-        ["--seconds", seconds] => seconds.parse().ok(),
+        [] => Ok(60),
+        ["--seconds", seconds] => seconds
+            .parse()
+            .map_err(|_| format!("--seconds takes a whole number, not `{seconds}`.")),
+        ["--seconds"] => Err("--seconds needs a number after it.".to_owned()),
         ["--help" | "-h"] => {
-            println!("{USAGE}");
+            show(USAGE);
             return ExitCode::SUCCESS;
         }
-        _ => None,
+        _ => Err(format!("There is no `{}`.", words.join(" "))),
     };
-    let Some(seconds) = seconds else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
+    let seconds = match seconds {
+        Ok(seconds) => seconds,
+        Err(why) => {
+            let _ = writeln!(io::stderr(), "{why}\n{USAGE}");
+            return ExitCode::from(2);
+        }
     };
     match soak(Duration::from_secs(seconds)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problems) => {
-            eprintln!("soak: {problems}");
+            let _ = writeln!(io::stderr(), "soak: {problems}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints some lines. The soak goes on if nobody reads them (`| head -1`): its result is
+/// the exit status.
+fn show(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// Serves for this long. Before that, it serves for a moment, so that everything grows to
@@ -71,7 +83,7 @@ pub(crate) fn soak(time: Duration) -> Result<(), String> {
     let before = Usage::now();
     season(&hour, time);
     let after = Usage::settled(&before);
-    println!("before: {before}\nafter:  {after}");
+    show(&format!("before: {before}\nafter:  {after}"));
     let mut problems = hour.problems.lock().clone();
     if !after.is_back(&before) {
         problems.push(format!("something is left: {before} before, {after} after"));
@@ -118,13 +130,17 @@ fn season(hour: &Arc<Hour>, time: Duration) {
         if told.elapsed() >= Duration::from_secs(5) {
             told = Instant::now();
             let replies = hour.replies.load(Ordering::Relaxed);
-            println!("{:>4} s: {replies} replies", begin.elapsed().as_secs());
-            println!("        {}\n        {}", servers.tcp.stats(), Usage::now());
+            show(&format!(
+                "{:>4} s: {replies} replies\n        {}\n        {}",
+                begin.elapsed().as_secs(),
+                servers.tcp.stats(),
+                Usage::now()
+            ));
         }
     }
     let stopping = Instant::now();
     servers.stop(hour);
-    println!("stopped after {} ms", stopping.elapsed().as_millis());
+    show(&format!("stopped after {} ms", stopping.elapsed().as_millis()));
     hour.over.store(true, Ordering::SeqCst);
     for client in clients {
         let name = client.thread().name().unwrap_or("?").to_owned();

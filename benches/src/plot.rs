@@ -14,6 +14,9 @@ use crate::work::Work::{self, *};
 /// The size of a plot, in pixels.
 const SIZE: (u32, u32) = (860, 280);
 
+/// How much of its width the bars take. The rest says what they are.
+const BARS: u32 = 660;
+
 /// A plot.
 struct Plot {
     title: &'static str,
@@ -102,14 +105,15 @@ impl Plot {
             self.servers.iter().filter_map(|peer| values(*work, *peer).max())
         });
         let highest = of_all.fold(1.0, f64::max);
-        let groups = self.groups.len() as f64;
-        let right = groups * 1.35; // room for the legend
-        let mut chart = ChartBuilder::on(area)
+        let groups = self.groups.len();
+        let (left, right) = area.split_horizontally(BARS);
+        self.legend(&right)?;
+        let mut chart = ChartBuilder::on(&left)
             .caption(self.title, ("sans-serif", 16))
             .margin(8)
             .x_label_area_size(24)
             .y_label_area_size(64)
-            .build_cartesian_2d(0.0..right, 0.0..highest * 1.05)?;
+            .build_cartesian_2d(0.0..groups as f64, 0.0..highest * 1.05)?;
         let name = |place: &f64| match self.groups.get(*place as usize) {
             Some((name, _)) if place.fract() == 0.5 => name.clone(),
             _ => String::new(),
@@ -118,7 +122,7 @@ impl Plot {
             .configure_mesh()
             .disable_x_mesh()
             .max_light_lines(0)
-            .x_labels((right * 2.0) as usize + 1) // so that there is one in each middle
+            .x_labels(groups * 2 + 1) // so that there is one in each middle
             .x_label_formatter(&name)
             .y_label_formatter(&|value| format!("{value}"))
             .draw()?;
@@ -132,10 +136,7 @@ impl Plot {
                     let corners = [(left, 0.0), (left + width * 0.9, height)];
                     Some(Rectangle::new(corners, colour.filled()))
                 });
-            let sample = move |(x, y)| {
-                Rectangle::new([(x, y - 5), (x + 10, y + 5)], colour.filled())
-            };
-            chart.draw_series(bars)?.label(peer.label).legend(sample);
+            chart.draw_series(bars)?;
             let ranges =
                 self.groups.iter().enumerate().filter_map(|(place, (_, work))| {
                     let middle = place as f64 + 0.1 + width * (turn as f64 + 0.45);
@@ -145,11 +146,32 @@ impl Plot {
                 });
             chart.draw_series(ranges)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE)
-            .draw()?;
+        Ok(())
+    }
+
+    /// Says which bar is whose, and how to read them.
+    fn legend(
+        &self,
+        area: &DrawingArea<SVGBackend, Shift>,
+    ) -> Result<(), Box<dyn Error>> {
+        let style = ("sans-serif", 11);
+        let mut y = 40;
+        for (peer, colour) in self.servers.iter().zip(COLOURS) {
+            let square = [(4, y), (14, y + 10)];
+            area.draw(&Rectangle::new(square, colour.filled()))?;
+            area.draw(&Text::new(peer.label, (22, y), style))?;
+            y += 18;
+        }
+        let better = match self.metric {
+            Metric::Rate => "higher is better",
+            _ => "lower is better",
+        };
+        for line in
+            [better, "the line on a bar: from the", "lowest round to the highest"]
+        {
+            y += 16;
+            area.draw(&Text::new(line, (4, y), style))?;
+        }
         Ok(())
     }
 }

@@ -138,21 +138,21 @@ pub fn start(
         Language::Python => (format!("python3 {mine}"), " --python"),
     };
     match exercise.begin {
-        Begin::Lesson => println!("{mine} is yours to change: a copy of {from}."),
+        Begin::Lesson => show!("{mine} is yours to change: a copy of {from}."),
         Begin::Mistake(_) => {
-            println!("{mine} is yours to fix: a copy of {from}, with a mistake in it.");
+            show!("{mine} is yours to fix: a copy of {from}, with a mistake in it.");
         }
-        Begin::Empty => println!("{mine} is yours, and empty."),
+        Begin::Empty => show!("{mine} is yours, and empty."),
     }
     let parts = format!("examples/{}", my_name(exercise));
     let parts =
         more(exercise).map_or(parts.clone(), |package| format!("{package}/{parts}"));
     if language == Language::Rust && root.join(&parts).exists() {
-        println!("Its parts are in {parts}: change those, too.");
+        show!("Its parts are in {parts}: change those, too.");
     }
-    println!("  what to do    {}, exercise {}", exercise.note(), exercise.number());
-    println!("  run it        {run}");
-    println!("  is it right?  cargo run -p check -- {id}{flag}");
+    show!("  what to do    {}, exercise {}", exercise.note(), exercise.number());
+    show!("  run it        {run}");
+    show!("  is it right?  cargo run -p check -- {id}{flag}");
     Ok(true)
 }
 
@@ -244,9 +244,9 @@ pub fn list(root: &Path) -> Result<bool, String> {
             None => "",
         };
         let line = format!("{}  {:44} {state}", exercise.id, exercise.title);
-        println!("{}", line.trim_end());
+        show!("{}", line.trim_end());
     }
-    println!("\nBegin one: cargo run -p check -- start 01.2");
+    show!("\nBegin one: cargo run -p check -- start 01.2");
     Ok(true)
 }
 

@@ -45,8 +45,14 @@ fn what_cannot_be_understood_is_answered_in_words() {
         (&["start", "99.9"], "no exercise `99.9`"),
         (&["02.1"], "02.1 is a question"),
         (&["start", "02.1"], "lessons/02_echo.md gives it"),
-        (&["begin", "01.2"], "doesn't understand these words"),
-        (&["01.2", "--"], "doesn't understand these words"),
+        (&["begin", "01.2"], "doesn't understand `begin 01.2`"),
+        (&["2.1"], "02.1 is a question"),
+        (&["start"], "`start` needs an exercise"),
+        (&["01.2", "--"], "After `--` comes your program"),
+        (&["01.2", "--python", "--", "node"], "--python is for your copy"),
+        (&["--python"], "--python needs an exercise"),
+        (&["--pyhton", "01.2"], "no option `--pyhton`"),
+        (&["01.2", "--pyhton"], "no option `--pyhton`"),
         (&["01.2", "--", "no-such-program"], "cannot be started"),
     ] {
         let (status, _, errors) = told(words);
@@ -56,6 +62,33 @@ fn what_cannot_be_understood_is_answered_in_words() {
     let (status, help, _) = told(&["--help"]);
     assert_eq!(status, Some(0));
     assert!(help.contains("-- start 09.2"), "{help}");
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+}
+
+/// `cargo run -p check | head -1`, for example.
+#[cfg(unix)]
+#[test]
+fn nobody_needs_to_read_the_list() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    let (reader, writer) = UnixStream::pair().expect("a pair");
+    drop(reader);
+    let mut list = Command::new(env!("CARGO_BIN_EXE_check"));
+    let output = list.stdout(OwnedFd::from(writer)).output().expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_word_that_is_not_utf_8_is_rejected() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut check = Command::new(env!("CARGO_BIN_EXE_check"));
+    let check = check.arg(std::ffi::OsStr::from_bytes(b"\xff"));
+    let output = check.output().expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("is not UTF-8."), "{errors}");
 }
 
 /// A copy of what `start` copies from, and where it copies to.

@@ -226,8 +226,30 @@ fn what_it_does_not_understand_is_answered_in_words() {
     };
     for (words, wanted) in [
         (&["--fly", "127.0.0.1:1"][..], "There is no `--fly`."),
+        (&["127.0.0.1:1", "-5"], "Put `--` before a piece"),
         (&["--drip"], "--drip needs a number after it."),
-        (&["127.0.0.1:1", "--drip", "slowly"], "--drip needs a number, not `slowly`."),
+        (&["127.0.0.1:1", "--drip", "slowly"], "needs a whole number, not `slowly`."),
+        (&["127.0.0.1:1", "--drip=-1"], "needs a whole number, not `-1`."),
+        (&["127.0.0.1:1", "--flood", "99999999999999999999"], "at most."),
+        (&["127.0.0.1:1", "--end", "--end"], "--end is there twice."),
+        (&["127.0.0.1:1", "--end=yes"], "--end takes no value."),
+        (&["127.0.0.1:1", "serve"], "`serve` goes before the address."),
+        (&["127.0.0.1:65536"], "not a number from 0 to 65535"),
+        (&["127.0.0.1:0"], "port 0 means any free port"),
+        (&["::1:9"], "needs brackets"),
+        (&["serve", "9999"], "the port is missing"),
+        (&["client", "127.0.0.1:1"], "`client` is not an address"),
+        // What this way of running it would ignore.
+        (&["127.0.0.1:1", "--cut", "5"], "--cut does nothing for a TCP client"),
+        (&["--udp", "127.0.0.1:1", "x", "--reset"], "nothing for a UDP client"),
+        (&["serve", "127.0.0.1:0", "--flood", "5"], "nothing for a TCP server"),
+        (&["serve", "127.0.0.1:0", "--lose", "5"], "nothing for a TCP server"),
+        (&["serve", "--udp", "127.0.0.1:0", "--cut", "5"], "nothing for a UDP server"),
+        (&["serve", "127.0.0.1:0", "hello"], "A server has no pieces to send"),
+        (&["serve", "127.0.0.1:0", "--no-read", "--cut=5"], "does nothing else"),
+        (&["127.0.0.1:1", "--split", "3"], "that piece has 0 bytes"),
+        (&["127.0.0.1:1", "hi", "--split", "2"], "that piece has 2 bytes"),
+        (&["127.0.0.1:1", "", "--flood", "5"], "and that is empty"),
         (&["127.0.0.1:1", "a\\q"], "After a backslash comes"),
         (&["127.0.0.1:1", "\\xzz"], "is not a byte"),
         (&["--udp"], "It needs an address"),
@@ -239,8 +261,57 @@ fn what_it_does_not_understand_is_answered_in_words() {
             "{words:?}: {errors}"
         );
     }
+    let (_peer, taken) = Peer::serve(&[]);
+    let taken = taken.to_string();
+    for (words, wanted) in [
+        (&["127.0.0.1:1"][..], "Nobody listens on 127.0.0.1:1."),
+        (&["no..host:80"], "No host called `no..host`"),
+        (&["serve", "no..host:80"], "No host called `no..host`"),
+        (&["serve", "203.0.113.1:0"], "is not an address of this machine"),
+        (&["serve", &taken], "already listens on"),
+    ] {
+        let (status, errors) = told(words);
+        assert_eq!(status, Some(2), "{words:?}: {errors}");
+        assert!(errors.contains(wanted), "{words:?}: {errors}");
+        assert_eq!(errors.lines().count(), 2, "{words:?}: {errors}");
+    }
     let output = Command::new(program()).arg("--help").output().expect("it runs");
     assert!(
         output.status.success() && output.stdout.starts_with(b"A peer for your own")
     );
+    let help = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wide = |line: &&str| line.chars().count() > 80;
+    assert_eq!(help.lines().find(wide), None);
+}
+
+/// After `--`, a piece can look like an option.
+#[test]
+fn a_piece_can_begin_with_a_dash() {
+    let (mut stream, _peer) = client(&["--end", "--", "--end", "serve"]);
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("its pieces");
+    assert_eq!(text, "--endserve");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_word_that_is_not_utf_8_is_rejected() {
+    use std::os::unix::ffi::OsStrExt;
+    let word = std::ffi::OsStr::from_bytes(b"\xff");
+    let mut peer = Command::new(program());
+    let output = peer.arg("127.0.0.1:1").arg(word).output().expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("is not UTF-8. Write such a byte as \\xff"), "{errors}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_no_panic() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
+    let mut peer = Command::new(program());
+    let output = peer.arg("--help").stdout(full).output().expect("it runs");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.starts_with("The output cannot be written"), "{errors}");
 }

@@ -25,7 +25,7 @@ const HEAD: Duration = Duration::from_secs(10);
 fn main() -> ExitCode {
     Lesson::new("the chat room in a browser", demonstration)
         .ends("127.0.0.1:5000", serve, client::client)
-        .number("ping", 20, "server: seconds of silence until a ping")
+        .count("ping", 3600, 20, "server: seconds of silence until a ping")
         .text("lines", "HOST:PORT", "serve: where to accept lesson 14's clients")
         .run()
 }
@@ -64,7 +64,7 @@ impl<A: Address> RequestHandler<StreamRequest<A>> for WebChat {
 
 // [server]
 fn server(addr: &str, args: &Args, room: Arc<Room>) -> io::Result<ThreadedServer> {
-    let ping = Duration::from_secs(args.number("ping").max(1) as u64);
+    let ping = Duration::from_secs(args.number("ping") as u64);
     ThreadedServer::builder()
         .write_timeout(Duration::from_secs(5)) // a client that doesn't read can't stay
         .thread_name("handler")
@@ -76,10 +76,13 @@ fn serve(args: &Args) -> io::Result<()> {
     let room = Arc::default();
     let server = server(args.addr(), args, Arc::clone(&room))?;
     let lines = args.text("lines").map(|addr| lines::spawn(addr, &room));
-    let _lines = lines.transpose()?; // it stops when this function ends
+    let lines = lines.transpose()?; // it stops when this function ends
     server.handle().shutdown_on_ctrl_c()?;
     args.listening(server.local_addr());
     say!("in a browser: http://{}/", reachable(server.local_addr()));
+    if let Some(lines) = &lines {
+        say!("lesson 14's client: --addr {}", reachable(lines.local_addr()));
+    }
     server.serve_forever()
 }
 // [/server]

@@ -87,9 +87,13 @@ impl Papers {
 /// server at `addr` wrote, if it runs on this machine.
 pub(crate) fn authority(file: Option<&str>, addr: &str) -> io::Result<String> {
     let file = file.map_or_else(|| folder(addr).join("authority.pem"), PathBuf::from);
-    fs::read_to_string(&file).map_err(|error| {
+    let read = fs::read_to_string(&file).and_then(|text| {
+        let found = text.contains("-----BEGIN CERTIFICATE-----");
+        found.then_some(text).ok_or(io::Error::other("no certificate is in it"))
+    });
+    read.map_err(|error| {
         mistake(format!(
-            "{} can't be read: {error}.\nThe server of this lesson writes such a file \
+            "`{}` can't be used: {error}.\nThe server of this lesson writes such a file \
              when it starts: name it with --ca FILE.",
             file.display()
         ))

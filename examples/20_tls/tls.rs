@@ -91,16 +91,15 @@ fn in_words(error: io::Error, name: &str) -> io::Error {
     };
     mistake(match reason {
         rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
-            "Refused: no authority that you trust has signed the server's certificate.\n\
-             This lesson's server makes a new authority at each start, and writes its \
-             certificate to a file: name it with --ca FILE."
+            "Refused: no authority that you trust signed the server's certificate.\n\
+             The server makes a new authority at each start: name it with --ca FILE."
                 .to_owned()
         }
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForNameContext { .. },
         ) => format!(
-            "Refused: the server's certificate is good, but it isn't for {name}.\nIf this \
-             is the right server, use a name that its certificate has: --name localhost"
+            "Refused: the server's certificate is good, but it isn't for {name}.\nIs it \
+             the right server? Use a name in its certificate: --name localhost"
         ),
         rustls::Error::InvalidCertificate(why) => format!(
             "Refused: the server's certificate isn't good: {why}.\nAsk whoever runs \

@@ -28,10 +28,10 @@ fn main() -> ExitCode {
         .ends("127.0.0.1:9021", serve, client)
         .words("[WORDS...]")
         .text("kind", "KIND", "serve: threads, poll or tasks (default threads)")
-        .number("work", 0, "serve: ms of work before the reply to `!..`")
+        .number_to("work", 60_000, 0, "serve: ms of work before the reply to `!..`")
         .flag("until-eof", "serve: stop at the end of the input, too")
-        .number_to("clients", 20_000, 1, "client: how many at once")
-        .number_to("requests", 1_000_000, 1, "client: how many from each")
+        .count("clients", 20_000, 1, "client: how many at once")
+        .count("requests", 1_000_000, 1, "client: how many from each")
         .text("measure", "FILE.svg", "demonstration: a minute of it, and a picture")
         .run()
 }
@@ -67,6 +67,11 @@ fn until_eof() {
 fn client(args: &Args) -> io::Result<()> {
     let (clients, requests) = (args.number("clients"), args.number("requests"));
     if (clients, requests) != (1, 1) {
+        if let Some(word) = args.words().first() {
+            let many =
+                format!("Many clients say words of their own.\nLeave out `{word}`.");
+            return Err(mistake(many));
+        }
         let took = crowd::come_and_ask(args.addr(), clients, requests)?;
         say!("{} replies, p99 {:.2} ms", took.len(), crowd::p99(&took));
         return Ok(());

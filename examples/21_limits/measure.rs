@@ -21,8 +21,9 @@ const WORK: usize = 50;
 
 pub(crate) fn measure(file: &str) -> io::Result<()> {
     if !file.to_lowercase().ends_with(".svg") {
+        let file = if file.is_empty() { "limits" } else { file };
         return Err(mistake(format!(
-            "The picture is an SVG file, and `{file}` doesn't look like one.\n\
+            "The picture is an SVG file, so its name ends in .svg.\n\
              Write --measure {file}.svg."
         )));
     }

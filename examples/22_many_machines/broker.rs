@@ -111,7 +111,7 @@ impl Broker {
         let open = |url: &str| {
             Client::open(url).map_err(|_| {
                 mistake(format!(
-                    "`{url}` is not a broker's address. It looks like \
+                    "`{url}` is not a broker's address.\nIt looks like \
                      redis://127.0.0.1:6379."
                 ))
             })

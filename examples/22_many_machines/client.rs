@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::screen;
+use crate::support::address::checked_address;
 use crate::support::{Args, PATIENCE, mistake};
 
 /// What is typed, and where it goes.
@@ -27,6 +28,9 @@ struct Typed {
 pub(crate) fn client(args: &Args) -> io::Result<()> {
     let also = args.text("also").into_iter().flat_map(|also| also.split(','));
     let addresses: Vec<&str> = [args.addr()].into_iter().chain(also).collect();
+    for address in &addresses {
+        checked_address((*address).to_owned(), false).map_err(mistake)?;
+    }
     let typed = Arc::new(Typed::default());
     let (mut turn, mut server) = find(&addresses, 0, Duration::ZERO)?;
     {
@@ -80,7 +84,7 @@ fn find(
             return Err(match addresses {
                 [_] => error,
                 all => mistake(format!(
-                    "Nobody answers at {}. Start a server there, or name another one.",
+                    "Nobody answers at {}.\nStart a server there, or name another one.",
                     all.join(" or ")
                 )),
             });

@@ -27,6 +27,30 @@ impl Url {
         Self { target: target.to_owned(), ..self.clone() }
     }
 
+    /// The URL on a command line; without one, the first page of the server at `addr`.
+    ///
+    /// # Errors
+    ///
+    /// Two sentences, if there is more than that, or if it isn't the URL of a page.
+    pub(crate) fn wanted(
+        words: &[String],
+        addr: &str,
+        default_addr: &str,
+    ) -> Result<Self, String> {
+        match words {
+            [] => Self::parse(&format!("http://{addr}/")),
+            [_] if addr != default_addr => {
+                Err("The URL says where the server is.\nLeave out --addr, or the URL."
+                    .to_owned())
+            }
+            [url] => Self::parse(url),
+            [_, next, ..] => Err(format!(
+                "`{}` is one word too many.\nGive one URL, and write %20 for a space in it.",
+                next.escape_debug()
+            )),
+        }
+    }
+
     /// Reads a URL.
     ///
     /// # Errors
@@ -84,6 +108,9 @@ fn address(text: &str) -> Result<String, String> {
     let reason = match host_and_port(text) {
         Some(("", _)) => "the host is missing",
         Some((host, port)) => match number(port.unwrap_or("80"), 10) {
+            Some(0) => {
+                "port 0 means any free port, so use the one that the server printed"
+            }
             Some(port @ ..=65535) => return Ok(format!("{host}:{port}")),
             _ => "the port is not a number from 0 to 65535",
         },

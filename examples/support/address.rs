@@ -26,7 +26,7 @@ pub(crate) fn checked_address(addr: String, to_listen: bool) -> Result<String, S
             Err(_) => "the port is not a number from 0 to 65535",
             Ok(0) if !to_listen => {
                 return Err(format!(
-                    "No server can be reached on {addr}, because port 0 means any free port. \
+                    "No server can be reached on {addr}, because port 0 means any free port.\n\
                      Use the port that the server printed."
                 ));
             }
@@ -34,8 +34,8 @@ pub(crate) fn checked_address(addr: String, to_listen: bool) -> Result<String, S
         },
     };
     Err(format!(
-        "`{addr}` is not an address: {reason}. Write host, colon, port, as in \
-         `--addr 127.0.0.1:1234`."
+        "`{addr}` is not an address: {reason}.\nWrite host, colon, port, as in \
+         127.0.0.1:1234."
     ))
 }
 

@@ -58,6 +58,8 @@ pub(crate) enum Value {
     Number {
         /// The value if the option isn't given.
         default: usize,
+        /// The smallest number allowed.
+        least: usize,
         /// The largest number allowed.
         most: usize,
     },
@@ -149,6 +151,7 @@ impl Spec {
         }
 
         let mut only_words = false;
+        let mut seen: Vec<String> = Vec::new();
         while let Some(word) = line.next() {
             if only_words || !word.starts_with('-') || word == "-" {
                 args.words.push(word);
@@ -158,6 +161,10 @@ impl Spec {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (word.as_str(), None),
             };
+            if seen.iter().any(|it| it == name) {
+                return Err(format!("{name} is there twice. Give it once."));
+            }
+            seen.push(name.to_owned());
             let mut value = |what: &str| {
                 attached
                     .clone()
@@ -183,8 +190,8 @@ impl Spec {
                             return Err(format!("{name} takes no value."));
                         }
                         Value::Nothing => String::new(),
-                        Value::Number { most, .. } => {
-                            checked_number(name, value("a number")?, most)?
+                        Value::Number { least, most, .. } => {
+                            checked_number(name, value("a number")?, least, most)?
                         }
                         Value::Text(what) => value(what)?,
                         Value::Drawing => {
@@ -303,9 +310,8 @@ impl Spec {
         }
         options.push(("--help".to_owned(), "this text".to_owned()));
         format!(
-            "{}: {}\n\n{}\nOptions (they come after `--`):\n{}",
-            self.name,
-            self.about,
+            "{}\n\n{}\nOptions (they come after `--`):\n{}",
+            help::paragraph(&format!("{}: {}", self.name, self.about), width),
             help::table(&ways, width),
             help::table(&options, width)
         )
@@ -368,14 +374,9 @@ impl Args {
         given.or(default).unwrap_or_default()
     }
 
-    /// The text of `--name VALUE`, if it was given. If it was given several times, the
-    /// last one.
+    /// The text of `--name VALUE`, if it was given.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.given
-            .iter()
-            .rev()
-            .find(|(n, _)| *n == name)
-            .map(|(_, value)| value.as_str())
+        self.given.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
     }
 
     /// What `--timeline` asks for.
@@ -404,13 +405,21 @@ impl Args {
     }
 }
 
-/// `value`, if it's a whole number that isn't too large.
-fn checked_number(name: &str, value: String, most: usize) -> Result<String, String> {
+/// `value`, if it's a whole number that is neither too small nor too large.
+fn checked_number(
+    name: &str,
+    value: String,
+    least: usize,
+    most: usize,
+) -> Result<String, String> {
     let digits = value.strip_prefix('+').unwrap_or(&value);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("{name} takes a whole number, and `{value}` isn't one."));
     }
     match value.parse::<usize>() {
+        Ok(number) if number < least => {
+            Err(format!("{name} must be {least} at least, and {value} is less."))
+        }
         Ok(number) if number <= most => Ok(value),
         _ => Err(format!("{name} can be {most} at most, and {value} is more.")),
     }
@@ -442,7 +451,7 @@ mod tests {
         spec.default_addr = Some("127.0.0.1:4242");
         spec.words = Some("[WORDS...]");
         let option = |name, value, help, roles| Opt { name, value, help, roles };
-        let number = Value::Number { default: 4, most: 9 };
+        let number = Value::Number { default: 4, least: 2, most: 9 };
         spec.options = vec![
             option("parallel", number, "at once", &Role::ALL),
             option("fast", Value::Nothing, "without pauses", &Role::ALL),
@@ -482,7 +491,7 @@ mod tests {
         assert_eq!((args.role(), args.addr()), (Role::Client, "[::1]:80"));
         assert_eq!(args.message("nothing"), "Hello --world");
         assert_eq!((args.number("parallel"), args.flag("fast")), (7, true));
-        assert_eq!(run("client --name a --name b").text("name"), Some("b"));
+        assert_eq!(run("client --name a=b -- --name c").text("name"), Some("a=b"));
         assert_eq!(run("client").message("nothing"), "nothing");
     }
 
@@ -515,6 +524,10 @@ mod tests {
             ("--timeline=a.png", "write --timeline=a.png.svg"),
             ("serve --parallel 10", "--parallel can be 9 at most, and 10 is more"),
             ("serve --parallel 99999999999999999999999", "is more"),
+            ("serve --parallel 1", "--parallel must be 2 at least, and 1 is less"),
+            ("serve --fast --fast", "--fast is there twice"),
+            ("client --name a --name=b", "--name is there twice"),
+            ("serve --addr [::1]:1 --addr [::1]:1", "--addr is there twice"),
             ("serve --parallel -1", "takes a whole number"),
             ("serve --port 80", "has no option `--port`"),
             ("serve -x", "has no option `-x`. Put one more `--` before a word"),

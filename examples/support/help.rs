@@ -10,6 +10,22 @@ pub(crate) fn width() -> usize {
     terminal::width().map_or(WIDEST, |columns| columns.clamp(40, WIDEST))
 }
 
+/// Text of one paragraph, broken into lines.
+pub(crate) fn paragraph(text: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(last) if line == 0 => *last += word,
+            Some(last) if line + 1 + word.chars().count() <= width => {
+                *last += &format!(" {word}");
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
 /// Two columns, with the second one broken into lines. If there's no space for two, the
 /// second goes below the first.
 pub(crate) fn table(rows: &[(String, String)], width: usize) -> String {
@@ -17,7 +33,7 @@ pub(crate) fn table(rows: &[(String, String)], width: usize) -> String {
     let left = left.unwrap_or_default();
     let longest = rows.iter().map(|(_, right)| right.len()).max().unwrap_or_default();
     let room = width.saturating_sub(left + 4);
-    let beside = room >= longest.min(width / 2);
+    let beside = room >= longest.min((width / 2).max(28));
     let (indent, room) = if beside { (left + 4, room) } else { (6, width - 6) };
     let mut text = String::new();
     for (first, second) in rows {
@@ -58,6 +74,9 @@ mod tests {
             assert!(text.lines().all(|line| fits(line) && line == line.trim_end()));
             let words = text.split_whitespace().filter(|word| !word.starts_with('x'));
             assert!(words.eq(long.split(' ').chain(["short"])), "{text}");
+            let text = paragraph(long, width);
+            assert!(text.lines().all(|line| fits(line) && line == line.trim_end()));
+            assert!(text.split_whitespace().eq(long.split(' ')), "{text}");
         }
     }
 }

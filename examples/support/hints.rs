@@ -102,6 +102,10 @@ pub(crate) fn explain(error: &io::Error, args: &Args) -> Hint {
              server printed in its terminal, then run the client again.",
             error.get_ref().map(|inner| format!(" ({inner})")).unwrap_or_default()
         ),
+        ErrorKind::InvalidInput if addr.starts_with("[fe80:") => format!(
+            "{addr} can be on any network that this machine is in.\nAdd the number of a \
+             network interface, as in \"[fe80::1%2]:1234\"; `ip link` shows the numbers."
+        ),
         // The standard library has no kind for this.
         _ if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
             "This is too long for one datagram.\nMake it shorter: 65,507 bytes at most, \
@@ -171,13 +175,16 @@ mod tests {
             (ErrorKind::PermissionDenied, "client", "let you send", "-- serve"),
             (ErrorKind::AddrNotAvailable, "serve", "not an address of", "0.0.0.0"),
             (ErrorKind::NetworkUnreachable, "client", "no route from", "-- serve"),
+            (ErrorKind::InvalidInput, "client", "any network", "\"[fe80::1%2]:1234\""),
             (ErrorKind::TimedOut, "client", "did not answer", "-- serve"),
             (ErrorKind::WouldBlock, "client", "did not answer", "-- serve"),
             (ErrorKind::ConnectionReset, "client", "abruptly", "run the client again"),
             (ErrorKind::BrokenPipe, "client", "abruptly", "run the client again"),
             (ErrorKind::UnexpectedEof, "client", "before its reply", "client again"),
         ] {
-            let hint = told(kind.into(), role, "127.0.0.1:4242");
+            let link_local = kind == ErrorKind::InvalidInput;
+            let addr = if link_local { "[fe80::1]:4242" } else { "127.0.0.1:4242" };
+            let hint = told(kind.into(), role, addr);
             let lines: Vec<&str> = hint.text.lines().collect();
             assert_eq!((lines.len(), hint.status), (2, 2), "{kind}: {}", hint.text);
             assert!(lines[0].contains(what) && lines[1].contains(cure), "{}", hint.text);

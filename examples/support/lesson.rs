@@ -82,7 +82,18 @@ impl Lesson {
         default: usize,
         help: &'static str,
     ) -> Self {
-        self.option(name, Value::Number { default, most }, help)
+        self.option(name, Value::Number { default, least: 0, most }, help)
+    }
+
+    /// Adds `--name N` for something of which there must be one.
+    pub(crate) fn count(
+        self,
+        name: &'static str,
+        most: usize,
+        default: usize,
+        help: &'static str,
+    ) -> Self {
+        self.option(name, Value::Number { default, least: 1, most }, help)
     }
 
     /// Adds `--name VALUE`: see [`Args::text`].

@@ -3,6 +3,7 @@
 import argparse
 import socket
 import socketserver
+import sys
 import threading
 
 from support import keep_trying, split
@@ -77,5 +78,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

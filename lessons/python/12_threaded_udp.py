@@ -2,6 +2,7 @@
 
 import argparse
 import socketserver
+import sys
 import time
 
 from support import any_of, split
@@ -63,5 +64,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

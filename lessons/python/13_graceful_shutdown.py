@@ -10,6 +10,7 @@ import argparse
 import signal
 import socket
 import socketserver
+import sys
 import threading
 import time
 
@@ -83,5 +84,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

@@ -7,6 +7,7 @@ import pathlib
 import re
 import socket
 import socketserver
+import sys
 import threading
 import time
 
@@ -222,5 +223,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except (KeyboardInterrupt, EOFError):
         pass

@@ -11,6 +11,8 @@ import socketserver
 import sys
 import time
 
+from support import split
+
 WELCOME = b"""Hello from lesson 16.
 /bytes/1000000  1000000 bytes
 /chunked        a body in pieces
@@ -428,15 +430,17 @@ def main():
     parser.add_argument("--addr", default="127.0.0.1:9016", metavar="HOST:PORT")
     parser.add_argument("--parallel", type=int, default=0, metavar="N")
     args = parser.parse_intermixed_args()
-    host, _, port = args.addr.rpartition(":")
+    host, port = split(args.addr)
     if args.role == "serve":
-        serve(host, int(port))
+        serve(host, port)
     else:
-        client(host, int(port), args.words, args.parallel)
+        client(host, port, args.words, args.parallel)
 
 
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

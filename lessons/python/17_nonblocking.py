@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 import time
 
 from support import keep_trying, split
@@ -120,5 +121,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

@@ -3,6 +3,7 @@
 import argparse
 import select
 import socket
+import sys
 
 from support import BackOff, keep_trying, shown, split
 
@@ -125,5 +126,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

@@ -105,5 +105,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

@@ -5,6 +5,7 @@ import asyncio
 import os
 import selectors
 import socket
+import sys
 import time
 
 from support import BackOff, keep_trying, shown, split, start
@@ -155,5 +156,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         pass

@@ -127,6 +127,6 @@ def any_of(host, port, ask):
 def split(addr):
     """The host and the port of `HOST:PORT`; an IPv6 address is in brackets."""
     host, _, port = addr.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or int(port) > 65535:
         sys.exit(f"error: `{addr}` is not HOST:PORT")
     return host.strip("[]"), int(port)

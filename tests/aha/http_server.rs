@@ -181,8 +181,12 @@ fn tested(
     test(addr).map_err(|error| format!("{name}: {error}"))?;
     server.interrupt()?;
     let printed = server.rest(Instant::now() + DEADLINE)?;
-    let is_fine =
-        |line: &String| line.is_empty() || line.starts_with("in another terminal");
+    let is_fine = |line: &String| {
+        line.is_empty()
+            || line.starts_with("in another terminal")
+            || line.ends_with(" connected")
+            || line.contains(" left")
+    };
     match printed.iter().find(|line| !is_fine(line)) {
         None => Ok(()),
         Some(line) => Err(format!("{name} complains: {line}")),

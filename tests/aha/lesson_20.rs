@@ -419,9 +419,9 @@ fn each_refusal_has_two_sentences() -> Outcome {
         (vec!["--name", ""], "can't be the name"),
         (vec!["--ca", &wrong], "no authority that you trust"),
         (vec!["--ca", &own], "no authority that you trust"),
-        (vec!["--ca", "/dev/null"], "no authority that you trust"),
-        (vec!["--ca", "no such file"], "no such file can't be read"),
-        (vec!["--ca", "."], ". can't be read"),
+        (vec!["--ca", "/dev/null"], "no certificate is in it"),
+        (vec!["--ca", "no such file"], "`no such file` can't be used"),
+        (vec!["--ca", "."], "`.` can't be used"),
     ];
     for (args, words) in &cases {
         let (said, status) = client(&[&["--addr", &addr], &args[..]].concat())?;

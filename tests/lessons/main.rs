@@ -314,6 +314,36 @@ fn every_python_version_explains_itself() -> Result<(), String> {
     Ok(())
 }
 
+#[test]
+fn a_python_version_answers_a_wrong_address_in_a_line() -> Result<(), String> {
+    let (_closed, closed) = closed_port()?;
+    let closed = closed.to_string();
+    for name in files::numbered(&files::root().join("lessons/python"), "py") {
+        let Some(python) = programs::python_for(&name) else { continue };
+        let asked = |words: &[&str]| {
+            let mut command = Command::new(python);
+            command.arg(format!("lessons/python/{name}.py")).args(words);
+            let (output, _) = run(&mut command, Instant::now() + DEADLINE)?;
+            let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+            Ok::<_, String>((printed, output.status.code()))
+        };
+        if !asked(&["--help"])?.0.contains("{serve,client}") {
+            continue;
+        }
+        for words in [
+            ["serve", "--addr", "127.0.0.1:65536"],
+            ["client", "--addr", "nonsense"],
+            ["client", "--addr", &closed],
+        ] {
+            let (printed, status) = asked(&words)?;
+            assert!(printed.contains("error: "), "{name}.py {words:?}: {printed}");
+            assert!(!printed.contains("Traceback"), "{name}.py {words:?}: {printed}");
+            assert_eq!(status, Some(1), "{name}.py {words:?}: {printed}");
+        }
+    }
+    Ok(())
+}
+
 /// Runs a program of Python as if a package weren't installed.
 const WITHOUT: &str = "import runpy, sys; sys.path.insert(0, 'lessons/python'); \
     sys.modules[sys.argv.pop(1)] = None; sys.argv.pop(0); \
