@@ -257,6 +257,11 @@ impl<A: Address> StreamRequest<A> {
         timeouts.shake_hands(connection, certificate, time).map_err(HandlerError::Io)
     }
 
+    /// Whether a read or a write has found that the conversation is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.source.connection.has_ended()
+    }
+
     /// Begins to end the connection, well or badly, depending on the handler's `result`.
     /// Returns the connection's own result, and the steps that must follow.
     pub(crate) fn finish(
