@@ -83,6 +83,9 @@ pub type UnixRequest = StreamRequest<PathBuf>;
 /// of file. When the handler panics, is cut off, or fails (except by a timeout while
 /// reading), a TCP client finds its connection *reset* instead. So half a reply never looks
 /// like a whole one.
+///
+/// The client can end its half first, and still gets the reply. The handler can't: there's
+/// no `shutdown(SHUT_WR)` after which it could go on reading.
 pub struct StreamRequest<A: Address> {
     source: Source,
     /// Bytes that were read for a line but not used yet.
