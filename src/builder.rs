@@ -207,8 +207,8 @@ impl ServerBuilder {
 
     /// After this time of silence, the operating system asks the client's system whether it
     /// is still there, and ends the connection if no answer comes (`SO_KEEPALIVE`). By
-    /// default it doesn't ask. In Go it's `KeepAlive`; in Python, `setsockopt` on each
-    /// connection.
+    /// default it doesn't ask. The time can be from 1 to 32,767 seconds (nine hours). In Go
+    /// it's `KeepAlive`; in Python, `setsockopt` on each connection.
     pub fn keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.setup.options.socket.keepalive = time.into();
         self

@@ -31,9 +31,37 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 ///
 /// For everything else (client certificates, several names, a certificate that is renewed
 /// while the server runs) make a `rustls::ServerConfig`: an `Arc` of one becomes a
-/// `Certificate` by `into()`.
+/// `Certificate` by `into()`. Here, clients need a certificate, too:
 ///
-/// It is cheap to clone.
+/// ```no_run
+/// // `cargo add rustls@0.23 --no-default-features --features ring,std,tls12`
+/// use rustls::pki_types::pem::PemObject;
+/// use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+/// use rustls::server::WebPkiClientVerifier;
+/// use rustls::{RootCertStore, ServerConfig};
+/// use socketserver::Certificate;
+/// use std::sync::Arc;
+///
+/// fn for_known_clients() -> Result<Certificate, Box<dyn std::error::Error>> {
+///     let mut issuers = RootCertStore::empty();
+///     issuers.add(CertificateDer::from_pem_file("issuer.pem")?)?;
+///     let verifier = WebPkiClientVerifier::builder(Arc::new(issuers)).build()?;
+///     let chain = CertificateDer::pem_file_iter("certificate.pem")?;
+///     let key = PrivateKeyDer::from_pem_file("key.pem")?;
+///     let mut config = ServerConfig::builder()
+///         .with_client_cert_verifier(verifier)
+///         .with_single_cert(chain.collect::<Result<_, _>>()?, key)?;
+///     config.send_tls13_tickets = 0; // see below
+///     Ok(Arc::new(config).into())
+/// }
+/// ```
+///
+/// Send no tickets, unless your clients need them to shake hands faster. A client that
+/// closes its connection and hasn't read its tickets resets it, and the end of what it sent
+/// is lost. ([`from_files`](Self::from_files) and [`from_pem`](Self::from_pem) see to that.)
+/// The handler isn't told which certificate its client has.
+///
+/// A `Certificate` is cheap to clone.
 #[derive(Clone)]
 pub struct Certificate(Arc<ServerConfig>);
 

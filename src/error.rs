@@ -34,6 +34,9 @@ pub enum HandlerError {
 impl HandlerError {
     /// Whether the client merely went away: a broken pipe, a reset, an unexpected end of
     /// file, a network failure. This happens every day, so it is counted but not reported.
+    ///
+    /// A handler that connects onward can fail in the same words, because *that* connection
+    /// broke. If its client hasn't gone, the server counts a failure and reports it.
     pub fn is_disconnect(&self) -> bool {
         use io::ErrorKind::{
             BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof,

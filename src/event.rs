@@ -34,13 +34,15 @@ pub enum Outcome {
     CutOff,
 }
 
-impl From<&Result<(), HandlerError>> for Outcome {
-    fn from(result: &Result<(), HandlerError>) -> Self {
+impl Outcome {
+    /// How a handler with this result ended. `is_here` means that the client hasn't gone, so
+    /// that a broken connection must be another one, of the handler's own.
+    pub(crate) fn of(result: &Result<(), HandlerError>, is_here: bool) -> Self {
         match result {
             Ok(()) => Self::Finished,
             Err(HandlerError::Panic(_)) => Self::Panicked,
             Err(error) if error.is_timeout() => Self::TimedOut,
-            Err(error) if error.is_disconnect() => Self::Disconnected,
+            Err(error) if error.is_disconnect() && !is_here => Self::Disconnected,
             Err(_) => Self::Failed,
         }
     }

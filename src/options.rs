@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::address::ClientAddress;
@@ -78,6 +79,8 @@ pub(crate) struct ServiceActions {
 impl Setup {
     /// No datagram can be larger, unless somebody raised the system's own limits.
     const LARGEST_PACKET: usize = 16 * 1024 * 1024;
+    /// What Linux allows. It counts whole seconds.
+    const KEEPALIVE_SECONDS: RangeInclusive<u64> = 1..=32_767;
 
     /// Fails if an option makes no sense, before a server does something strange with it.
     pub(crate) fn check(&self) -> io::Result<()> {
@@ -88,7 +91,6 @@ impl Setup {
             ("read_timeout", options.read_timeout),
             ("write_timeout", options.write_timeout),
             ("session_timeout", options.session_timeout),
-            ("keepalive", options.socket.keepalive),
             #[cfg(feature = "tls")]
             ("handshake_timeout", options.handshake_timeout),
         ];
@@ -96,6 +98,10 @@ impl Setup {
             if time == Some(Duration::ZERO) {
                 return invalid(format!("{name} must not be zero"));
             }
+        }
+        let keepalive = options.socket.keepalive.map(|time| time.as_secs());
+        if keepalive.is_some_and(|time| !Self::KEEPALIVE_SECONDS.contains(&time)) {
+            return invalid("keepalive must be from 1 to 32,767 seconds".to_owned());
         }
         let sizes = [
             ("max_connections", Some(options.max_connections)),

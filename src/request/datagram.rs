@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use socket2::SockAddr;
@@ -82,6 +83,8 @@ pub struct DatagramRequest<A: Address> {
     client: A,
     /// The client's address, in the system's form: a reply goes there.
     reply_to: SockAddr,
+    /// A reply has failed.
+    has_failed: AtomicBool,
 }
 
 impl<A: Address> DatagramRequest<A> {
@@ -103,12 +106,18 @@ impl<A: Address> DatagramRequest<A> {
             is_truncated: length > max,
             client,
             reply_to,
+            has_failed: AtomicBool::new(false),
         })
     }
 
     /// The buffer, for the next datagram.
     pub(crate) fn into_buffer(self) -> Box<[u8]> {
         self.buffer
+    }
+
+    /// Whether a reply has failed. Otherwise a handler's error isn't about its client.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn client(&self) -> &A {
@@ -145,6 +154,12 @@ impl<A: Address> DatagramRequest<A> {
     /// [`TimedOut`](io::ErrorKind::TimedOut) if there is no space for the datagram within
     /// `write_timeout`; a Unix client that doesn't read causes that.
     pub fn reply(&self, bytes: &[u8]) -> io::Result<()> {
+        let result = self.send(bytes);
+        self.has_failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        result
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
         let has_ended =
             || io::Error::new(io::ErrorKind::ConnectionAborted, "the server has ended");
         let socket = self.socket.upgrade().ok_or_else(has_ended)?;

@@ -83,6 +83,9 @@ pub type UnixRequest = StreamRequest<PathBuf>;
 /// of file. When the handler panics, is cut off, or fails (except by a timeout while
 /// reading), a TCP client finds its connection *reset* instead. So half a reply never looks
 /// like a whole one.
+///
+/// The client can end its half first, and still gets the reply. The handler can't: there's
+/// no `shutdown(SHUT_WR)` after which it could go on reading.
 pub struct StreamRequest<A: Address> {
     source: Source,
     /// Bytes that were read for a line but not used yet.
@@ -255,6 +258,11 @@ impl<A: Address> StreamRequest<A> {
         let Source { connection, timeouts, .. } = &self.source;
         let time = options.handshake_timeout;
         timeouts.shake_hands(connection, certificate, time).map_err(HandlerError::Io)
+    }
+
+    /// Whether a read or a write has found that the conversation is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.source.connection.has_ended()
     }
 
     /// Begins to end the connection, well or badly, depending on the handler's `result`.

@@ -63,6 +63,9 @@ impl Timeouts {
         time: Option<Duration>,
     ) -> io::Result<()> {
         let shaken = connection.shake_hands(certificate, self.until(time));
+        if shaken.is_err() {
+            connection.note_end();
+        }
         if !shaken.map_err(ClientError::mark)? {
             self.check()?;
             return Err(timed_out("the client didn't complete its handshake in", time));
@@ -80,6 +83,9 @@ impl Timeouts {
         self.check()?;
         let until = || self.until(self.read);
         let received = connection.receive(buffer, rhythm, until, self.is_patient());
+        if matches!(received, Err(_) | Ok(Received::Bytes(0) | Received::WeEnd)) {
+            connection.note_end();
+        }
         match received.map_err(ClientError::mark)? {
             Received::TimedOut => {
                 self.check()?;
@@ -159,7 +165,11 @@ impl Timeouts {
     ) -> io::Result<usize> {
         self.check()?;
         let until = || self.end_of_write();
-        match connection.send(sending, bytes, until).map_err(ClientError::mark)? {
+        let sent = connection.send(sending, bytes, until);
+        if sent.is_err() {
+            connection.note_end();
+        }
+        match sent.map_err(ClientError::mark)? {
             Some(count) => Ok(count),
             None => {
                 self.check()?;

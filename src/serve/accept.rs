@@ -153,7 +153,7 @@ impl<A: Address, H: RequestHandler<StreamRequest<A>>> StreamServer<A, H> {
             Ok(handler) => handler,
             Err(error) => {
                 connection.reset(); // end of file would look like an empty reply
-                guard.served(Err(error));
+                guard.served(Err(error), true);
                 return false;
             }
         };
@@ -207,9 +207,10 @@ fn end<A: Address>(
     result: Result<(), HandlerError>,
     mut guard: ClientGuard,
 ) {
+    let is_here = result.is_err() && !request.has_ended();
     let (result, ending) = request.finish(result);
     // Count first: when the client finds the end, it has been counted.
-    guard.served(result);
+    guard.served(result, is_here);
     ending.say();
     guard.announce();
     ending.linger();

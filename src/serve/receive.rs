@@ -210,7 +210,8 @@ impl<A: Address> Group<A> {
         };
         guard.start();
         let handler = HandlerError::catch(|| prototype.clone());
-        guard.served(handler.and_then(|handler| handler::run(handler, datagram)));
+        let result = handler.and_then(|handler| handler::run(handler, datagram));
+        guard.served(result, !datagram.has_failed());
         true
     }
 

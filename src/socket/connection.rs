@@ -46,6 +46,9 @@ pub(crate) struct Connection {
     /// The client has reset the connection, as a write found out. The system says so only
     /// once, so the reader would find end of file.
     was_reset: AtomicBool,
+    /// A read has found the end, or a read or a write has failed: for the client's sake, or
+    /// because the server stops.
+    has_ended: AtomicBool,
     /// Nothing more can be read or written: the drain is over.
     is_cut: AtomicBool,
     /// Everything is sent, and so is the end. Cutting it off would only do harm.
@@ -128,6 +131,7 @@ impl Connection {
             sent: AtomicUsize::new(0),
             is_lacking: AtomicBool::new(false),
             was_reset: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             is_lingering: AtomicBool::new(false),
             #[cfg(feature = "tls")]
@@ -333,6 +337,16 @@ impl Connection {
     /// fails because the conversation is over doesn't count.)
     pub(crate) fn note_write(&self, has_failed: bool) {
         self.is_lacking.store(has_failed && !self.is_over(), Ordering::Relaxed);
+    }
+
+    /// Notes that a read has found the end, or that a read or a write has failed.
+    pub(crate) fn note_end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this connection can be the reason for a handler's error.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
     }
 
     /// From now on [`hang_up`](Self::hang_up) wakes the reader.

@@ -128,6 +128,10 @@ fn bind_file(socket: &Socket, path: &Path, address: &SockAddr) -> io::Result<()>
             fs::remove_file(path)?;
             socket.bind(address)
         }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && !is_socket(path) => {
+            let message = "there is something that isn't a socket";
+            Err(io::Error::new(error.kind(), message))
+        }
         result => result,
     }
 }
@@ -151,9 +155,14 @@ fn lock_directory(path: &Path) -> Option<File> {
     None
 }
 
+/// Whether the file at `path` is a socket, and not a link to one.
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+}
+
 /// Whether the file at `path` is a socket that no process has open any more.
 fn is_left_behind(path: &Path, address: &SockAddr) -> bool {
-    if !fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+    if !is_socket(path) {
         return false;
     }
     // A datagram socket finds out without becoming a client: if a stream server is

@@ -64,9 +64,10 @@ impl ClientGuard {
     }
 
     /// The client has been served. Counts how it ended, and reports an error unless it was an
-    /// ordinary disconnect or timeout. (Dropping the guard frees the place.)
-    pub(crate) fn served(&mut self, result: Result<(), HandlerError>) {
-        let outcome = Outcome::from(&result);
+    /// ordinary disconnect or timeout. `is_here` means that the client hasn't gone. (Dropping
+    /// the guard frees the place.)
+    pub(crate) fn served(&mut self, result: Result<(), HandlerError>, is_here: bool) {
+        let outcome = Outcome::of(&result, is_here);
         if let Err(error) = result {
             // A handler that was cut off sees all kinds of errors. Only a panic is worth
             // reporting.

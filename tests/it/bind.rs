@@ -236,3 +236,24 @@ fn assert_names(error: &io::Error, kind: ErrorKind, what: &str) {
     assert_eq!(error.kind(), kind, "{error}");
     assert!(error.to_string().contains(what), "{what} is not named: {error}");
 }
+
+/// Linux would say "invalid argument", and on a socket from elsewhere nothing would happen.
+#[test]
+fn a_keepalive_that_the_system_has_not_is_named() {
+    let beyond = [
+        Duration::from_nanos(1),
+        Duration::from_millis(999),
+        Duration::from_secs(32_768),
+        Duration::MAX,
+    ];
+    for time in beyond {
+        let error = options().keepalive(time).tcp("127.0.0.1:0", Echo).unwrap_err();
+        assert_names(&error, ErrorKind::InvalidInput, "keepalive");
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = options().keepalive(time).from_socket(socket, Echo).unwrap_err();
+        assert_names(&error, ErrorKind::InvalidInput, "keepalive");
+    }
+    for time in [Duration::from_secs(1), Duration::from_secs(32_767)] {
+        drop(options().keepalive(time).tcp("127.0.0.1:0", Echo).unwrap());
+    }
+}

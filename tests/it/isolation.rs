@@ -501,3 +501,78 @@ fn a_closure_that_panics_ends_its_connection_only() {
     assert_eq!(stop(server).panicked, 1);
     assert_eq!(errors.all()[0].2, "an empty one");
 }
+
+/// The kinds of error that a client causes by going away.
+const GONE: [ErrorKind; 4] = [
+    ErrorKind::BrokenPipe,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::ConnectionReset,
+    ErrorKind::UnexpectedEof,
+];
+
+/// A handler that connects onward has two connections, and either of them can break. If it
+/// is the other one, the client hasn't gone: nobody but the operator can be told.
+#[test]
+fn an_error_of_the_handlers_own_connection_is_a_failure() {
+    for kind in GONE {
+        let errors = Notes::new();
+        let note = errors.clone();
+        let options =
+            options().handle_error(move |_, error| note.add(error.to_string()));
+        let server = tcp(options, move |request: &mut TcpRequest| {
+            request.next_line()?;
+            Err(io::Error::new(kind, "the database"))
+        });
+        let mut client = connect_to_trouble(server.local_addr()).0;
+        client.write_all(b"question\n").unwrap();
+        assert!(has_ended(client));
+        let stats = stop(server);
+        assert_eq!((stats.failed, stats.disconnected), (1, 0), "{kind}: {stats}");
+        assert_eq!(errors.all(), ["the database"], "{kind}");
+    }
+}
+
+#[test]
+fn an_error_of_a_datagram_handlers_own_connection_is_a_failure() {
+    if !IS_PLAIN {
+        return; // it has datagrams
+    }
+    for kind in GONE {
+        let errors = Notes::new();
+        let note = errors.clone();
+        let options =
+            options().handle_error(move |_, error| note.add(error.to_string()));
+        let server = udp(options, move |request: &mut UdpRequest| {
+            request.reply(b"wait")?;
+            Err(io::Error::new(kind, "the database"))
+        });
+        ask_udp(&connect_udp(server.local_addr()), b"question");
+        errors.wait_for(1);
+        let stats = stop(server);
+        assert_eq!((stats.failed, stats.disconnected), (1, 0), "{kind}: {stats}");
+        assert_eq!(errors.all(), ["the database"], "{kind}");
+    }
+}
+
+/// An error that a handler makes because its client has ended too early is an ordinary
+/// disconnect, even if it isn't the request's own error.
+#[test]
+fn a_handlers_error_about_a_client_that_has_ended_is_a_disconnect() {
+    for kind in GONE {
+        let errors = Notes::new();
+        let note = errors.clone();
+        let options =
+            options().handle_error(move |_, error| note.add(error.to_string()));
+        let server =
+            tcp(options, move |request: &mut TcpRequest| match request.next_line()? {
+                Some(_) => Ok(()),
+                None => Err(io::Error::new(kind, "a frame was cut short")),
+            });
+        let client = connect_to_trouble(server.local_addr()).0;
+        client.shutdown(Shutdown::Write).unwrap();
+        assert!(has_ended(client));
+        let stats = stop(server);
+        assert_eq!((stats.failed, stats.disconnected), (0, 1), "{kind}: {stats}");
+        assert!(errors.all().is_empty(), "{kind}");
+    }
+}

@@ -198,6 +198,8 @@ fn a_file_that_is_not_a_socket_is_never_touched() {
     for kind in KINDS {
         let error = kind.server(&path).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        // Nobody should look for another server.
+        assert!(error.to_string().contains("isn't a socket"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "forty pages");
         kind.server(&dir.path("directory")).unwrap_err();
         assert!(dir.path("directory").is_dir());

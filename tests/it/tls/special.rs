@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -403,4 +403,30 @@ fn a_client_of_a_unix_socket_may_say_its_end_and_go() {
             "{stats}"
         );
     }
+}
+
+/// A server that sends something unasked, such as tickets, has it lying unread in its client's
+/// socket. Then the system resets the connection when the client closes it, and what was
+/// still on its way to the server is gone.
+#[test]
+fn what_a_client_sent_before_it_left_without_reading_arrives() {
+    const SIZE: usize = 500_000;
+    let has_left = Arc::new(Barrier::new(2));
+    let (wait, received) = (has_left.clone(), Notes::new());
+    let note = received.clone();
+    let server = tcp(options(), move |request: &mut TcpRequest| {
+        wait.wait();
+        let (mut count, mut buffer) = (0, [0; 4096]);
+        while let Ok(more @ 1..) = request.read(&mut buffer) {
+            count += more;
+        }
+        note.add(count);
+        Ok(())
+    });
+    let mut client = connect(server.local_addr());
+    client.write_all(&vec![b'x'; SIZE]).unwrap();
+    drop(client);
+    has_left.wait();
+    assert_eq!(received.wait_for(1), [SIZE]);
+    stop(server);
 }
