@@ -52,7 +52,7 @@ impl Client {
             Broken::new(
                 "Is your server still running, and does it still accept clients?",
             )
-            .expected("a client can connect")
+            .expected(format!("a client can connect to {addr}"))
             .received(format!("an error: {error}"))
         })?;
         // Each write is a separate packet, and a write that takes too long is an error.
