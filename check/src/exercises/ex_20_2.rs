@@ -158,9 +158,12 @@ fn bad(program: &Program) -> Result<(), Broken> {
                  answered with 400, too. Which error did `next_line` return, and what did `?` \
                  do with it?"
             }
-            false => "Exactly three words with one space between them, and each of them looked at. The \
-             path goes into your answer, so it has only visible ASCII characters: whoever \
-             could put the end of a line there would write your answer's other lines.",
+            false => {
+                "Exactly three words with one space between them, and each of them looked \
+                 at. The path goes into your answer, so it has only visible ASCII characters: \
+                 a client that could put the end of a line there would write your answer's \
+                 other lines."
+            }
         })?;
     }
     Ok(())

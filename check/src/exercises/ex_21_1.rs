@@ -35,7 +35,7 @@ fn serve<'a>(program: &'a Program, work: &str) -> Result<Server<'a>, Broken> {
 }
 
 fn think(_: &Got) -> &'static str {
-    "What a client sends comes back unchanged, whoever does the work."
+    "What a client sends comes back unchanged, whichever thread does the work."
 }
 
 fn echo(program: &Program) -> Result<(), Broken> {
@@ -58,7 +58,7 @@ fn after_work(program: &Program) -> Result<(), Broken> {
         return Ok(());
     }
     Err(Broken::new(
-        "The reply came before the work was done. Whoever does the work, this client's task \
+        "The reply came before the work was done. Whichever thread does the work, this client's task \
          has to wait for it: what do you `.await`?",
     )
     .sent("serve --kind tasks --work 500; a client sends `!work`")
