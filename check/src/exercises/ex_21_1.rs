@@ -58,8 +58,8 @@ fn after_work(program: &Program) -> Result<(), Broken> {
         return Ok(());
     }
     Err(Broken::new(
-        "The reply came before the work was done. Whichever thread does the work, this client's task \
-         has to wait for it: what do you `.await`?",
+        "The reply came before the work was done. Whichever thread does the work, this \
+         client's task has to wait for it: what do you `.await`?",
     )
     .sent("serve --kind tasks --work 500; a client sends `!work`")
     .expected("a reply after 500 ms of work")
