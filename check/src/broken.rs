@@ -34,6 +34,11 @@ impl Broken {
         self.seen("received", what)
     }
 
+    /// Adds a sentence after what arrived: what is wrong with it.
+    pub fn namely(self, what: impl Into<String>) -> Self {
+        self.seen("", what)
+    }
+
     fn seen(mut self, name: &'static str, what: impl Into<String>) -> Self {
         self.seen.push((name, what.into()));
         self
@@ -99,21 +104,52 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The line in which two long texts differ, if `shown` doesn't show it.
+pub(crate) fn difference(wanted: &[u8], got: &[u8]) -> Option<String> {
+    let same = wanted.iter().zip(got).take_while(|(one, other)| one == other).count();
+    if same < BEGIN || same == wanted.len() || wanted.len().max(got.len()) <= WHOLE {
+        return None;
+    }
+    let begin =
+        wanted[..same].iter().rposition(|byte| *byte == b'\n').map_or(0, |it| it + 1);
+    let line = |bytes: &[u8]| {
+        shown(
+            bytes[begin..]
+                .split_inclusive(|byte| *byte == b'\n')
+                .next()
+                .unwrap_or_default(),
+        )
+    };
+    let (wanted, got) = (line(wanted), line(got));
+    (wanted != got)
+        .then(|| format!("They differ in this line: {wanted} is expected, {got} came."))
+}
+
+/// How many letters of a text are shown: up to this many if they're the whole text, ..
+const WHOLE: usize = 60;
+
+/// .. and this many of a longer one.
+const BEGIN: usize = 40;
+
+/// How many bytes, in words.
+pub(crate) fn count(bytes: &[u8]) -> String {
+    match bytes.len() {
+        1 => "1 byte".to_owned(),
+        count => format!("{count} bytes"),
+    }
+}
+
 /// Bytes as a learner reads them: as text if they are text, and not too many of them.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(bytes) else {
         let more = if bytes.len() > 12 { " ..." } else { "" };
         let hex: Vec<String> =
             bytes.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        return format!(
-            "{} byte(s) that aren't text: {}{more}",
-            bytes.len(),
-            hex.join(" ")
-        );
+        return format!("{} that aren't text: {}{more}", count(bytes), hex.join(" "));
     };
-    if text.chars().count() <= 60 {
+    if text.chars().count() <= WHOLE {
         return format!("{text:?}");
     }
-    let begin: String = text.chars().take(40).collect();
+    let begin: String = text.chars().take(BEGIN).collect();
     format!("{begin:?}... ({} bytes in all)", bytes.len())
 }

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::broken::{Broken, shown};
+use crate::broken::{Broken, difference, shown};
 use crate::program::Server;
 
 /// How long a client waits for what must arrive.
@@ -52,7 +52,7 @@ impl Client {
             Broken::new(
                 "Is your server still running, and does it still accept clients?",
             )
-            .expected("a client can connect")
+            .expected(format!("a client can connect to {addr}"))
             .received(format!("an error: {error}"))
         })?;
         // Each write is a separate packet, and a write that takes too long is an error.
@@ -222,9 +222,13 @@ impl Client {
             (sent, true) => broken.sent(format!("{}, then end of file", shown(sent))),
         };
         let then = if closes { ", then end of file" } else { "" };
-        Err(broken
+        let broken = broken
             .expected(format!("{}{then}", shown(wanted)))
-            .received(got.to_string()))
+            .received(got.to_string());
+        Err(match difference(wanted, &got.bytes) {
+            Some(line) => broken.namely(line),
+            None => broken,
+        })
     }
 }
 

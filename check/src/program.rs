@@ -171,10 +171,20 @@ impl Program {
         }
         let told = server.told();
         drop(server);
-        Err(Broken::new(
+        let last_words = self.last_words();
+        let why = match &last_words {
+            Some(_) => "The lines below say why it didn't.".to_owned(),
+            None => {
+                format!("It still ran, but didn't do so in {} seconds.", START.as_secs())
+            }
+        };
+        if let Some(words) = last_words {
+            set(&self.last_words, words); // they are shown below all of this
+        }
+        Err(Broken::new(format!(
             "The check starts your server like this, and it must print where it listens before \
-             anybody can talk to it. The last lines below say why it did not.",
-        )
+             anybody can talk to it. {why}"
+        ))
         .sent(format!("{} {}", self.name, args.join(" ")))
         .expected("`listening on 127.0.0.1:PORT`, and then a server that serves")
         .received(told))

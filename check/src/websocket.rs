@@ -55,10 +55,13 @@ impl Guest {
             || guest.header("Sec-WebSocket-Accept") != [ANSWER]
         {
             return Err(Broken::new(
-                "`/chat` is a WebSocket, as in the lesson: whoever asks for it gets 101, \
+                "`/chat` is a WebSocket, as in the lesson: a client that asks for it gets 101, \
                  and then frames.",
             )
-            .sent(format!("the request of a WebSocket for /chat, with {more:?}"))
+            .sent(match more.trim_end() {
+                "" => "the request of a WebSocket for /chat".to_owned(),
+                more => format!("the request of a WebSocket for /chat, with {more:?}"),
+            })
             .expected(format!("HTTP/1.1 101, and Sec-WebSocket-Accept: {ANSWER}"))
             .received(head.to_string()));
         }

@@ -21,9 +21,12 @@ pub(super) const EXERCISE: Exercise = Exercise {
             test: third,
         },
         Promise { name: "the room gets no line about it", test: unheard },
-        Promise { name: "the page is served, and takes nobody's place", test: page },
+        Promise { name: "the page is served, and takes up no place", test: page },
         Promise { name: "a rejected client takes up no space", test: sent_away },
-        Promise { name: "who leaves makes room, however that happens", test: leaves },
+        Promise {
+            name: "a guest that leaves makes room, however that happens",
+            test: leaves,
+        },
         Promise { name: "of eight who come at once, two get in", test: at_once },
     ],
 };
@@ -132,7 +135,7 @@ fn enters_soon(server: &Server<'_>, after: &str) -> Result<Guest, Broken> {
             Err(broken) if Instant::now() > until => {
                 return Err(broken
                     .after(format!("Two were in, and one left: {after}."))
-                    .think("Who leaves makes room. `finish` is called in each case."));
+                    .think("A guest that leaves makes room. `finish` is called in each case."));
             }
             Err(_) => thread::sleep(Duration::from_millis(50)),
             entered => return entered,

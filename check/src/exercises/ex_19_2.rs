@@ -13,9 +13,12 @@ pub(super) const EXERCISE: Exercise = Exercise {
     lesson: "19_websocket",
     begin: Begin::Lesson,
     promises: &[
-        Promise { name: "who names no protocol gets lines, as before", test: lines },
         Promise {
-            name: "who names `chat.json` is told that it was chosen",
+            name: "a client that names no protocol gets lines, as before",
+            test: lines,
+        },
+        Promise {
+            name: "a client that names `chat.json` is told that it was chosen",
             test: chosen,
         },
         Promise { name: "news comes as `{\"news\": ..}`", test: news },
@@ -26,7 +29,7 @@ pub(super) const EXERCISE: Exercise = Exercise {
         Promise { name: "quotes, backslashes and tabs survive", test: quotes },
         Promise { name: "so do letters beyond ASCII", test: letters },
         Promise { name: "`chat.json` is found among others", test: among },
-        Promise { name: "what isn't known isn't chosen", test: unknown },
+        Promise { name: "an unknown protocol isn't chosen", test: unknown },
         Promise { name: "both kinds of clients are in one room", test: both },
     ],
 };
@@ -42,6 +45,11 @@ fn enters(server: &Server<'_>) -> Result<Guest, Broken> {
 }
 
 /// Checks that a text is an object with these members, and no others.
+/// Whether a text has escapes that only Rust knows.
+fn is_rust(text: &str) -> bool {
+    ["\\u{", "\\'", "\\0"].iter().any(|escape| text.contains(escape))
+}
+
 fn is_object(
     heard: &Heard,
     after: &str,
@@ -65,6 +73,9 @@ fn is_object(
         None => format!("{name:?}: .."),
     });
     let thought = match (&object, thought) {
+        (None, _) if matches!(heard, Heard::Text(text) if is_rust(text)) => {
+            "`{:?}` writes text as Rust does, but JSON has no `\\u{..}`, `\\'` or `\\0`."
+        }
         (None, _) => {
             "This isn't a JSON object whose members are strings. Is something in it \
              that needs a backslash before it?"

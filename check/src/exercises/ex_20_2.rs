@@ -29,6 +29,9 @@ pub(super) const EXERCISE: Exercise = Exercise {
     ],
 };
 
+/// How long to wait where nothing should come.
+const QUIET: Duration = Duration::from_millis(250);
+
 /// Starts it, and finds both of its addresses.
 fn serve(program: &Program) -> Result<(Server<'_>, SocketAddr), Broken> {
     let server = program.serve(&["--redirect", "127.0.0.1:0"])?;
@@ -52,7 +55,8 @@ fn serve(program: &Program) -> Result<(Server<'_>, SocketAddr), Broken> {
 
 fn says(program: &Program) -> Result<(), Broken> {
     let (_server, plain) = serve(program)?;
-    Client::connect_to(plain).map(drop)
+    thread::sleep(QUIET); // a server that is dropped at once has gone by now
+    visit(plain).map(drop)
 }
 
 /// The response that is expected for this path.
@@ -67,12 +71,25 @@ fn moved(server: &Server<'_>, path: &str) -> String {
 const BAD: &str =
     "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+/// A client of the second server.
+fn visit(plain: SocketAddr) -> Result<Client, Broken> {
+    Client::connect_to(plain).map_err(|broken| {
+        broken.think(
+            "Nobody listens at the address of `redirecting on` any more. What `spawn` returns \
+             stops its server when it's dropped, so keep it for as long as the other one serves.",
+        )
+    })
+}
+
 fn think(got: &Got) -> &'static str {
     match got.end {
         _ if got.is_nothing() => NOTHING,
-        End::Silence => {
+        End::Silence if got.bytes.is_empty() => {
             "The head ends with the empty line. A browser waits for the answer, and doesn't \
              close: read lines until the empty one."
+        }
+        End::Silence => {
+            "The rest of the answer doesn't come, or the connection isn't closed after it."
         }
         _ => {
             "Compare each line of the answer. The path comes back as it is, with what follows \
@@ -88,7 +105,7 @@ fn redirects(program: &Program) -> Result<(), Broken> {
         ("GET /hello?x=1&y=/ HTTP/1.1", "/hello?x=1&y=/"),
         ("HEAD /a%20b HTTP/1.0", "/a%20b"),
     ] {
-        let mut client = Client::connect_to(plain)?;
+        let mut client = visit(plain)?;
         client.send(format!("{line}\r\nHost: localhost\r\nAccept: */*\r\n\r\n"));
         client.expect_last(moved(&server, path), think)?;
     }
@@ -97,10 +114,21 @@ fn redirects(program: &Program) -> Result<(), Broken> {
 
 fn pieces(program: &Program) -> Result<(), Broken> {
     let (server, plain) = serve(program)?;
-    let mut client = Client::connect_to(plain)?;
+    let mut client = visit(plain)?;
     let pieces: [&[u8]; 5] =
         [b"GE", b"T /hello HT", b"TP/1.1\r", b"\nHost: localhost\r\n", b"\r\n"];
-    client.send_in_pieces(&pieces);
+    client.send_in_pieces(&pieces[..4]);
+    if client.receives_within(QUIET) {
+        let got = client.read_while(QUIET, |bytes| bytes.len() < 200);
+        return Err(Broken::new(
+            "The head isn't over before the empty line. A server that answers and closes \
+             earlier resets clients that still send.",
+        )
+        .sent("a request without the empty line at its end")
+        .expected("no answer yet")
+        .received(got.to_string()));
+    }
+    client.send(pieces[4]);
     client.expect_last(moved(&server, "/hello"), |_| {
         "A read isn't a line, and a line isn't a head. The answer comes when the empty line \
          has come."
@@ -122,12 +150,20 @@ fn bad(program: &Program) -> Result<(), Broken> {
         b"GET /\xc3\xa9 HTTP/1.1",
         b"GET /\xff HTTP/1.1",
     ] {
-        let mut client = Client::connect_to(plain)?;
+        let mut client = visit(plain)?;
         client.send([line, b"\r\nHost: localhost\r\n\r\n"].concat());
-        client.expect_last(BAD, |_| {
-            "Exactly three words with one space between them, and each of them looked at. The \
-             path goes into your answer, so it has only visible ASCII characters: whoever \
-             could put the end of a line there would write your answer's other lines."
+        client.expect_last(BAD, |got| match got.is_nothing() {
+            true => {
+                "A first line that can't be read, because it isn't UTF-8, is a bad one, and is \
+                 answered with 400, too. Which error did `next_line` return, and what did `?` \
+                 do with it?"
+            }
+            false => {
+                "Exactly three words with one space between them, and each of them looked \
+                 at. The path goes into your answer, so it has only visible ASCII characters: \
+                 a client that could put the end of a line there would write your answer's \
+                 other lines."
+            }
         })?;
     }
     Ok(())
@@ -135,10 +171,10 @@ fn bad(program: &Program) -> Result<(), Broken> {
 
 fn silent(program: &Program) -> Result<(), Broken> {
     let (server, plain) = serve(program)?;
-    let _silent = Client::connect_to(plain)?;
-    let mut half = Client::connect_to(plain)?;
+    let _silent = visit(plain)?;
+    let mut half = visit(plain)?;
     half.send("GET /half");
-    let mut client = Client::connect_to(plain)?;
+    let mut client = visit(plain)?;
     client.send("GET /hello HTTP/1.1\r\n\r\n");
     client.expect_last(moved(&server, "/hello"), |_| {
         "Two others were there before, and say nothing or half of it. A thread for each client \
@@ -148,7 +184,7 @@ fn silent(program: &Program) -> Result<(), Broken> {
 
 fn endless(program: &Program) -> Result<(), Broken> {
     let (_server, plain) = serve(program)?;
-    let mut client = Client::connect_to(plain)?;
+    let mut client = visit(plain)?;
     client.send("GET /hello HTTP/1.1\r\n");
     let stream = client.stream();
     let drip = thread::spawn(move || {
@@ -185,11 +221,18 @@ fn encrypted(program: &Program) -> Result<(), Broken> {
     if got.end != End::Silence && got.bytes.first().is_none_or(|byte| *byte == 21) {
         return Ok(());
     }
-    Err(Broken::new(
-        "Only the new address is plain. The server at `--addr` keeps its `.tls(..)`: to plain \
-         words it has no answer.",
-    )
-    .sent("a plain GET to the address of `listening on`")
-    .expected("the connection ends, with an alert of TLS at most")
-    .received(got.to_string()))
+    let thought = match got.bytes.is_empty() {
+        true => {
+            "Nobody serves this client, not even with an alert. `serve_forever` doesn't \
+             return, so the server after it never begins. One of the two needs `spawn`."
+        }
+        false => {
+            "Only the new address is plain. The server at `--addr` keeps its `.tls(..)`, so it \
+             can't answer plain text."
+        }
+    };
+    Err(Broken::new(thought)
+        .sent("a plain GET to the address of `listening on`")
+        .expected("the connection ends, with an alert of TLS at most")
+        .received(got.to_string()))
 }

@@ -35,7 +35,7 @@ fn serve<'a>(program: &'a Program, work: &str) -> Result<Server<'a>, Broken> {
 }
 
 fn think(_: &Got) -> &'static str {
-    "What a client sends comes back unchanged, whoever does the work."
+    "What a client sends comes back unchanged, whichever thread does the work."
 }
 
 fn echo(program: &Program) -> Result<(), Broken> {
@@ -43,7 +43,27 @@ fn echo(program: &Program) -> Result<(), Broken> {
     let mut client = Client::connect(&server)?;
     client.send(b"Hello").expect(b"Hello", think)?;
     client.send(b"!work").expect(b"!work", think)?;
-    client.send(b"again").expect(b"again", think)
+    client.send(b"again").expect(b"again", think)?;
+    after_work(program)
+}
+
+/// A sleep is never shorter than asked for, so an earlier reply didn't wait for it.
+fn after_work(program: &Program) -> Result<(), Broken> {
+    let server = serve(program, "500")?;
+    let mut client = Client::connect(&server)?;
+    let begin = Instant::now();
+    client.send(b"!work").expect(b"!work", think)?;
+    let took = begin.elapsed();
+    if took >= Duration::from_millis(500) {
+        return Ok(());
+    }
+    Err(Broken::new(
+        "The reply came before the work was done. Whichever thread does the work, this \
+         client's task has to wait for it: what do you `.await`?",
+    )
+    .sent("serve --kind tasks --work 500; a client sends `!work`")
+    .expected("a reply after 500 ms of work")
+    .received(format!("the reply after {} ms", took.as_millis())))
 }
 
 fn meanwhile(program: &Program) -> Result<(), Broken> {

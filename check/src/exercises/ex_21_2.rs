@@ -1,5 +1,6 @@
 //! 21.2: a limited number of tasks.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::broken::Broken;
@@ -67,7 +68,28 @@ fn all(program: &Program) -> Result<(), Broken> {
 fn waits(program: &Program) -> Result<(), Broken> {
     let server = serve(program)?;
     let _two = [served(&server)?, served(&server)?];
-    waiting(&server).map(drop)
+    let before = descriptors(&server);
+    let _crowd =
+        (0..20).map(|_| Client::connect(&server)).collect::<Result<Vec<_>, _>>()?;
+    let _third = waiting(&server)?;
+    match (before, descriptors(&server)) {
+        (Some(before), Some(after)) if after >= before + 10 => Err(Broken::new(
+            "Your server accepts every client, and only then lets it wait. So the limit \
+             limits neither its sockets nor its tasks. Wait for room before `accept`.",
+        )
+        .sent("serve --kind tasks --most 2; two clients stay, and 21 more connect")
+        .expected("the 21 wait in the queue of the system")
+        .received(format!(
+            "your server has {} more sockets than before",
+            after - before
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How many files and sockets a server has open, if this is Linux.
+fn descriptors(server: &Server<'_>) -> Option<usize> {
+    Some(fs::read_dir(format!("/proc/{}/fd", server.pid())).ok()?.count())
 }
 
 fn leaves(program: &Program) -> Result<(), Broken> {

@@ -153,8 +153,17 @@ fn rest(program: &Program) -> Result<(), Broken> {
         first: (3, &["one"]),
         history: &[],
         wanted: &["two", "three"],
-        thought: "`guest-1: one` came back, so it was said. The others did not: first in, first \
-                  out.",
+        thought: "`guest-1: one` came back, so it was said. The others did not. They are said \
+                  again in the order in which they were typed.",
+    }
+    .plays(program)?;
+    Story {
+        typed: "one\ntwo\nthree\n",
+        first: (3, &["two"]),
+        history: &[],
+        wanted: &["one", "three"],
+        thought: "`guest-1: two` came back, so `two` was said. `one` wasn't: the broker might \
+                  have been away just then. So it isn't always the oldest line that comes back.",
     }
     .plays(program)
 }

@@ -1,6 +1,6 @@
 //! 23.1: values of any bytes.
 
-use crate::broken::{Broken, shown};
+use crate::broken::{Broken, count, shown};
 use crate::client::{Client, End, PATIENCE};
 use crate::program::{Program, Server};
 use crate::{Begin, Exercise, Promise};
@@ -46,7 +46,7 @@ fn messages(commands: &[&[u8]]) -> Vec<u8> {
 
 /// A message in words, for a learner.
 fn in_words(bytes: &[u8]) -> String {
-    format!("a message of {} byte(s): {}", bytes.len(), shown(bytes))
+    format!("a message of {}: {}", count(bytes), shown(bytes))
 }
 
 /// What a reply must be.
@@ -137,8 +137,8 @@ fn words(program: &Program) -> Result<(), Broken> {
     let server = program.serve(&[])?;
     let mut ada = Client::connect(&server)?;
     let mut bob = Client::connect(&server)?;
-    ask(&mut ada, b"SET colour light blue", b"OK", COMPARE)?;
-    ask(&mut bob, b"GET colour", b"OK light blue", COMPARE)?;
+    ask(&mut ada, b"SET colour blue", b"OK", COMPARE)?;
+    ask(&mut bob, b"GET colour", b"OK blue", COMPARE)?;
     ask(&mut bob, b"SET size 7", b"OK", COMPARE)?;
     ask(&mut ada, b"COUNT", b"OK 2", COMPARE)?;
     ask(&mut ada, b"DEL colour", b"OK", COMPARE)?;

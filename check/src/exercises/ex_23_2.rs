@@ -111,6 +111,10 @@ fn is_told(
     let thought = match got.end {
         _ if is_right && !is_early => return Ok(()),
         _ if is_early => "The three seconds were not over. When do they start again?",
+        End::Silence | End::Enough if got.bytes.starts_with(TOLD.as_bytes()) => {
+            "The client was told that this took too long, so that was its last command. \
+             What must the handler do after this line, so that the connection is closed?"
+        }
         End::Closed | End::Reset if got.bytes.is_empty() => {
             "The client doesn't know why it was disconnected. Do you write the line, \
              and does the deadline apply to this write, too?"
@@ -123,7 +127,7 @@ fn is_told(
     };
     let came = match (got.bytes.is_empty(), got.end) {
         (true, End::Silence) => "nothing".to_owned(),
-        (_, End::Silence) => {
+        (_, End::Silence | End::Enough) => {
             format!("{}, and the connection is open", shown(&got.bytes))
         }
         _ => got.to_string(),
