@@ -677,7 +677,7 @@ fn a_client_that_never_reads_is_sent_away_and_nobody_misses_a_line() -> Outcome 
     let (_other, other) = broker.server()?;
     for (_server, addr) in both_kinds(&broker)? {
         let (mut ada, mut bob) = (Guest::enters(addr)?, Guest::enters(other)?);
-        let (ada_s_name, stalled) = (ada.name(), Guest::stalls(addr)?);
+        let (ada_s_name, mut stalled) = (ada.name(), Guest::stalls(addr)?);
         for number in 0..LINES {
             let line = format!("line {number} {}", "bla ".repeat(900));
             ada.says(&line)?;
@@ -689,6 +689,13 @@ fn a_client_that_never_reads_is_sent_away_and_nobody_misses_a_line() -> Outcome 
         if bob.count(&left) == 0 {
             bob.hears(&left)?;
         }
+        stalled.says("too late")?;
+        socket2::SockRef::from(stalled.stream.get_ref()).set_recv_buffer_size(1 << 20)?;
+        stalled.hears("-- disconnected: you do not read")?;
+        assert_eq!(stalled.line()?, "");
+        ada.says("still here")?;
+        bob.hears(": still here")?;
+        assert_eq!(bob.count(&format!("{}: too late", stalled.name())), 0);
     }
     Ok(())
 }
