@@ -53,7 +53,7 @@ impl RequestHandler for Chat {
         let number = seat.number;
         self.seat = Some(seat);
         while let Some(line) = request.next_line().transpose() {
-            if !self.branch.hear(number, line)? {
+            if !self.branch.handle_line(number, line)? {
                 break;
             }
         }

@@ -76,9 +76,9 @@ impl Branch {
         }
     }
 
-    // [hear]
+    // [handle_line]
     /// Does what a member's line asks for. Says whether the member stays.
-    pub(crate) fn hear(
+    pub(crate) fn handle_line(
         &self,
         number: usize,
         line: io::Result<String>,
@@ -124,7 +124,7 @@ impl Branch {
             }
         }
     }
-    // [/hear]
+    // [/handle_line]
 
     /// Sends news to all servers. If the broker is away, nobody hears them.
     pub(crate) fn post(&self, news: &str) {

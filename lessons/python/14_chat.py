@@ -85,6 +85,10 @@ class Chat(socketserver.StreamRequestHandler):
 
     def handle(self):
         for line in self.rfile:
+            # The system tells only one thread of a reset. If it tells the writer, this
+            # might be half a line, so wait a moment for the writer.
+            if self.gone.wait(0 if line.endswith(b"\n") else 0.05):
+                break  # a member that has left says nothing more
             line = shown(line).rstrip("\r\n")
             word, _, rest = line.partition(" ")
             if not line.startswith("/"):
@@ -116,6 +120,7 @@ class Chat(socketserver.StreamRequestHandler):
                     continue
                 self.wfile.write(line.encode() + b"\n")
             self.wfile.write(self.farewell.encode() + b"\n")
+            self.connection.shutdown(socket.SHUT_RDWR)  # the handler finds end of file
         except OSError:
             self.room.leave(self, "left")
     # [/deliver]

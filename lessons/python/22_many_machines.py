@@ -249,7 +249,6 @@ class Chat(socketserver.StreamRequestHandler):
     def handle(self):
         self.room, broker = self.server.room, self.server.room.broker
         self.mailbox, self.gone = queue.Queue(100), threading.Event()
-        self.was_reset = threading.Event()
         try:
             self.room.enter(self)
         except redis.RedisError:
@@ -288,9 +287,10 @@ class Chat(socketserver.StreamRequestHandler):
             while rest and not rest.endswith(b"\n"):
                 rest = self.rfile.readline(LONGEST + 1)
                 line = line[:LONGEST] + rest[:1]
-            # The system tells of a reset once. If it told the writer, this is half a line.
-            if not rest and self.was_reset.wait(0.05):
-                return
+            # The system tells only one thread of a reset. If it tells the writer, this might
+            # be half a line, so wait a moment for the writer.
+            if self.gone.wait(0 if rest else 0.05):
+                return  # a member that has left says nothing more
             try:
                 if len(line.rstrip(b"\r\n")) > LONGEST:
                     raise ValueError
@@ -326,9 +326,7 @@ class Chat(socketserver.StreamRequestHandler):
                 self.wfile.write(line.encode(errors="replace") + b"\n")
             self.wfile.write(self.farewell.encode() + b"\n")
             self.connection.shutdown(socket.SHUT_RDWR)
-        except OSError as error:
-            if isinstance(error, ConnectionResetError):
-                self.was_reset.set()
+        except OSError:
             self.room.leave(self)
 
 

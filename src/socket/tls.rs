@@ -80,13 +80,13 @@ impl Session {
     pub(super) fn read(&self, socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
         let mut engine = self.0.lock();
         loop {
+            // An error comes after the bytes that were decrypted before it. It stays.
+            let processed = process(&mut engine, socket);
             match engine.reader().read(buffer) {
-                Err(error) if is_no_news(&error) => {} // nothing is left of earlier reads
+                Err(error) if is_no_news(&error) => processed?, // nothing is left to read
                 read => return read,
             }
-            // The reader returns the result, such as 0, in the next round.
             engine.read_tls(&mut Raw(socket))?;
-            process(&mut engine, socket)?;
         }
     }
 

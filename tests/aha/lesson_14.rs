@@ -483,3 +483,76 @@ fn the_drawing_shows_one_writer_stuck_and_one_speaker_waiting() -> Outcome {
     assert!(works("writer-1") > 2 * works("writer-3"), "{printed:#?}");
     Ok(())
 }
+
+/// The Python version. The handler of its first client doesn't read until the client's
+/// writing thread has ended.
+const READS_LATE: &str = "
+import runpy, sys
+sys.path.insert(0, 'lessons/python')
+program = runpy.run_path('lessons/python/14_chat.py')
+Chat = program['Chat']
+handle = Chat.handle
+def reads_late(self):
+    if self.number == 1:
+        self.writer.join()
+    handle(self)
+    print('handled', flush=True)
+Chat.handle = reads_late
+program['main']()
+";
+
+/// The system tells only one thread of a reset. If it tells the writing thread, the reading
+/// thread finds end of file, and half a line looks like the last one.
+#[test]
+fn a_reset_in_the_middle_of_a_line_ends_without_it_in_python_too() -> Outcome {
+    let Some(python) = python() else { return Ok(()) };
+    let mut command = Command::new(python);
+    command.args(["-c", READS_LATE, "serve", "--addr", "127.0.0.1:0"]);
+    let (mut server, addr) = Program::server(&mut command)?;
+    let mut odd = Guest::arrives(addr)?;
+    let mut ada = Guest::arrives(addr)?;
+    odd.sends(b"in the mid")?;
+    socket2::SockRef::from(odd.stream.get_ref()).set_linger(Some(Duration::ZERO))?;
+    drop(odd); // closed with a reset
+    ada.says("Hello")?; // so that the writing thread finds out
+    ada.hears("-- guest-1 left")?;
+    assert_eq!(server.line(Instant::now() + DEADLINE)?.as_deref(), Some("handled"));
+    ada.says("/quit")?;
+    assert_eq!(ada.line()?, "-- goodbye"); // and nothing else
+    Ok(())
+}
+
+#[test]
+fn python_disconnects_a_client_that_does_not_read() -> Outcome {
+    let Some(python) = python() else { return Ok(()) };
+    let mut command = Command::new(python);
+    command.args(["lessons/python/14_chat.py", "serve", "--addr", "127.0.0.1:0"]);
+    let (_server, addr) = Program::server(&mut command)?;
+    for too_late in ["", "Is anybody here?\n"] {
+        let mut stalled = Guest::arrives_stalled(addr)?;
+        let mut bob = Guest::arrives(addr)?;
+        let mut ada = Guest::arrives(addr)?;
+        let left = format!("-- {} left", ada.name);
+        thread::scope(|scope| -> Outcome {
+            scope.spawn(move || {
+                for _ in 0..300 {
+                    ada.says(&long_line())?;
+                }
+                ada.says("/quit")?;
+                ada.hears_the_end()
+            });
+            bob.hears(&format!("-- {} was disconnected: does not read", stalled.name))?;
+            stalled.sends(too_late.as_bytes())?;
+            stalled.wakes_up()?;
+            assert_eq!(stalled.hears_the_end()?, "-- goodbye");
+            loop {
+                let line = bob.line()?;
+                assert!(!line.starts_with(&stalled.name), "{line}");
+                if line == left {
+                    return Ok(());
+                }
+            }
+        })?;
+    }
+    Ok(())
+}

@@ -242,7 +242,7 @@ impl Guest {
 }
 
 #[test]
-fn every_server_hears_everything_in_one_order() -> Outcome {
+fn every_server_delivers_all_lines_in_the_same_order() -> Outcome {
     const LINES: usize = 200;
     let broker = broker!();
     let ((_one, one), (_two, two)) = (broker.server()?, broker.server()?);
@@ -449,7 +449,7 @@ fn a_broker_whose_clock_went_back_is_understood() -> Outcome {
 }
 
 #[test]
-fn a_full_broker_says_no_and_the_speaker_hears_it() -> Outcome {
+fn a_full_broker_refuses_a_line_and_the_speaker_is_told() -> Outcome {
     let broker = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::named(one, "ada")?;
@@ -464,7 +464,7 @@ fn a_full_broker_says_no_and_the_speaker_hears_it() -> Outcome {
 }
 
 #[test]
-fn what_was_sent_twice_is_heard_once_and_a_stranger_s_bytes_harm_nobody() -> Outcome {
+fn entries_sent_twice_are_delivered_once_and_foreign_ones_do_no_harm() -> Outcome {
     let broker = broker!();
     let (_one, one) = broker.server()?;
     let mut ada = Guest::named(one, "ada")?;
@@ -621,7 +621,7 @@ fn both_kinds(
 
 #[test]
 #[ignore = "takes ten seconds; `.ci/run` runs it"]
-fn an_odd_client_costs_no_server_anything() -> Outcome {
+fn an_odd_client_does_not_disturb_any_server() -> Outcome {
     let broker = broker!();
     let (_other, other) = broker.server()?;
     let mut bob = Guest::named(other, "bob")?;
@@ -677,7 +677,7 @@ fn a_client_that_never_reads_is_sent_away_and_nobody_misses_a_line() -> Outcome 
     let (_other, other) = broker.server()?;
     for (_server, addr) in both_kinds(&broker)? {
         let (mut ada, mut bob) = (Guest::enters(addr)?, Guest::enters(other)?);
-        let (ada_s_name, stalled) = (ada.name(), Guest::stalls(addr)?);
+        let (ada_s_name, mut stalled) = (ada.name(), Guest::stalls(addr)?);
         for number in 0..LINES {
             let line = format!("line {number} {}", "bla ".repeat(900));
             ada.says(&line)?;
@@ -689,6 +689,14 @@ fn a_client_that_never_reads_is_sent_away_and_nobody_misses_a_line() -> Outcome 
         if bob.count(&left) == 0 {
             bob.hears(&left)?;
         }
+        stalled.says("too late")?;
+        socket2::SockRef::from(stalled.stream.get_ref())
+            .set_recv_buffer_size(1 << 20)?;
+        stalled.hears("-- disconnected: you do not read")?;
+        assert_eq!(stalled.line()?, "");
+        ada.says("still here")?;
+        bob.hears(": still here")?;
+        assert_eq!(bob.count(&format!("{}: too late", stalled.name())), 0);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use course::programs::{DEADLINE, Program, closed_port, example};
+use course::programs::{DEADLINE, Program, closed_port, example, python};
 
 #[path = "../course/mod.rs"]
 mod course;

@@ -67,14 +67,14 @@ impl Kind {
 }
 
 /// A datagram client with a path of its own, so that it can be answered.
-fn bind_client(own: &Path, server: &Path) -> UnixDatagram {
+pub(crate) fn bind_client(own: &Path, server: &Path) -> UnixDatagram {
     let client = UnixDatagram::bind(own).unwrap();
     client.connect(server).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     client
 }
 
-fn ask(client: &UnixDatagram, question: &[u8]) -> Vec<u8> {
+pub(crate) fn ask(client: &UnixDatagram, question: &[u8]) -> Vec<u8> {
     client.send(question).unwrap();
     let mut answer = vec![0; 65_536];
     let count = client.recv(&mut answer).expect("an answer in time");

@@ -20,22 +20,7 @@ use crate::support::{
     Echo, Notes, PATIENCE, Server, TempDir, assert_echo, ended, gate, in_time, options,
     run, stop, wait_until,
 };
-
-/// A client with an address of its own.
-fn bind_client(own: &Path, server: &Path) -> UnixDatagram {
-    let client = UnixDatagram::bind(own).unwrap();
-    client.connect(server).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    client
-}
-
-fn ask(client: &UnixDatagram, question: &[u8]) -> Vec<u8> {
-    client.send(question).unwrap();
-    let mut answer = vec![0; 65_536];
-    let count = client.recv(&mut answer).expect("an answer in time");
-    answer.truncate(count);
-    answer
-}
+use crate::unix::{ask, bind_client};
 
 /// A client that never reads. The system lets only a few datagrams wait for it, because
 /// it isn't connected.

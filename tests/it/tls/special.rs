@@ -6,16 +6,9 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socketserver::{ServerBuilder, TcpRequest};
+use socketserver::TcpRequest;
 
 use crate::support::*;
-
-/// A builder, and the errors that its server reports.
-fn listening() -> (ServerBuilder, Notes<String>) {
-    let errors = Notes::new();
-    let note = errors.clone();
-    (options().handle_error(move |_, error| note.add(error.to_string())), errors)
-}
 
 /// Stands between a client and a server, and passes on what they say byte by byte.
 fn relay(server: SocketAddr) -> SocketAddr {
