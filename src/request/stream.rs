@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use std::time::Duration;
 
 use super::lines::LineBuffer;
@@ -262,7 +262,7 @@ impl<A: Address> StreamRequest<A> {
 
     /// Whether a read or a write has found that the conversation is over.
     pub(crate) fn has_ended(&self) -> bool {
-        self.source.connection.has_ended()
+        self.source.connection.has_ended.load(Ordering::Relaxed)
     }
 
     /// Begins to end the connection, well or badly, depending on the handler's `result`.

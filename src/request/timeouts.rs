@@ -1,6 +1,7 @@
 //! How long reading and writing can take, so that no client holds a thread forever.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "tls")]
@@ -64,7 +65,7 @@ impl Timeouts {
     ) -> io::Result<()> {
         let shaken = connection.shake_hands(certificate, self.until(time));
         if shaken.is_err() {
-            connection.note_end();
+            connection.has_ended.store(true, Ordering::Relaxed);
         }
         if !shaken.map_err(ClientError::mark)? {
             self.check()?;
@@ -84,7 +85,7 @@ impl Timeouts {
         let until = || self.until(self.read);
         let received = connection.receive(buffer, rhythm, until, self.is_patient());
         if matches!(received, Err(_) | Ok(Received::Bytes(0) | Received::WeEnd)) {
-            connection.note_end();
+            connection.has_ended.store(true, Ordering::Relaxed);
         }
         match received.map_err(ClientError::mark)? {
             Received::TimedOut => {
@@ -167,7 +168,7 @@ impl Timeouts {
         let until = || self.end_of_write();
         let sent = connection.send(sending, bytes, until);
         if sent.is_err() {
-            connection.note_end();
+            connection.has_ended.store(true, Ordering::Relaxed);
         }
         match sent.map_err(ClientError::mark)? {
             Some(count) => Ok(count),

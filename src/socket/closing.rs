@@ -84,6 +84,29 @@ impl Connection {
         (sent, Ending { connection: self, is_well, client_ended })
     }
 
+    /// The drain is over: nothing more is read or written. The caller must then wake the
+    /// writers with the server's `cut` wake-up. (The stop has woken the readers.)
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+        if !self.is_lingering.load(Ordering::Relaxed) {
+            self.reset();
+        }
+    }
+
+    /// Makes sure that the client finds a reset, and not an end that looks good: at once if
+    /// the system can do that, otherwise as soon as the socket is closed.
+    pub(crate) fn reset(&self) {
+        let _ = self.socket.set_linger(Some(Duration::ZERO)); // it may be gone already
+        #[cfg(target_os = "linux")]
+        let is_reset = rustix::net::connect_unspec(&self.socket).is_ok();
+        #[cfg(not(target_os = "linux"))]
+        let is_reset = !self.is_unix();
+        if !is_reset {
+            // Unix sockets have no resets.
+            let _ = self.socket.shutdown(Shutdown::Both);
+        }
+    }
+
     /// Lets no new message begin, and waits until all others are sent. Fails if the client
     /// doesn't read them, or if an earlier write failed.
     fn finish_sending(

@@ -1,8 +1,7 @@
-//! The socket of a connection: how it is accepted, read, written, and cut off. (`closing.rs`
-//! closes it.)
+//! The socket of a connection: how it is accepted, read and written. (`closing.rs` closes
+//! it, or cuts it off.)
 
 use std::io::{self, Read};
-use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -46,11 +45,11 @@ pub(crate) struct Connection {
     /// The client has reset the connection, as a write found out. The system says so only
     /// once, so the reader would find end of file.
     was_reset: AtomicBool,
-    /// A read has found the end, or a read or a write has failed: for the client's sake, or
-    /// because the server stops.
-    has_ended: AtomicBool,
+    /// A read has found the end, or a read or a write has failed. Otherwise this connection
+    /// can't be the reason for a handler's error.
+    pub(crate) has_ended: AtomicBool,
     /// Nothing more can be read or written: the drain is over.
-    is_cut: AtomicBool,
+    pub(super) is_cut: AtomicBool,
     /// Everything is sent, and so is the end. Cutting it off would only do harm.
     pub(super) is_lingering: AtomicBool,
     /// What encrypts it, from its handshake on.
@@ -182,10 +181,13 @@ impl Connection {
                     Waited::TimedOut => return Ok(Received::TimedOut),
                 }
             }
+            let read = self.read(buffer);
+            // Only now: a connection that is cut off at this very moment looks as if the
+            // client were done sending, and half a line would look like its last one.
             if self.is_cut() || self.is_over() {
                 return Ok(Received::WeEnd);
             }
-            match self.read(buffer) {
+            match read {
                 Err(error) if is_no_news(&error) => is_ready = false,
                 Err(error) => return Err(error),
                 Ok(0) if self.has_been_reset() => {
@@ -339,16 +341,6 @@ impl Connection {
         self.is_lacking.store(has_failed && !self.is_over(), Ordering::Relaxed);
     }
 
-    /// Notes that a read has found the end, or that a read or a write has failed.
-    pub(crate) fn note_end(&self) {
-        self.has_ended.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether this connection can be the reason for a handler's error.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.has_ended.load(Ordering::Relaxed)
-    }
-
     /// From now on [`hang_up`](Self::hang_up) wakes the reader.
     pub(crate) fn prepare_to_hang_up(&self) {
         if self.hang_up.get().is_some() {
@@ -370,15 +362,6 @@ impl Connection {
         }
     }
 
-    /// The drain is over: nothing more is read or written. The caller must then wake the
-    /// writers with the server's `cut` wake-up. (The stop has woken the readers.)
-    pub(crate) fn cut(&self) {
-        self.is_cut.store(true, Ordering::Relaxed);
-        if !self.is_lingering.load(Ordering::Relaxed) {
-            self.reset();
-        }
-    }
-
     #[cfg(any(feature = "tls", not(target_os = "linux")))]
     pub(super) fn is_unix(&self) -> bool {
         self.socket.local_addr().is_ok_and(|address| address.is_unix())
@@ -390,20 +373,6 @@ impl Connection {
 
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Relaxed)
-    }
-
-    /// Makes sure that the client finds a reset, and not an end that looks good: at once if
-    /// the system can do that, otherwise as soon as the socket is closed.
-    pub(crate) fn reset(&self) {
-        let _ = self.socket.set_linger(Some(Duration::ZERO)); // it may be gone already
-        #[cfg(target_os = "linux")]
-        let is_reset = rustix::net::connect_unspec(&self.socket).is_ok();
-        #[cfg(not(target_os = "linux"))]
-        let is_reset = !self.is_unix();
-        if !is_reset {
-            // Unix sockets have no resets.
-            let _ = self.socket.shutdown(Shutdown::Both);
-        }
     }
 }
 

@@ -350,6 +350,10 @@ pub(crate) mod request {
                 Ok(Self { buffer: std::mem::take(buffer), client, of: PhantomData })
             }
 
+            pub(crate) fn has_failed(&self) -> bool {
+                false
+            }
+
             pub(crate) fn into_buffer(self) -> Box<[u8]> {
                 self.buffer
             }

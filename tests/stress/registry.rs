@@ -84,7 +84,7 @@ fn stop_at_any_moment(rounds: usize) {
     }
 }
 
-/// Ends the looker when it is dropped: also when an assertion fails, because the test would
+/// Ends the looker when it is dropped, even if an assertion fails. Otherwise the test would
 /// wait for the looker forever.
 struct Over<'a>(&'a AtomicBool);
 
