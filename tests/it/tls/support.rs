@@ -59,7 +59,8 @@ pub(crate) fn certificate_file() -> std::path::PathBuf {
 
 /// A builder with the default options, and encryption.
 pub(crate) fn options() -> ServerBuilder {
-    ThreadedServer::builder().tls(CERTIFICATE.clone())
+    // Longer than a busy machine needs for a thousand handshakes at once.
+    ThreadedServer::builder().tls(CERTIFICATE.clone()).handshake_timeout(6 * PATIENCE)
 }
 
 /// A builder, and the errors that its server reports.
