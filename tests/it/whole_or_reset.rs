@@ -47,6 +47,12 @@ fn read_slowly(mut client: &Client, pace: usize) -> Vec<u8> {
     }
 }
 
+/// Ends a client, and its talker with it.
+fn end(client: &Client, talker: thread::JoinHandle<()>) {
+    let _ = client.shutdown(Shutdown::Both); // the server may have closed long ago
+    talker.join().unwrap();
+}
+
 /// What comes before the connection is reset. A clean end fails the test.
 fn read_to_reset(mut client: impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -74,8 +80,7 @@ fn a_slow_client_that_goes_on_sending_gets_all_and_a_clean_end() {
     let talker = keep_talking(&client);
     let reply = read_slowly(&client, 4096); // that takes longer than a server lingers
     assert!(reply == numbered(REPLY), "{} bytes", reply.len());
-    client.shutdown(Shutdown::Both).unwrap();
-    talker.join().unwrap();
+    end(&client, talker);
     assert_eq!(served(server).finished, 1);
 }
 
@@ -91,8 +96,7 @@ fn a_slow_client_that_goes_on_sending_gets_all_from_a_stopping_server() {
     let talker = keep_talking(&client);
     let reply = read_slowly(&client, 4096);
     assert!(reply == numbered(REPLY), "{} bytes", reply.len());
-    client.shutdown(Shutdown::Both).unwrap();
-    talker.join().unwrap();
+    end(&client, talker);
     assert_eq!(ended(server).finished, 1);
 }
 
@@ -113,8 +117,7 @@ fn what_a_writer_wrote_before_it_hung_up_arrives() {
     let talker = keep_talking(&client);
     let reply = read_slowly(&client, 1000);
     assert!(reply == numbered(100_000), "{} bytes", reply.len());
-    client.shutdown(Shutdown::Both).unwrap();
-    talker.join().unwrap();
+    end(&client, talker);
     assert_eq!(served(server).finished, 1);
 }
 
@@ -146,8 +149,7 @@ fn a_client_that_says_goodbye_and_types_on_gets_everything() {
     let lines = String::from_utf8(lines).unwrap();
     assert_eq!(lines.lines().count(), 301);
     assert!(lines.ends_with("-- goodbye\n"));
-    client.shutdown(Shutdown::Both).unwrap();
-    talker.join().unwrap();
+    end(&client, talker);
 }
 
 /// Reads a little at a time.
