@@ -117,6 +117,7 @@ pub const PYTHON: Peer =
 pub const TLS_STD: Peer = Peer::new("rustls by hand", This("tls-std"));
 pub const TLS_STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("tls-std"));
 pub const TLS_OURS: Peer = Peer::new("socketserver", This("tls-socketserver"));
+pub const TLS_OTHER: Peer = Peer::new("socketserver (other)", Other("tls-socketserver"));
 
 pub const UDP_STD: Peer = Peer::new("one thread by hand", This("udp-std"));
 pub const UDP_STD_AGAIN: Peer = Peer::new("the same again (A/A)", This("udp-std"));

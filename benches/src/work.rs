@@ -196,7 +196,7 @@ impl Work {
                 UDP_PYTHON_THREADS,
             ],
             TlsVisits { .. } | TlsTalk { .. } | TlsIdle { .. } => {
-                &[TLS_STD, TLS_STD_AGAIN, TLS_OURS]
+                &[TLS_STD, TLS_STD_AGAIN, TLS_OURS, TLS_OTHER]
             }
             Lossy { stops: false, .. } => &[STD, STD_AGAIN, OURS, OTHER, TOKIO, PYTHON],
             // The others can't stop in any other way than to end.
