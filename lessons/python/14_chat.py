@@ -150,9 +150,12 @@ def client(host, port):
 
 
 def type_into(stream):
-    for line in sys.stdin:
-        stream.sendall(line.encode())
-    stream.shutdown(socket.SHUT_WR)
+    try:
+        for line in sys.stdin:
+            stream.sendall(line.encode())
+        stream.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)  # the server has gone
 # [/client]
 
 

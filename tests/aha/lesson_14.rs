@@ -556,3 +556,27 @@ fn python_disconnects_a_client_that_does_not_read() -> Outcome {
     }
     Ok(())
 }
+
+/// Types into a connection that is broken.
+const TYPIST: &str = "\
+import io, runpy, socket, sys
+sys.path.insert(0, 'lessons/python')
+program = runpy.run_path(sys.argv[1])
+stream, other = socket.socketpair()
+other.close()
+sys.stdin = io.StringIO('hello\\n')
+program['type_into'](stream)
+";
+
+#[test]
+fn what_is_typed_when_the_server_has_gone_is_an_error_in_python_and_no_traceback()
+-> Outcome {
+    let Some(python) = python() else { return Ok(()) };
+    for program in ["lessons/python/14_chat.py", "lessons/python/22_many_machines.py"] {
+        let output = Command::new(python).args(["-c", TYPIST, program]).output()?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {error}");
+        assert!(error.starts_with("error: ") && error.lines().count() == 1, "{error}");
+    }
+    Ok(())
+}
