@@ -185,7 +185,9 @@ fn tested(
         line.is_empty()
             || line.starts_with("in another terminal")
             || line.ends_with(" connected")
-            || line.contains(" left")
+            || line.ends_with(" left")
+            || line.ends_with(" left: Disconnected")
+            || line.ends_with(" left: TimedOut")
     };
     match printed.iter().find(|line| !is_fine(line)) {
         None => Ok(()),

@@ -239,7 +239,7 @@ fn assert_names(error: &io::Error, kind: ErrorKind, what: &str) {
 
 /// Linux would say "invalid argument", and on a socket from elsewhere nothing would happen.
 #[test]
-fn a_keepalive_that_the_system_has_not_is_named() {
+fn a_keepalive_out_of_range_is_an_error_that_names_it() {
     let beyond = [
         Duration::from_nanos(1),
         Duration::from_millis(999),

@@ -20,8 +20,8 @@ use crate::leaks::{Belongings, Random, memory};
 use crate::process::in_own_process;
 use crate::support::{
     Client, Echo, IS_PLAIN, Notes, PATIENCE, TempDir, ask_udp, assert_balanced,
-    assert_echo, client, connect, connect_udp, connect_unix, in_time, options, read_all,
-    run, stop, tcp, udp, wait_until,
+    assert_echo, client, connect, connect_udp, connect_unix, in_time, noting_errors,
+    options, read_all, run, stop, tcp, udp, wait_until,
 };
 
 /// Far more than the system buffers for one connection.
@@ -38,10 +38,7 @@ fn clients_that_reset_in_the_middle_of_a_large_reply() {
     let test = "faults::clients_that_reset_in_the_middle_of_a_large_reply";
     in_own_process(test, || {
         let before = Belongings::now();
-        let errors = Notes::new();
-        let note = errors.clone();
-        let options =
-            options().handle_error(move |_, error| note.add(error.to_string()));
+        let (options, errors) = noting_errors(options());
         let server = tcp(options, |request: &mut TcpRequest| {
             request.write_all(&vec![b'r'; LARGE])
         });

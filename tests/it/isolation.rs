@@ -16,8 +16,8 @@ use socketserver::{
 
 use crate::support::{
     Client, Echo, IS_PLAIN, Notes, PATIENCE, ask_udp, assert_echo, connect,
-    connect_to_trouble, connect_udp, has_ended, is_reset, options, read_all, stop, tcp,
-    udp, wait_until,
+    connect_to_trouble, connect_udp, has_ended, is_reset, noting_errors, options,
+    read_all, stop, tcp, udp, wait_until,
 };
 
 /// A handler that fails once, at one place; after that, it echoes.
@@ -515,10 +515,7 @@ const GONE: [ErrorKind; 4] = [
 #[test]
 fn an_error_of_the_handlers_own_connection_is_a_failure() {
     for kind in GONE {
-        let errors = Notes::new();
-        let note = errors.clone();
-        let options =
-            options().handle_error(move |_, error| note.add(error.to_string()));
+        let (options, errors) = noting_errors(options());
         let server = tcp(options, move |request: &mut TcpRequest| {
             request.next_line()?;
             Err(io::Error::new(kind, "the database"))
@@ -538,10 +535,7 @@ fn an_error_of_a_datagram_handlers_own_connection_is_a_failure() {
         return; // it has datagrams
     }
     for kind in GONE {
-        let errors = Notes::new();
-        let note = errors.clone();
-        let options =
-            options().handle_error(move |_, error| note.add(error.to_string()));
+        let (options, errors) = noting_errors(options());
         let server = udp(options, move |request: &mut UdpRequest| {
             request.reply(b"wait")?;
             Err(io::Error::new(kind, "the database"))
@@ -559,10 +553,7 @@ fn an_error_of_a_datagram_handlers_own_connection_is_a_failure() {
 #[test]
 fn a_handlers_error_about_a_client_that_has_ended_is_a_disconnect() {
     for kind in GONE {
-        let errors = Notes::new();
-        let note = errors.clone();
-        let options =
-            options().handle_error(move |_, error| note.add(error.to_string()));
+        let (options, errors) = noting_errors(options());
         let server =
             tcp(options, move |request: &mut TcpRequest| match request.next_line()? {
                 Some(_) => Ok(()),

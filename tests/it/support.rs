@@ -29,6 +29,13 @@ pub(crate) fn options() -> ServerBuilder {
     ThreadedServer::builder()
 }
 
+/// The same builder, and the errors that its server reports.
+pub(crate) fn noting_errors(options: ServerBuilder) -> (ServerBuilder, Notes<String>) {
+    let errors = Notes::new();
+    let note = errors.clone();
+    (options.handle_error(move |_, error| note.add(error.to_string())), errors)
+}
+
 /// A server that runs in the background and ends with the test, at the latest. Unlike
 /// the library's own, it does not wait forever for that.
 pub(crate) struct Server<A: Clone + Send + 'static = SocketAddr> {

@@ -9,7 +9,7 @@ use socketserver::{Outcome, RequestHandler, Stats, TcpRequest, UdpRequest};
 
 use crate::support::{
     Client, IS_PLAIN, Notes, PATIENCE, connect, connect_to_trouble, connect_udp,
-    options, read_all, stop, tcp, udp, wait_until,
+    noting_errors, options, read_all, stop, tcp, udp, wait_until,
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -23,9 +23,7 @@ fn serve(
     handler: impl RequestHandler<TcpRequest>,
     client: impl FnOnce(Client),
 ) -> (Stats, Vec<String>) {
-    let errors = Notes::new();
-    let note = errors.clone();
-    let options = options().handle_error(move |_, error| note.add(error.to_string()));
+    let (options, errors) = noting_errors(options());
     let server = tcp(options, handler);
     client(connect_to_trouble(server.local_addr()).0);
     wait_until("it has been served", || {
@@ -255,9 +253,7 @@ fn a_datagram_handlers_own_timeout_is_a_failure() {
     if !IS_PLAIN {
         return; // it has datagrams
     }
-    let errors = Notes::new();
-    let note = errors.clone();
-    let options = options().handle_error(move |_, error| note.add(error.to_string()));
+    let (options, errors) = noting_errors(options());
     let server = udp(options, |_: &mut UdpRequest| {
         Err(io::Error::new(ErrorKind::TimedOut, "the database"))
     });

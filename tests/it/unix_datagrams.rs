@@ -17,8 +17,8 @@ use socketserver::{ServerBuilder, ThreadedServer, UnixDatagramRequest};
 
 use crate::process::in_own_process;
 use crate::support::{
-    Echo, Notes, PATIENCE, Server, TempDir, assert_echo, ended, gate, in_time, options,
-    run, stop, wait_until,
+    Echo, Notes, PATIENCE, Server, TempDir, assert_echo, ended, gate, in_time,
+    noting_errors, options, run, stop, wait_until,
 };
 use crate::unix::{ask, bind_client};
 
@@ -52,11 +52,8 @@ fn a_client_that_never_reads_holds_its_handler_for_the_write_timeout() {
     in_own_process(test, || {
         let dir = TempDir::new();
         let path = dir.path("server");
-        let errors = Notes::new();
-        let note = errors.clone();
-        let options = options()
-            .write_timeout(Duration::from_secs(1))
-            .handle_error(move |_, error| note.add(error.to_string()));
+        let (options, errors) =
+            noting_errors(options().write_timeout(Duration::from_secs(1)));
         let server = start(options, &path);
         let other = bind_client(&dir.path("other"), &path);
         assert_eq!(ask(&other, b"hello"), b"hello");
@@ -241,10 +238,7 @@ fn a_client_that_has_left_is_a_disconnect() {
     for leaves_its_file in [false, true] {
         let dir = TempDir::new();
         let (key, gate) = gate();
-        let errors = Notes::new();
-        let note = errors.clone();
-        let options =
-            options().handle_error(move |_, error| note.add(error.to_string()));
+        let (options, errors) = noting_errors(options());
         let results = Notes::new();
         let kinds = results.clone();
         let handler = move |request: &mut UnixDatagramRequest| {

@@ -12,8 +12,8 @@ use socket2::{Domain, Socket, Type};
 use socketserver::{RequestHandler, Stats, TcpRequest, TcpWriter};
 
 use crate::support::{
-    Client, Notes, PATIENCE, Server, client, connect, ended, gate, in_time, options,
-    read_all, stop, tcp, wait_until,
+    Client, Notes, PATIENCE, Server, client, connect, ended, gate, in_time,
+    noting_errors, options, read_all, stop, tcp, wait_until,
 };
 
 /// Far more than the system buffers for one connection.
@@ -427,11 +427,8 @@ fn a_client_that_has_ended_and_does_not_read_is_not_finished() {
 /// A silent client doesn't make the reply incomplete.
 #[test]
 fn a_read_timeout_ends_cleanly() {
-    let errors = Notes::new();
-    let note = errors.clone();
-    let options = options()
-        .read_timeout(Duration::from_millis(50))
-        .handle_error(move |_, error| note.add(error.to_string()));
+    let (options, errors) =
+        noting_errors(options().read_timeout(Duration::from_millis(50)));
     let server = tcp(options, |request: &mut TcpRequest| {
         request.write_all(b"What can I do for you?")?;
         request.next_line().map(drop)

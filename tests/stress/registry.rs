@@ -1,8 +1,8 @@
 //! The registry of connections: no connection is lost, none slips in, and the counts
 //! agree.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Instant;
 
@@ -122,6 +122,42 @@ fn come_and_go(
         let counted = registry.count(outcome);
         assert!(counted == outcome || counted == Outcome::CutOff);
         registry.leave(number, None);
+    }
+}
+
+/// The reader must see that the server ended it. If it took that for the client's end, half a
+/// line would be its client's last one.
+#[test]
+fn a_connection_that_is_cut_off_never_looks_as_if_the_client_were_done() {
+    let wakes = Arc::new(Wakes::new().unwrap());
+    let mut random = Random(2);
+    for round in 0..FEW {
+        let (stream, _client) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let connection = Connection::new(stream, Arc::clone(&wakes));
+        let begin = Barrier::new(2);
+        thread::scope(|scope| {
+            let mut random = Random(random.below(u64::MAX));
+            let (connection, begin) = (&connection, &begin);
+            scope.spawn(move || {
+                begin.wait();
+                random.dawdle();
+                connection.cut();
+            });
+            begin.wait();
+            let until = Instant::now() + PATIENCE;
+            // It hardly ever waits, so it's often just about to read.
+            loop {
+                assert!(Instant::now() < until, "it is never told");
+                let mut rhythm = Rhythm::default();
+                let soon = || Some(Instant::now());
+                match connection.receive(&mut [0], &mut rhythm, soon, false).unwrap() {
+                    Received::TimedOut => {}
+                    Received::WeEnd => return,
+                    Received::Bytes(_) => panic!("in round {round}"),
+                }
+            }
+        });
     }
 }
 

@@ -95,7 +95,7 @@ fn a_man_in_the_middle_ends_one_connection_and_nothing_else() {
         ("made longer than allowed", |record| change(record, 3, 0x80), &["one"]),
     ];
     let (lines, ends) = (Notes::new(), Notes::new());
-    let (options, errors) = listening();
+    let (options, errors) = noting_errors(options());
     let server = tcp(options, listener(&lines, &ends));
     let mut other = connect(server.local_addr());
     for (round, (what, tamper, wanted)) in (1..).zip(ways) {
@@ -131,7 +131,7 @@ fn a_man_in_the_middle_ends_one_connection_and_nothing_else() {
 #[test]
 fn what_comes_before_a_bad_record_is_handed_over() {
     let (lines, ends) = (Notes::new(), Notes::new());
-    let (options, errors) = listening();
+    let (options, errors) = noting_errors(options());
     let server = tcp(options, listener(&lines, &ends));
     let mut client = ByHand::connect(server.local_addr());
     let good = client.record(ContentType::ApplicationData, b"one\ntwo\nthr");
@@ -208,7 +208,7 @@ impl ByHand {
 #[test]
 fn empty_records_are_nothing_and_too_many_of_them_end_a_connection() {
     let (lines, ends) = (Notes::new(), Notes::new());
-    let (options, errors) = listening();
+    let (options, errors) = noting_errors(options());
     let server = tcp(options, listener(&lines, &ends));
 
     let mut client = ByHand::connect(server.local_addr());
@@ -241,7 +241,7 @@ fn empty_records_are_nothing_and_too_many_of_them_end_a_connection() {
 #[test]
 fn records_without_sense_end_a_connection() {
     let (lines, ends) = (Notes::new(), Notes::new());
-    let (options, errors) = listening();
+    let (options, errors) = noting_errors(options());
     let server = tcp(options, listener(&lines, &ends));
     let records: [(ContentType, &[u8]); 6] = [
         (ContentType::Handshake, b"\x01\x00\x00\x00"), // another hello
@@ -370,7 +370,7 @@ fn new_keys_can_come_while_nobody_reads_ours() {
 #[test]
 fn new_keys_and_nothing_else_end_a_connection() {
     let (lines, ends) = (Notes::new(), Notes::new());
-    let (options, errors) = listening();
+    let (options, errors) = noting_errors(options());
     let server = tcp(options, listener(&lines, &ends));
     let mut client = connect(server.local_addr());
     client.write_all(b"hello\n").unwrap();

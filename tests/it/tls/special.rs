@@ -39,7 +39,7 @@ fn relay(server: SocketAddr) -> SocketAddr {
 
 #[test]
 fn a_client_silent_in_its_handshake_times_out_without_delaying_others() {
-    let (options, errors) = listening();
+    let (options, errors) = noting_errors(options());
     let server = tcp(options.handshake_timeout(Duration::from_millis(300)), Echo);
     let mut silent = crate::plain::connect(server.local_addr());
     assert_echo(connect(server.local_addr()), b"hello");
@@ -70,7 +70,7 @@ fn a_client_that_trickles_its_handshake_times_out() {
 
 #[test]
 fn what_is_not_tls_is_answered_with_an_alert_and_counted_not_reported() {
-    let (options, errors) = listening();
+    let (options, errors) = noting_errors(options());
     let server = tcp(options, Echo);
     let address = server.local_addr();
     let noise: [&[u8]; 4] = [

@@ -63,13 +63,6 @@ pub(crate) fn options() -> ServerBuilder {
     ThreadedServer::builder().tls(CERTIFICATE.clone()).handshake_timeout(6 * PATIENCE)
 }
 
-/// A builder, and the errors that its server reports.
-pub(crate) fn listening() -> (ServerBuilder, Notes<String>) {
-    let errors = Notes::new();
-    let note = errors.clone();
-    (options().handle_error(move |_, error| note.add(error.to_string())), errors)
-}
-
 /// A TCP client that waits for nothing longer than [`PATIENCE`], and encrypts.
 pub(crate) fn connect(address: SocketAddr) -> Client {
     Client::new(crate::plain::connect(address))
